@@ -1,0 +1,156 @@
+"""What was found in the sources, each fact with its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graduate.model.source import Place
+
+Role = Literal[
+    "download",
+    "preprocess",
+    "validate",
+    "dataset",
+    "loader",
+    "model",
+    "loss",
+    "train",
+    "evaluate",
+    "metric",
+    "settings",
+    "other",
+]
+
+OptionAction = Literal["store", "store_true", "store_false", "count", "append"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a piece of code is given a role. `weight` > 0 speaks for the role."""
+
+    role: Role
+    weight: float
+    what: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of the research code: a constant, or an option of its command line.
+
+    `name` is the identifier that the code uses (`LR`, `batch_size`). `annotation` and `default`
+    are Python source (`"float"`, `"0.1"`); `default` is the value the *program* starts with.
+    `flags` are the option strings of the original command line, () for constants and positionals.
+    `nargs` is argparse's, as source, or None. `choices` holds source texts. `required` options have no default.
+    """
+
+    name: str
+    annotation: str
+    default: str
+    place: Place
+    kind: Literal["constant", "argument"] = "constant"
+    help: str = ""
+    flags: tuple[str, ...] = ()
+    action: OptionAction = "store"
+    nargs: str | None = None
+    choices: tuple[str, ...] = ()
+    positional: bool = False
+    required: bool = False
+    secret: bool = False
+    program: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A loop that takes long, and what it carries from one iteration to the next."""
+
+    place: Place
+    function: str
+    header: str
+    role: Role
+    carried: tuple[str, ...]
+    mutated: tuple[str, ...]
+    resumable: bool
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file of the source folder that the programs read."""
+
+    path: str
+    size: int
+    sha256: str
+    copied: bool
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A distribution that the code needs. `requirement` is PEP 508; `origin` says where it was asked for."""
+
+    distribution: str
+    requirement: str
+    imports: tuple[str, ...]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """Something that can make the converted program differ, with the code of its explain page."""
+
+    code: str
+    message: str
+    place: Place
+    cost: Literal["none", "loops", "steps", "wrapped"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFact:
+    """One statement of a program's spine with its role and what flows in and out of it."""
+
+    place: Place
+    line: int
+    end_line: int
+    text: str
+    role: Role
+    evidence: tuple[Evidence, ...] = ()
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionFact:
+    """A function or class of a module and the role it was given."""
+
+    place: Place
+    name: str
+    kind: Literal["function", "class"]
+    role: Role
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFacts:
+    """What was found in one program."""
+
+    name: str
+    path: str
+    spine: tuple[StatementFact, ...]
+    definitions: tuple[DefinitionFact, ...]
+    options: tuple[Option, ...]
+    loops: tuple[Loop, ...]
+    hazards: tuple[Hazard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found in a whole project."""
+
+    programs: tuple[ProgramFacts, ...]
+    local_modules: tuple[DefinitionFact, ...] = ()
+    module_roles: tuple[tuple[str, Role], ...] = ()
+    data_files: tuple[DataFile, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    python: str = ">=3.11"

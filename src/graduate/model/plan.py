@@ -1,0 +1,75 @@
+"""The plan that a person or an agent can edit: what each part of the source becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graduate.model.facts import Role
+from graduate.model.source import Place
+
+Level = Literal["steps+loops", "steps", "wrapped"]
+LEVELS: tuple[Level, ...] = ("steps+loops", "steps", "wrapped")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPlan:
+    """A contiguous run of spine statements that becomes one function.
+
+    `first_line` and `end_line` are lines of the entry module's text. `name` is the function's name.
+    """
+
+    name: str
+    role: Role
+    first_line: int
+    end_line: int
+    place: Place
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """A resumable step of the pipeline: its segments, contiguous in the spine, in order."""
+
+    name: str
+    role: Role
+    segments: tuple[SegmentPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionPlan:
+    """Where a function or class of the entry module goes: `home` is a path inside the package."""
+
+    name: str
+    home: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModulePlan:
+    """Where a local module goes as a whole: `home` is a path inside the package."""
+
+    path: str
+    home: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPlan:
+    """The plan of one program. `settings` names the constants and options that become settings."""
+
+    name: str
+    path: str
+    level: Level
+    steps: tuple[StepPlan, ...]
+    definitions: tuple[DefinitionPlan, ...] = ()
+    settings: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The plan of a whole project."""
+
+    name: str
+    programs: tuple[ProgramPlan, ...]
+    modules: tuple[ModulePlan, ...] = ()

@@ -1,0 +1,127 @@
+"""What was read: research code as plain Python text, with the way back to the file it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ModuleKind = Literal["script", "notebook", "percent"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A run of lines in a file as its author sees it.
+
+    `path` is relative to the source root, with forward slashes. Lines are 1-based and inclusive;
+    in a notebook they count within the cell `cell` (1-based over all cells).
+    """
+
+    path: str
+    line: int = 1
+    end_line: int = 1
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.path}#cell{self.cell}" if self.cell is not None else self.path
+        return f"{where}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One code cell of a notebook or percent script, as it stands in `SourceModule.text`.
+
+    `first_line` and `end_line` are 1-based, inclusive lines of the module's text; an empty cell has
+    `end_line == first_line - 1`. `markdown` is the text of the markdown cells directly above it,
+    `heading` the last heading at or above it (without `#`), "" if none. `shows` says whether the
+    value of its last expression is displayed (no trailing semicolon).
+    """
+
+    number: int
+    first_line: int
+    end_line: int
+    markdown: str = ""
+    heading: str = ""
+    shows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """Source that has no Python counterpart in `SourceModule.text`, and why."""
+
+    place: Place
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceModule:
+    """One source file as Python that `ast.parse` accepts.
+
+    For notebooks and percent scripts `text` is the code cells joined in order, magics already
+    turned into Python (`!ls` is `shell("ls")`, a displayed last expression is
+    `display(expr)`); lines that were left out are blank or comments, so statements keep their lines.
+    `helpers` names the runtime functions (`shell`, `display`, …) that the reading brought in.
+    `places[i]` is the place of text line i + 1.
+    `requirements` are the distributions that `%pip install` and its like ask for.
+    """
+
+    path: str
+    kind: ModuleKind
+    text: str
+    places: tuple[Place, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    omissions: tuple[Omission, ...] = ()
+    helpers: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+
+    def place(self, line: int, end_line: int | None = None) -> Place:
+        """The author's place of text lines `line`..`end_line` (1-based, inclusive)."""
+        last = line if end_line is None else end_line
+        if not self.places:
+            return Place(self.path, line, last)
+        start, end = self.places[line - 1], self.places[min(last, len(self.places)) - 1]
+        end_line_there = end.line if end.cell == start.cell else start.line
+        return Place(self.path, start.line, max(start.line, end_line_there), start.cell)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Something a person runs: an entry module and the arguments found for it (run.sh, README)."""
+
+    name: str
+    path: str
+    arguments: tuple[str, ...] = ()
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFile:
+    """A file of the source folder that is not Python: data, configuration, documents."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """A whole research project as read.
+
+    `name` is a valid, lower-case Python identifier made from the folder or file name; `root` is the absolute folder that
+    the paths are relative to (needed to copy data files; never written into any output).
+    `programs` stand in the order in which they run. `modules` are sorted by path and hold the
+    entry modules too. `texts` maps paths of small text files that matter later (requirements,
+    pyproject, environment.yml, README, shell scripts, YAML) to their content.
+    """
+
+    name: str
+    root: str
+    modules: tuple[SourceModule, ...]
+    programs: tuple[Program, ...]
+    files: tuple[OtherFile, ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
+
+    def module(self, path: str) -> SourceModule:
+        for module in self.modules:
+            if module.path == path:
+                return module
+        raise KeyError(path)
