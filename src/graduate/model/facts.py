@@ -133,7 +133,11 @@ class DefinitionFact:
 
 @dataclass(frozen=True, slots=True)
 class ProgramFacts:
-    """What was found in one program."""
+    """What was found in one program.
+
+    `unstorable` names values that cannot be stored between steps (generators, open files).
+    `entry` is the name of the function whose body is the spine, "" when top-level code is.
+    """
 
     name: str
     path: str
@@ -142,6 +146,8 @@ class ProgramFacts:
     options: tuple[Option, ...]
     loops: tuple[Loop, ...]
     hazards: tuple[Hazard, ...]
+    unstorable: tuple[str, ...] = ()
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
