@@ -1,0 +1,118 @@
+"""Statements that set the state of the whole process: seeds, display options, styles, environment."""
+
+from __future__ import annotations
+
+import ast
+from typing import Literal
+
+from graduate.syntax.flow import dotted
+from graduate.syntax.imports import qualify
+
+Kind = Literal["seed", "state", "backend", ""]
+
+SEEDS = frozenset(
+    {
+        "random.seed",
+        "numpy.random.seed",
+        "torch.manual_seed",
+        "torch.random.manual_seed",
+        "torch.cuda.manual_seed",
+        "torch.cuda.manual_seed_all",
+        "tensorflow.random.set_seed",
+        "keras.utils.set_random_seed",
+        "tensorflow.keras.utils.set_random_seed",
+        "pytorch_lightning.seed_everything",
+        "lightning.seed_everything",
+        "transformers.set_seed",
+    }
+)
+SETTERS = frozenset(
+    {
+        "warnings.filterwarnings",
+        "warnings.simplefilter",
+        "numpy.set_printoptions",
+        "numpy.seterr",
+        "pandas.set_option",
+        "pandas.options.display.float_format.__call__",
+        "torch.set_default_dtype",
+        "torch.set_default_tensor_type",
+        "torch.set_default_device",
+        "torch.set_num_threads",
+        "torch.set_num_interop_threads",
+        "torch.set_printoptions",
+        "torch.set_float32_matmul_precision",
+        "torch.use_deterministic_algorithms",
+        "torch.autograd.set_detect_anomaly",
+        "torch.set_grad_enabled",
+        "matplotlib.pyplot.style.use",
+        "matplotlib.style.use",
+        "matplotlib.pyplot.rc",
+        "matplotlib.rc",
+        "matplotlib.pyplot.rcParams.update",
+        "matplotlib.rcParams.update",
+        "matplotlib.pyplot.ion",
+        "matplotlib.pyplot.ioff",
+        "seaborn.set",
+        "seaborn.set_theme",
+        "seaborn.set_style",
+        "seaborn.set_context",
+        "seaborn.set_palette",
+        "sklearn.set_config",
+        "os.environ.update",
+        "os.environ.setdefault",
+        "os.putenv",
+        "os.umask",
+        "os.chdir",
+        "sys.setrecursionlimit",
+        "locale.setlocale",
+        "logging.basicConfig",
+        "logging.disable",
+        "decimal.getcontext",
+        "gc.disable",
+        "tqdm.tqdm.pandas",
+        "tqdm.auto.tqdm.pandas",
+        "sys.path.append",
+        "sys.path.insert",
+        "transformers.logging.set_verbosity_error",
+    }
+)
+ASSIGNED = (
+    "pandas.options.",
+    "matplotlib.pyplot.rcParams",
+    "matplotlib.rcParams",
+    "os.environ",
+    "torch.backends.",
+    "sklearn.",
+    "matplotlib.",
+    "pandas.",
+    "numpy.",
+    "torch.",
+    "ssl.",
+)
+
+
+def process_state(node: ast.stmt, imports: dict[str, str]) -> Kind:
+    """What kind of process-wide state a statement sets; "" when it is not such a statement."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        called = qualify(dotted(node.value.func), imports)
+        if called in SEEDS:
+            return "seed"
+        if called in {"matplotlib.use", "matplotlib.pyplot.switch_backend"}:
+            return "backend"
+        return "state" if called in SETTERS or called.startswith("sys.path.") else ""
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target = node.targets[0]
+        inner = target.value if isinstance(target, ast.Subscript) else target
+        if isinstance(inner, ast.Attribute) or isinstance(target, ast.Subscript):
+            name = dotted(inner)
+            first = name.partition(".")[0]
+            if name and first in imports and qualify(name, imports).startswith(ASSIGNED):
+                return "state"
+    return ""
+
+
+def edits_sys_path(node: ast.stmt, imports: dict[str, str]) -> bool:
+    """Whether a statement only changes where modules are looked for."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+        return False
+    return qualify(dotted(node.value.func), imports).startswith("sys.path.")

@@ -1,0 +1,229 @@
+"""One program: its spine and what each name of it is (import, definition, variable)."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from graduate.syntax.flow import Flow, dotted
+from graduate.syntax.imports import bindings, is_import_only, qualified_names
+from graduate.syntax.scopes import Names, Occurrence, Scope, resolve_names
+from graduate.syntax.spine import Spine, SpineStatement, find_spine
+from graduate.syntax.text import SourceText
+
+DefinitionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+BUILTINS = frozenset(dir(builtins)) | {
+    "__name__",
+    "__file__",
+    "__doc__",
+    "__builtins__",
+    "__package__",
+    "__spec__",
+}
+DYNAMIC = frozenset({"exec", "eval", "globals", "locals", "vars", "dir"})
+
+
+@dataclass(eq=False, slots=True)
+class Definition:
+    """A function or class of the spine that can move to a module of its own."""
+
+    name: str
+    node: DefinitionNode
+    statement: SpineStatement
+
+    @property
+    def is_class(self) -> bool:
+        return isinstance(self.node, ast.ClassDef)
+
+
+@dataclass(eq=False)
+class ProgramSyntax:
+    """The entry module of a program, taken apart.
+
+    `imports`, `definitions` and `statements` together are the spine, each in its order.
+    """
+
+    source: SourceText
+    names: Names
+    spine: Spine
+    imports: list[SpineStatement]
+    definitions: dict[str, Definition]
+    statements: list[SpineStatement]
+    docstring: ast.Expr | None
+    spine_ids: set[int] = field(default_factory=set)
+
+    @cached_property
+    def import_names(self) -> dict[str, list[SpineStatement]]:
+        """Name → the import statements that bind it, in order."""
+        found: dict[str, list[SpineStatement]] = {}
+        for statement in self.imports:
+            for name in dict.fromkeys(_bound_by_import(statement.node)):
+                found.setdefault(name, []).append(statement)
+        return found
+
+    @cached_property
+    def qualified(self) -> dict[str, str]:
+        """Local name → qualified name of what it was imported as, anywhere in the module."""
+        return qualified_names(self.source.tree.body)
+
+    @cached_property
+    def stars(self) -> list[SpineStatement]:
+        return [s for s in self.imports if any(b.name == "*" for b in bindings(s.node))]
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """The names of the spine that statements assign."""
+        found: set[str] = set()
+        for o in self.spine_occurrences:
+            if o.use != "load":
+                found.add(o.name)
+        return frozenset(found - set(self.import_names) - set(self.definitions))
+
+    @cached_property
+    def spine_occurrences(self) -> list[Occurrence]:
+        """Every use, anywhere in the module, of a name of the spine."""
+        return [o for o in self.names.occurrences if id(o.scope) in self.spine_ids]
+
+    def is_spine_scope(self, scope: Scope) -> bool:
+        return id(scope) in self.spine_ids
+
+    def flow(self) -> Flow:
+        return Flow(self.source, self.names, self.spine.scopes)
+
+    def rebound(self) -> frozenset[str]:
+        """Names that are more than a constant: assigned twice, in compound statements or by functions,
+        deleted, or shown by `{name = }`."""
+        counts: dict[str, int] = {}
+        found: set[str] = set()
+        simple = {
+            t.id
+            for s in self.statements
+            if isinstance(s.node, ast.Assign | ast.AnnAssign)
+            for t in (s.node.targets if isinstance(s.node, ast.Assign) else [s.node.target])
+            if isinstance(t, ast.Name)
+        }
+        for o in self.spine_occurrences:
+            if o.use == "store":
+                counts[o.name] = counts.get(o.name, 0) + 1
+                if o.form != "name":
+                    found.add(o.name)
+            elif o.use == "del":
+                found.add(o.name)
+        found |= {name for name, count in counts.items() if count > 1 or name not in simple}
+        for debug in self.names.debug_fields:
+            found |= {o.name for o in self.names.within(debug.expression_start, debug.expression_end)}
+        return frozenset(found)
+
+    def dynamic_names(self) -> ast.Call | None:
+        """A call by which code reaches its names dynamically (`exec`, `globals()`); None if there is none."""
+        for node in ast.walk(self.source.tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DYNAMIC:
+                if node.func.id in {"vars", "dir"} and node.args:
+                    continue
+                return node
+        return None
+
+
+def _bound_by_import(node: ast.stmt) -> list[str]:
+    names = [b.name for b in bindings(node) if b.name != "*"]
+    for child in ast.walk(node):
+        if isinstance(child, ast.Assign):
+            names += [t.id for t in child.targets if isinstance(t, ast.Name)]
+    return names
+
+
+def take_apart(path: str, text: str, constants: frozenset[str] = frozenset()) -> ProgramSyntax:
+    """Take an entry module apart. `constants` are names that become settings: definitions may use
+    them where they are defined."""
+    source = SourceText(path, text)
+    names = resolve_names(source)
+    spine = find_spine(source, names)
+    ids = {id(s) for s in spine.scopes}
+    docstring = None
+    body = source.tree.body
+    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        docstring = body[0] if isinstance(body[0].value.value, str) else None
+    stores: dict[str, int] = {}
+    for o in names.occurrences:
+        if id(o.scope) in ids and o.use != "load":
+            stores[o.name] = stores.get(o.name, 0) + 1
+    imports, rest = [], []
+    for statement in spine.statements:
+        if statement.node is docstring:
+            continue
+        if is_import_only(statement.node) and _imports_once(statement.node, spine, stores):
+            imports.append(statement)
+        else:
+            rest.append(statement)
+    imported = {name for s in imports for name in _bound_by_import(s.node)}
+    definitions = _movable(names, rest, ids, stores, imported | constants)
+    moved = {id(d.statement) for d in definitions.values()}
+    statements = [s for s in rest if id(s) not in moved]
+    return ProgramSyntax(source, names, spine, imports, definitions, statements, docstring, ids)
+
+
+def _imports_once(node: ast.stmt, spine: Spine, stores: dict[str, int]) -> bool:
+    """Whether every name that an import statement binds is bound by imports alone (the same one each time)."""
+    for name in set(_bound_by_import(node)):
+        own = 0
+        seen = set()
+        for statement in spine.statements:
+            if is_import_only(statement.node):
+                bound = [b for b in bindings(statement.node) if b.name == name]
+                fallbacks = _bound_by_import(statement.node).count(name) - len(bound)
+                own += len(bound) + fallbacks
+                if bound:
+                    seen.add(tuple(b.qualified for b in bound))
+        if own != stores.get(name, 0) or len(seen) > 1:
+            return False
+    return True
+
+
+def _movable(
+    names: Names, statements: list[SpineStatement], ids: set[int], stores: dict[str, int], known: set[str]
+) -> dict[str, Definition]:
+    """The definitions that need nothing but `known` names, builtins and each other when they are defined."""
+    candidates: dict[str, Definition] = {}
+    for statement in statements:
+        node = statement.node
+        if isinstance(node, DefinitionNode) and stores.get(node.name) == 1:
+            candidates[node.name] = Definition(node.name, node, statement)
+    needs = {name: _needed_at_definition(names, d, ids, stores) for name, d in candidates.items()}
+    while True:
+        stuck = [n for n in candidates if not needs[n] <= known | candidates.keys()]
+        if not stuck:
+            return candidates
+        for name in stuck:
+            del candidates[name]
+
+
+def _needed_at_definition(
+    names: Names, definition: Definition, ids: set[int], stores: dict[str, int]
+) -> set[str]:
+    statement = definition.statement
+    inside = names.scopes[definition.node]
+    needed = set()
+    for o in names.within(statement.start, statement.end):
+        if id(o.scope) not in ids or o.use != "load" or o.name == definition.name:
+            continue
+        if _is_deferred(o.at, inside):
+            continue
+        if o.name in stores or o.name not in BUILTINS:
+            needed.add(o.name)
+    return needed
+
+
+def _is_deferred(at: Scope, definition: Scope) -> bool:
+    """Whether code in scope `at` runs only when something defined by `definition` is called."""
+    scope: Scope | None = at
+    while scope is not None and scope.is_within(definition):
+        if scope.kind == "function":
+            return True
+        scope = scope.parent
+    return False
+
+
+def called_name(node: ast.Call) -> str:
+    return dotted(node.func)
