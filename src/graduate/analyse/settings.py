@@ -1,0 +1,116 @@
+"""Constants of the spine that can become settings, and the options of the command line.
+
+A constant is a name bound once to a literal. `find_argparse` is in `argparse_options.py`; both are
+offered from here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Sequence
+
+from graduate.analyse.argparse_options import ArgparseFacts, find_argparse
+from graduate.analyse.literals import Folded, fold_constant, infer_annotation
+from graduate.model.facts import Option
+from graduate.model.source import Place
+
+__all__ = ["ArgparseFacts", "find_argparse", "find_constants"]
+
+PlaceOf = Callable[[ast.AST], Place]
+
+MAX_STRING = 200
+OPTIONAL_SCALAR = "float | int | str | None"
+_SECRET = re.compile(r"password|passwd|secret|credential|(api|access|private|auth)_?key", re.I)
+_MAYBE_SECRET = re.compile(r"(^|_)(token|key)$", re.I)
+_SECRET_VALUE = re.compile(r"[\w./+=:-]{8,}")
+_DIRECTIVE = re.compile(r"^#\s*(noqa|type:|pylint|pragma|fmt:|ruff:|mypy:|-\*-|!|%%|@title|@param)")
+
+
+def find_constants(
+    body: Sequence[ast.stmt], text: str, *, rebound: frozenset[str], place: PlaceOf
+) -> tuple[Option, ...]:
+    """The statements `NAME = literal` of a spine whose name is bound only there.
+
+    `rebound` names what must stay as it is (bound again, deleted, declared global). `default` is the
+    author's text of the value. Help is the author's comment behind it, else the one directly above.
+    """
+    lines = [line.encode() for line in text.split("\n")]
+    found: list[Option] = []
+    for statement in body:
+        named = _assigned(statement)
+        if named is None or named[0] in rebound or named[0].startswith("_"):
+            continue
+        name, value = named
+        folded = fold_constant(value)
+        annotation = None if folded is None else _annotation(name, folded)
+        if folded is None or annotation is None:
+            continue
+        found.append(
+            Option(
+                name=name,
+                annotation=annotation,
+                default=_source(lines, value),
+                place=place(statement),
+                help=find_comment(lines, statement),
+                secret=isinstance(folded.value, str) and _is_secret(name, folded.value),
+            )
+        )
+    return tuple(found)
+
+
+def _assigned(statement: ast.stmt) -> tuple[str, ast.expr] | None:
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value = statement.targets[0], statement.value
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        target, value = statement.target, statement.value
+    else:
+        return None
+    return (target.id, value) if isinstance(target, ast.Name) else None
+
+
+def _annotation(name: str, folded: Folded) -> str | None:
+    """The type of a constant as source, None when it is no setting."""
+    if folded.value is None:
+        return OPTIONAL_SCALAR
+    if isinstance(folded.value, str) and (len(folded.value) > MAX_STRING or "\n" in folded.value):
+        return None
+    if isinstance(folded.value, (tuple, list)) and not name.isupper():
+        return None
+    return infer_annotation(folded.value)
+
+
+def _source(lines: Sequence[bytes], value: ast.expr) -> str:
+    """The author's text of a value that stands in one line; of others, the same value on one line."""
+    if value.end_lineno != value.lineno:
+        return ast.unparse(value)
+    return lines[value.lineno - 1][value.col_offset : value.end_col_offset].decode()
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """By the name; a `token` or `key` only when the value could be one (`PAD_TOKEN = "<pad>"` is none)."""
+    if _SECRET.search(name):
+        return bool(value)
+    return bool(_MAYBE_SECRET.search(name) and _SECRET_VALUE.fullmatch(value))
+
+
+def find_comment(lines: Sequence[bytes], statement: ast.stmt) -> str:
+    """The author's words on a statement: the comment behind it, else the comment lines directly above.
+
+    Comments above a block of several statements are a heading of the block, and not about its first one.
+    """
+    last = statement.end_lineno or statement.lineno
+    behind = lines[last - 1][statement.end_col_offset or 0 :].strip().decode()
+    if behind.startswith("#"):
+        return "" if _DIRECTIVE.match(behind) else behind.lstrip("# ").strip()
+    below = lines[last].strip() if last < len(lines) else b""
+    if below and not below.startswith(b"#"):
+        return ""
+    above: list[str] = []
+    number = statement.lineno - 2
+    while number >= 0 and lines[number].strip().startswith(b"#"):
+        above.insert(0, lines[number].strip().decode())
+        number -= 1
+    if any(_DIRECTIVE.match(line) for line in above):
+        return ""
+    return " ".join(line.strip("#-=* \t") for line in above).strip()
