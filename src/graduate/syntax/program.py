@@ -22,6 +22,9 @@ BUILTINS = frozenset(dir(builtins)) | {
     "__package__",
     "__spec__",
 }
+PLAIN_DECORATORS = frozenset(
+    {"no_grad", "inference_mode", "enable_grad", "wraps", "dataclass", "total_ordering"}
+)
 DYNAMIC = frozenset({"exec", "eval", "globals", "locals", "vars", "dir"})
 
 
@@ -165,7 +168,7 @@ def take_apart(path: str, text: str, constants: frozenset[str] = frozenset()) ->
 
 
 def _imports_once(node: ast.stmt, spine: Spine, stores: dict[str, int]) -> bool:
-    """Whether every name that an import statement binds is bound by imports alone (the same one each time)."""
+    """Whether every name that an import statement binds is bound by imports of the same thing alone."""
     for name in set(_bound_by_import(node)):
         own = 0
         seen = set()
@@ -190,6 +193,16 @@ def _movable(
         node = statement.node
         if isinstance(node, DefinitionNode) and stores.get(node.name) == 1:
             candidates[node.name] = Definition(node.name, node, statement)
+    for name, definition in list(candidates.items()):
+        read = {
+            o.name
+            for o in names.within(definition.statement.start, definition.statement.end)
+            if id(o.scope) in ids
+        }
+        if not _keeps_signature(definition.node) and any(
+            n in stores for n in read - known - candidates.keys()
+        ):
+            del candidates[name]
     needs = {name: _needed_at_definition(names, d, ids, stores) for name, d in candidates.items()}
     while True:
         stuck = [n for n in candidates if not needs[n] <= known | candidates.keys()]
@@ -210,7 +223,8 @@ def _needed_at_definition(
             continue
         if _is_deferred(o.at, inside):
             continue
-        if o.name in stores or o.name not in BUILTINS:
+        # A name that the spine never binds comes from a star import, or fails as it did before.
+        if o.name in stores:
             needed.add(o.name)
     return needed
 
@@ -225,5 +239,10 @@ def _is_deferred(at: Scope, definition: Scope) -> bool:
     return False
 
 
-def called_name(node: ast.Call) -> str:
-    return dotted(node.func)
+def _keeps_signature(node: DefinitionNode) -> bool:
+    """Whether no decorator minds a further parameter or a global that lives elsewhere (compilers do)."""
+    for decorator in node.decorator_list:
+        name = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
+        if name.rpartition(".")[2] not in PLAIN_DECORATORS:
+            return False
+    return True

@@ -1,0 +1,314 @@
+"""Pass: the text of every definition and segment, with the names, calls and loops that the passes decided on."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+
+from graduate.syntax.loops import LoopPlan
+from graduate.syntax.program import Definition
+from graduate.syntax.scopes import Occurrence
+from graduate.syntax.spine import SpineStatement
+from graduate.syntax.text import Edit, SourceText, reindent
+from graduate.transform.checkpoint_loops import functions_of
+from graduate.transform.draft import FunctionNode, ProgramDraft, SegmentDraft
+from graduate.transform.local_modules import LocalModules, rewrite_import
+
+INDENT = "    "
+
+
+class UnitWriter:
+    """Renders spans of one program's source, for one home."""
+
+    def __init__(self, draft: ProgramDraft) -> None:
+        self.draft = draft
+        self.source = draft.syntax.source
+        self.names = draft.syntax.names
+        used = {o.name for o in self.names.occurrences}
+        self.state = _free("state", ("loop_state", "train_state", "carried_state"), used)
+        self.checkpoint = _free("checkpoint", ("loop_checkpoint", "resumable"), used)
+        self.replaced = {**draft.settings, **{name: f"context.{name}" for name in draft.context}}
+
+    def definition(self, definition: Definition, home: str) -> str:
+        """The text of a function or class at the top level of its new module."""
+        statement = definition.statement
+        plans = [p for _, f in functions_of(definition.node) for p in self._resumable(id(f))]
+        names = {id(p.node): n for _, f in functions_of(definition.node) for p, n in self._named(id(f))}
+        text = self.span(statement.start, statement.end, plans, names, home)
+        return reindent(text, self.source.indentation(self.source.start(definition.node)), "").rstrip()
+
+    def segment(self, segment: SegmentDraft, home: str) -> list[tuple[SpineStatement, str]]:
+        """The texts of a segment's statements, indented as the body of a function."""
+        plans = self._resumable(id(segment))
+        names = {id(p.node): n for p, n in self._named(id(segment))}
+        return [(s, self.statement(s, plans, names, home)) for s in segment.statements]
+
+    def statement(
+        self, statement: SpineStatement, plans: Sequence[LoopPlan], names: dict[int, str], home: str
+    ) -> str:
+        """The text of one spine statement with one level of indentation."""
+        if statement.synthetic:
+            text = self.span(statement.start, statement.end, (), {}, home)
+            if isinstance(statement.node, ast.Assign):
+                targets = [
+                    self.span(self.source.start(t), self.source.end(t), (), {}, home)
+                    for t in statement.node.targets
+                ]
+                return INDENT + " = ".join([*targets, text])
+            return INDENT + text
+        text = self.span(statement.start, statement.end, plans, names, home)
+        node = statement.node
+        bound = getattr(node, "name", None)
+        own = self.source.indentation(self.source.start(node))
+        if (
+            isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
+            and bound in self.draft.context
+        ):
+            text += f"\n{own}context.{bound} = {bound}"
+        if not self.source.starts_line(statement.start):
+            return INDENT + text.lstrip()
+        return reindent(text, own, INDENT).rstrip()
+
+    def span(self, start: int, end: int, plans: Sequence[LoopPlan], names: dict[int, str], home: str) -> str:
+        """The edited text of a span, with its resumable loops wrapped."""
+        edits = self._edits(start, end, plans, home)
+        for plan in plans:
+            loop_start, loop_end = self.source.start(plan.node), self.source.end(plan.node)
+            if start <= loop_start and loop_end <= end:
+                inside = [e for e in edits if loop_start <= e.start and e.end <= loop_end]
+                edits = [e for e in edits if not (loop_start <= e.start and e.end <= loop_end)]
+                edits.append(Edit(loop_start, loop_end, self._loop(plan, names[id(plan.node)], inside)))
+        return self.source.edited(start, end, edits)
+
+    def _resumable(self, key: int) -> list[LoopPlan]:
+        return [p for p in self.draft.loops.get(key, ()) if not p.why_not]
+
+    def _named(self, key: int) -> Iterable[tuple[LoopPlan, str]]:
+        name = self.draft.loop_names.get(key, "")
+        for number, plan in enumerate(self._resumable(key), start=1):
+            yield plan, name if number == 1 else f"{name}-{number}"
+
+    def _loop(self, plan: LoopPlan, name: str, inside: list[Edit]) -> str:
+        start, end = self.source.start(plan.node), self.source.end(plan.node)
+        own = self.source.indentation(start)
+        loop = reindent(own + self.source.edited(start, end, inside), own, own + INDENT)
+        state, checkpoint = self.state, self.checkpoint
+        held = [*plan.initial, *plan.objects]
+        if self.draft.context and "context" not in held:
+            held.append("context")
+        arguments = ", ".join(f"{n}={n}" for n in held)
+        lines = [f"{state} = LoopState({arguments})"]
+        if len(lines[0]) + len(own) > 100:
+            items = "".join(f"\n{own}{INDENT}{n}={n}," for n in held)
+            lines = [f"{state} = LoopState({items}\n{own})"]
+        lines.append(f'{own}with Checkpoint("{name}", {state}) as {checkpoint}:')
+        lines.append(loop)
+        for after in plan.after:
+            if after in plan.guarded:
+                lines.append(f'{own}if hasattr({state}, "{after}"):')
+                lines.append(f"{own}{INDENT}{after} = {state}.{after}")
+            else:
+                lines.append(f"{own}{after} = {state}.{after}")
+        return "\n".join(lines)
+
+    def _edits(self, start: int, end: int, plans: Sequence[LoopPlan], home: str) -> list[Edit]:
+        edits = [e for e in self.draft.edits if start <= e.start and e.end <= end]
+        taken = [(e.start, e.end) for e in edits]
+        for o in self.names.within(start, end):
+            if any(a <= o.start and o.end <= b for a, b in taken):
+                continue
+            text = self.name_at(o.name, o, plans)
+            if o.use == "load" and o.name in self.draft.lifted and self.draft.syntax.is_spine_scope(o.scope):
+                edits.extend(self._passed(o, plans))
+            if o.form == "def" and o.name in self.draft.lifted and self.draft.syntax.is_spine_scope(o.scope):
+                edits.extend(self._parameters(o))
+            if o.form in ("name", "walrus") and text != o.name:
+                edits.append(Edit(o.start, o.end, text))
+        edits.extend(self._loop_heads(start, end, plans))
+        edits.extend(self._debug_fields(start, end, edits))
+        edits.extend(self._globals(start, end))
+        edits.extend(
+            import_edits(
+                self.source, start, end, self.draft.local, home, {s.start for s in self.draft.syntax.imports}
+            )
+        )
+        return edits
+
+    def name_at(self, name: str, o: Occurrence, plans: Sequence[LoopPlan]) -> str:
+        """What stands for `name` at the place of `o`."""
+        spine = self.draft.syntax.is_spine_scope(o.at.resolve(name) if name != o.name else o.scope)
+        if spine and name == "__file__":
+            return f'source_path("{self.source.path}")'
+        if spine and name == "__name__":
+            return '"__main__"'
+        for plan in plans:
+            if name not in plan.state or not self._inside_loop(o, plan):
+                continue
+            scope = o.scope if name == o.name else o.at.resolve(name)
+            if self._is_unit_scope(scope, plan):
+                return f"{self.state}.{name}"
+        if spine and name in self.replaced:
+            return self.replaced[name]
+        return name
+
+    def _inside_loop(self, o: Occurrence, plan: LoopPlan) -> bool:
+        if not self.source.start(plan.node) <= o.start < self.source.end(plan.node):
+            return False
+        if isinstance(plan.node, ast.For):
+            # The iterable is evaluated before the first iteration.
+            return not self.source.start(plan.node.iter) <= o.start < self.source.end(plan.node.iter)
+        return True
+
+    def _is_unit_scope(self, scope: object, plan: LoopPlan) -> bool:
+        function = next((f for f in self._functions() if self._holds(f, plan.node)), None)
+        if function is not None:
+            return scope is self.names.scopes[function]
+        return any(scope is s for s in self.draft.syntax.spine.scopes)
+
+    def _functions(self) -> Iterable[FunctionNode]:
+        for definition in self.draft.syntax.definitions.values():
+            for _, function in functions_of(definition.node):
+                yield function
+
+    def _holds(self, outer: ast.AST, inner: ast.AST) -> bool:
+        return self.source.start(outer) <= self.source.start(inner) and self.source.end(
+            inner
+        ) <= self.source.end(outer)
+
+    def _passed(self, o: Occurrence, plans: Sequence[LoopPlan]) -> list[Edit]:
+        """The further arguments of a call of a lifted function."""
+        opening = self.source.data.index(b"(", o.end)
+        closing = closing_bracket(self.source.data, opening)
+        inner = self.source.slice(opening + 1, closing)
+        given = ", ".join(f"{n}={self.name_at(n, o, plans)}" for n in self.draft.lifted[o.name])
+        bare = re.sub(r"#[^\n]*", "", inner).rstrip()
+        separator = "" if not bare.strip() else (" " if bare.endswith(",") else ", ")
+        edits = [Edit(closing, closing, separator + given)]
+        if bare.strip():
+            call = ast.parse(f"f({inner}\n)", mode="eval").body
+            assert isinstance(call, ast.Call)
+            if len(call.args) == 1 and not call.keywords and isinstance(call.args[0], ast.GeneratorExp):
+                edits = [Edit(opening + 1, opening + 1, "("), Edit(closing, closing, ")" + separator + given)]
+        return edits
+
+    def _parameters(self, o: Occurrence) -> list[Edit]:
+        """The further parameters of a lifted function."""
+        definition = self.draft.syntax.definitions[o.name]
+        node = definition.node
+        assert isinstance(node, FunctionNode)
+        opening = self.source.data.index(b"(", o.end)
+        closing = closing_bracket(self.source.data, opening)
+        names = ", ".join(self.draft.lifted[o.name])
+        arguments = node.args
+        if arguments.kwarg is not None:
+            at = self.source.data.rindex(b"**", 0, self.source.start(arguments.kwarg))
+            star = "" if arguments.vararg or arguments.kwonlyargs else "*, "
+            return [Edit(at, at, f"{star}{names}, ")]
+        bare = re.sub(r"#[^\n]*", "", self.source.slice(opening + 1, closing)).rstrip()
+        separator = "" if not bare.strip() else (" " if bare.endswith(",") else ", ")
+        star = "" if arguments.vararg or arguments.kwonlyargs or not arguments.defaults else "*, "
+        return [Edit(closing, closing, f"{separator}{star}{names}")]
+
+    def _loop_heads(self, start: int, end: int, plans: Sequence[LoopPlan]) -> Iterable[Edit]:
+        for plan in plans:
+            for loop in (plan.node, *plan.inner):
+                node = loop.iter if isinstance(loop, ast.For) else loop.test
+                if start <= self.source.start(loop) and self.source.end(loop) <= end:
+                    method = "loop" if isinstance(loop, ast.For) else "proceed"
+                    begin, stop = self._bracketed(loop, node)
+                    yield Edit(begin, begin, f"{self.checkpoint}.{method}(")
+                    yield Edit(stop, stop, ")")
+
+    def _bracketed(self, loop: ast.For | ast.While, node: ast.expr) -> tuple[int, int]:
+        """The span of a loop's iterable or condition, with the brackets around it."""
+        begin, stop = self.source.start(node), self.source.end(node)
+        floor = self.source.end(loop.target) if isinstance(loop, ast.For) else self.source.start(loop)
+        while self.source.data[floor:begin].rstrip()[-1:] == b"(":
+            begin = floor + self.source.data[floor:begin].rindex(b"(")
+            stop = self.source.data.index(b")", stop) + 1
+        return begin, stop
+
+    def _debug_fields(self, start: int, end: int, edits: list[Edit]) -> list[Edit]:
+        found = []
+        for debug in self.names.debug_fields:
+            if not (start <= debug.start and debug.debug_end <= end):
+                continue
+            if not any(debug.expression_start <= e.start and e.end <= debug.expression_end for e in edits):
+                continue
+            shown = (
+                self.source.slice(debug.expression_start, debug.debug_end)
+                .replace("{", "{{")
+                .replace("}", "}}")
+            )
+            found.append(Edit(debug.start, debug.start, shown))
+            conversion = "" if debug.tail.startswith((":", "!")) else "!r"
+            found.append(Edit(debug.expression_end, debug.debug_end, conversion))
+        return found
+
+    def _globals(self, start: int, end: int) -> Iterable[Edit]:
+        """`global` declarations without the names that live on the context now."""
+        done: set[int] = set()
+        for o in self.names.within(start, end):
+            if o.form != "global":
+                continue
+            line = self.source.line(o.start)
+            line_start, line_end = self.source.line_start(line), self.source.line_end(line)
+            text = self.source.slice(line_start, line_end)
+            declared = re.match(r"(\s*)(?:.*;\s*)?global\s+([\w\s,]+)", text)
+            if line in done or declared is None:
+                continue
+            done.add(line)
+            names = [n.strip() for n in declared.group(2).split(",")]
+            kept = [n for n in names if n not in self.draft.context]
+            if len(kept) == len(names):
+                continue
+            if kept:
+                yield Edit(line_start, line_end, f"{declared.group(1)}global {', '.join(kept)}")
+            elif ";" in text:
+                at = line_start + len(text[: declared.start(2)].encode()) - len(b"global ")
+                yield Edit(at, at + len(b"global ") + len(declared.group(2).encode()), "pass")
+            else:
+                yield Edit(line_start, min(line_end + 1, end), "")
+
+
+def import_edits(
+    source: SourceText, start: int, end: int, local: LocalModules, home: str, skip: set[int]
+) -> Iterable[Edit]:
+    """Edits of the imports of local modules that stand within a span."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            node_start, node_end = source.start(node), source.end(node)
+            if not (start <= node_start and node_end <= end):
+                continue
+            lines = rewrite_import(node, local, source.path, home)
+            if lines is not None:
+                separator = "\n" + source.indentation(node_start) if source.starts_line(node_start) else "; "
+                yield Edit(node_start, node_end, separator.join(lines))
+
+
+def closing_bracket(data: bytes, opening: int) -> int:
+    """The offset of the bracket that closes the one at `opening`; strings and comments are skipped."""
+    depth, at = 0, opening
+    while at < len(data):
+        byte = data[at : at + 1]
+        if byte in b"([{":
+            depth += 1
+        elif byte in b")]}":
+            depth -= 1
+            if depth == 0:
+                return at
+        elif byte == b"#":
+            at = data.index(b"\n", at)
+        elif byte in b"'\"":
+            quote = data[at : at + 3] if data[at : at + 3] in (b"'''", b'"""') else byte
+            at += len(quote)
+            while data[at : at + len(quote)] != quote:
+                at += 2 if data[at : at + 1] == b"\\" else 1
+            at += len(quote) - 1
+        at += 1
+    raise ValueError("unclosed bracket")
+
+
+def _free(name: str, others: Sequence[str], used: set[str]) -> str:
+    return next((n for n in (name, *others) if n not in used), f"_graduate_{name}")
