@@ -18,7 +18,7 @@ from graduate.analyse.argparse_argument import (
 )
 from graduate.analyse.literals import Folded, fold_constant, infer_annotation
 from graduate.analyse.roles import find_qualified_name
-from graduate.model.facts import Option
+from graduate.model.facts import ArgparseFacts, Option
 from graduate.model.source import Place
 
 PlaceOf = Callable[[ast.AST], Place]
@@ -28,29 +28,6 @@ BOOL_NOTE = "{name} has type=bool: as in argparse, every text but the empty one 
 
 _PARSER_KEYWORDS = {"prog", "usage", "description", "epilog", "formatter_class", "add_help", "allow_abbrev"}
 _GROUPS = {"add_argument_group", "add_mutually_exclusive_group"}
-
-
-@dataclass(frozen=True, slots=True)
-class ArgparseFacts:
-    """The options of a parser, and where it stands.
-
-    `parser_statements` are the line spans of the statements that only build the parser. `parse_line` is the
-    line of the statement that calls `parse_args()`, and `parse_span` is that call: (line, column,
-    end line, end column) as `ast` counts them. `function` is the helper function in which all these
-    stand, "" when it is the spine. `namespace` is the name that the spine binds the result to ("" if none),
-    `call_line` the line of the spine statement that calls the helper (0 if there is none).
-    With `type=bool`, a value is `bool(text)`. `why_not` is "" when all was understood.
-    """
-
-    options: tuple[Option, ...]
-    parser_statements: tuple[Span, ...]
-    parse_line: int
-    namespace: str
-    function: str = ""
-    why_not: str = ""
-    parse_span: tuple[int, int, int, int] = (0, 0, 0, 0)
-    call_line: int = 0
-    notes: tuple[str, ...] = ()
 
 
 def find_argparse(

@@ -62,6 +62,29 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class ArgparseFacts:
+    """The options of a parser, and where it stands.
+
+    `parser_statements` are the line spans of the statements that only build the parser. `parse_line` is the
+    line of the statement that calls `parse_args()`, and `parse_span` is that call: (line, column,
+    end line, end column) as `ast` counts them. `function` is the helper function in which all these
+    stand, "" when it is the spine. `namespace` is the name that the spine binds the result to ("" if none),
+    `call_line` the line of the spine statement that calls the helper (0 if there is none).
+    With `type=bool`, a value is `bool(text)`. `why_not` is "" when all was understood.
+    """
+
+    options: tuple[Option, ...]
+    parser_statements: tuple[tuple[int, int], ...]
+    parse_line: int
+    namespace: str
+    function: str = ""
+    why_not: str = ""
+    parse_span: tuple[int, int, int, int] = (0, 0, 0, 0)
+    call_line: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """A loop that takes long, and what it carries from one iteration to the next."""
 
@@ -148,6 +171,7 @@ class ProgramFacts:
     hazards: tuple[Hazard, ...]
     unstorable: tuple[str, ...] = ()
     entry: str = ""
+    parser: ArgparseFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
