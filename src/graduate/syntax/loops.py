@@ -108,9 +108,21 @@ def does_work(loop: LoopNode) -> bool:
     return False
 
 
-def plan_loops(unit: Unit, is_long: Callable[[LoopNode], bool]) -> list[LoopPlan]:
-    """A plan for every outermost loop of the unit that takes long."""
-    wanted = [loop for loop in outermost_loops(unit.body) if is_long(loop)]
+def is_long(loop: LoopNode, in_training: bool, trainers: frozenset[str]) -> bool:
+    """Whether a loop trains, or is part of what takes long in the program (`in_training`)."""
+    if has_training(loop, trainers):
+        return True
+    if not in_training or not does_work(loop):
+        return False
+    return not (isinstance(loop, ast.For) and isinstance(loop.iter, ast.Tuple | ast.List | ast.Dict))
+
+
+def plan_loops(unit: Unit, in_training: bool, trainers: frozenset[str]) -> list[LoopPlan]:
+    """A plan for every outermost loop of the unit that takes long.
+
+    `trainers` are the functions known to train; `in_training` says that the unit itself does.
+    """
+    wanted = [loop for loop in outermost_loops(unit.body) if is_long(loop, in_training, trainers)]
     if not wanted:
         return []
     before: dict[ast.stmt, State] = {}

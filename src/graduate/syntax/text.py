@@ -40,6 +40,11 @@ class SourceText:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
+    @cached_property
+    def imports(self) -> list[ast.Import | ast.ImportFrom]:
+        """Every import statement, wherever it stands."""
+        return [n for n in ast.walk(self.tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+
     def offset(self, line: int, column: int) -> int:
         """The byte offset of a 1-based line and a 0-based byte column."""
         return self._starts[line - 1] + column

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
 
-from graduate.syntax.flow import Flow
-from graduate.syntax.loops import LoopNode, LoopPlan, Unit, does_work, has_training, plan_loops
-from graduate.syntax.scopes import Names
-from graduate.syntax.text import SourceText
-from graduate.transform.draft import FunctionNode, ProgramDraft
+from graduate.syntax.long_loops import call_depths, function_unit, functions_of
+from graduate.syntax.loops import Unit, plan_loops
+from graduate.transform.draft import ProgramDraft
 
 
 def checkpoint_loops(draft: ProgramDraft) -> None:
@@ -28,96 +25,16 @@ def checkpoint_loops(draft: ProgramDraft) -> None:
             frozenset(segment.arguments),
             frozenset(segment.returns),
         )
-        plans = plan_loops(unit, lambda loop, role=segment.role: _is_long(loop, role == "train", trainers))  # type: ignore[misc]
+        plans = plan_loops(unit, segment.role == "train", trainers)
         draft.loops[id(segment)] = plans
         draft.loop_names[id(segment)] = segment.name
-    depths = call_depths([s.node for s in draft.syntax.statements], draft.syntax.source.tree)
+    depths = call_depths(draft.syntax.source.tree)
     for definition in draft.syntax.definitions.values():
         for qualified, function in functions_of(definition.node):
             lifted = draft.lifted.get(definition.name, ()) if not definition.is_class else ()
             is_train = roles.get(definition.name) == "train"
-            plans = function_loops(
-                source, names, function, lifted, draft, is_train, trainers, depths.get(function.name, 0)
-            )
-            draft.loops[id(function)] = plans
+            if depths.get(function.name, 0) or not isinstance(function, ast.FunctionDef):
+                continue
+            unit = function_unit(source, names, function, lifted, draft.syntax.spine.scopes, draft.passed)
+            draft.loops[id(function)] = plan_loops(unit, is_train, trainers)
             draft.loop_names[id(function)] = qualified
-
-
-def function_loops(
-    source: SourceText,
-    names: Names,
-    function: FunctionNode,
-    lifted: Sequence[str],
-    draft: ProgramDraft | None,
-    is_train: bool,
-    trainers: frozenset[str],
-    depth: int,
-) -> list[LoopPlan]:
-    """The plans of a function's loops; only of functions that are not called in a loop themselves."""
-    if depth > 0 or isinstance(function, ast.AsyncFunctionDef):
-        return []
-    scope = names.scopes[function]
-    scopes = [scope, *(draft.syntax.spine.scopes if draft is not None and lifted else [])]
-    passed = draft._passed if draft is not None else None
-    bound = scope.bound | set(lifted)
-    arguments = function.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    every += [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
-    unit = Unit(
-        Flow(source, names, scopes, passed),
-        function.body,
-        [scope],
-        bound.__contains__,
-        frozenset(a.arg for a in every) | frozenset(lifted),
-        frozenset(),
-    )
-    return plan_loops(unit, lambda loop: _is_long(loop, False, trainers) or (is_train and does_work(loop)))
-
-
-def functions_of(node: ast.stmt) -> Iterator[tuple[str, FunctionNode]]:
-    """A function itself, or the methods of a class, with their qualified names."""
-    if isinstance(node, FunctionNode):
-        yield node.name, node
-    elif isinstance(node, ast.ClassDef):
-        for child in node.body:
-            if isinstance(child, FunctionNode):
-                yield f"{node.name}.{child.name}", child
-
-
-def _is_long(loop: LoopNode, in_training: bool, trainers: frozenset[str]) -> bool:
-    if has_training(loop, trainers):
-        return True
-    if not in_training or not does_work(loop):
-        return False
-    return not (isinstance(loop, ast.For) and isinstance(loop.iter, ast.Tuple | ast.List | ast.Dict))
-
-
-def call_depths(spine: Sequence[ast.stmt], tree: ast.Module) -> dict[str, int]:
-    """By how many loops, at least one or none, the calls of each function or method name are surrounded.
-
-    A function that is only called by a function called in a loop counts as called in a loop.
-    """
-    calls: dict[str, set[tuple[str, bool]]] = {}
-
-    def visit(node: ast.AST, caller: str, looped: bool) -> None:
-        if isinstance(node, FunctionNode):
-            caller, looped = node.name, False
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            calls.setdefault(name, set()).add((caller, looped))
-        inside = looped or isinstance(
-            node, ast.For | ast.While | ast.AsyncFor | ast.ListComp | ast.GeneratorExp
-        )
-        for child in ast.iter_child_nodes(node):
-            visit(child, caller, inside)
-
-    visit(tree, "", False)
-    depths = {name: int(any(looped for _, looped in sites)) for name, sites in calls.items()}
-    changed = True
-    while changed:
-        changed = False
-        for name, sites in calls.items():
-            if not depths[name] and any(depths.get(caller, 0) for caller, _ in sites if caller != name):
-                depths[name] = 1
-                changed = True
-    return depths

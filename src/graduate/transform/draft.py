@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -85,9 +84,10 @@ class ProgramDraft:
 
     def flow(self) -> Flow:
         """Flow over the spine's names, where a call of a lifted function reads what it is passed."""
-        return Flow(self.syntax.source, self.syntax.names, self.syntax.spine.scopes, self._passed)
+        return Flow(self.syntax.source, self.syntax.names, self.syntax.spine.scopes, self.passed)
 
-    def _passed(self, start: int, end: int) -> set[str]:
+    def passed(self, start: int, end: int) -> set[str]:
+        """The names that calls in a span pass to lifted functions."""
         return {
             name
             for o in self.syntax.names.within(start, end)
@@ -98,6 +98,3 @@ class ProgramDraft:
     def is_variable(self, name: str) -> bool:
         """Whether a spine name is handed from segment to segment."""
         return name in self.syntax.variables and name not in self.context and name not in self.settings
-
-
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef

@@ -1,4 +1,4 @@
-"""Pass: the text of every definition and segment, with the names, calls and loops that the passes decided on."""
+"""Pass: the text of every definition and segment, with the names, calls and loops decided on before."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 
+from graduate.syntax.long_loops import FunctionNode, functions_of
 from graduate.syntax.loops import LoopPlan
 from graduate.syntax.program import Definition
 from graduate.syntax.scopes import Occurrence
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import Edit, SourceText, reindent
-from graduate.transform.checkpoint_loops import functions_of
-from graduate.transform.draft import FunctionNode, ProgramDraft, SegmentDraft
+from graduate.transform.draft import ProgramDraft, SegmentDraft
 from graduate.transform.local_modules import LocalModules, rewrite_import
 
 INDENT = "    "
@@ -128,11 +128,7 @@ class UnitWriter:
         edits.extend(self._loop_heads(start, end, plans))
         edits.extend(self._debug_fields(start, end, edits))
         edits.extend(self._globals(start, end))
-        edits.extend(
-            import_edits(
-                self.source, start, end, self.draft.local, home, {s.start for s in self.draft.syntax.imports}
-            )
-        )
+        edits.extend(import_edits(self.source, start, end, self.draft.local, home))
         return edits
 
     def name_at(self, name: str, o: Occurrence, plans: Sequence[LoopPlan]) -> str:
@@ -272,19 +268,16 @@ class UnitWriter:
                 yield Edit(line_start, min(line_end + 1, end), "")
 
 
-def import_edits(
-    source: SourceText, start: int, end: int, local: LocalModules, home: str, skip: set[int]
-) -> Iterable[Edit]:
+def import_edits(source: SourceText, start: int, end: int, local: LocalModules, home: str) -> Iterable[Edit]:
     """Edits of the imports of local modules that stand within a span."""
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            node_start, node_end = source.start(node), source.end(node)
-            if not (start <= node_start and node_end <= end):
-                continue
-            lines = rewrite_import(node, local, source.path, home)
-            if lines is not None:
-                separator = "\n" + source.indentation(node_start) if source.starts_line(node_start) else "; "
-                yield Edit(node_start, node_end, separator.join(lines))
+    for node in source.imports:
+        node_start, node_end = source.start(node), source.end(node)
+        if not (start <= node_start and node_end <= end):
+            continue
+        lines = rewrite_import(node, local, source.path, home)
+        if lines is not None:
+            separator = "\n" + source.indentation(node_start) if source.starts_line(node_start) else "; "
+            yield Edit(node_start, node_end, separator.join(lines))
 
 
 def closing_bracket(data: bytes, opening: int) -> int:

@@ -1,0 +1,102 @@
+"""Hazards: what can make a converted program differ, each with a stable code and an explain page."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Literal
+
+from graduate.model.facts import Hazard
+from graduate.model.source import SourceModule
+from graduate.syntax.imports import bindings
+from graduate.syntax.program import ProgramSyntax
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The page that `graduate explain CODE` shows."""
+
+    code: str
+    name: str
+    page: str
+
+
+EXPLANATIONS: dict[str, Explanation] = {
+    e.code: e
+    for e in (
+        Explanation(
+            "G101",
+            "dynamic-names",
+            "The program reaches its variables by `exec`, `eval`, `globals()` or `locals()`. Where a name is used "
+            "cannot be told from the text, so the program runs as it stands, as one step (`wrapped`). "
+            "Replace the call by a dictionary to have the program taken apart.",
+        ),
+        Explanation(
+            "G102",
+            "star-import",
+            "`from module import *` binds names that the text does not show. The import is copied to every module "
+            "that uses a name that nothing else binds.",
+        ),
+        Explanation(
+            "G103",
+            "closed-main",
+            "The body of `main()` could not take the place of its call, so the call stays one statement: the "
+            "program has one step, and its loops are resumable as far as they stand in functions.",
+        ),
+        Explanation(
+            "G104",
+            "hidden-global",
+            "A function assigns a global variable, or a method reads one. It cannot be passed as a parameter "
+            "safely, so it lives on the project's `context` object.",
+        ),
+        Explanation(
+            "G105",
+            "value-not-storable",
+            "A value cannot be stored between steps (an open file, a generator). The steps around it are merged.",
+        ),
+        Explanation(
+            "G106",
+            "loop-not-resumable",
+            "A long loop cannot be continued from its middle; after an interruption its step starts again.",
+        ),
+        Explanation(
+            "G107",
+            "own-command-line",
+            "The command line of the program is not understood statically. The setting `arguments` holds it as "
+            "one text, and it is handed on as it is.",
+        ),
+        Explanation(
+            "G108",
+            "imports-entry",
+            "Another module imports the entry module. Both would have their own copy of it, so the program runs as it stands.",
+        ),
+    )
+}
+
+Cost = Literal["none", "loops", "steps", "wrapped"]
+
+
+def hazard(
+    code: str, message: str, module: SourceModule, line: int, cost: Cost = "none", end_line: int | None = None
+) -> Hazard:
+    return Hazard(code, message, module.place(line, end_line), cost)
+
+
+def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:
+    """The hazards of an entry module that can be seen before planning."""
+    found = []
+    call = syntax.dynamic_names()
+    if call is not None:
+        name = call.func.id if isinstance(call.func, ast.Name) else "exec"
+        found.append(hazard("G101", f"{name}() reaches names dynamically", module, call.lineno, "wrapped"))
+    for statement in syntax.stars:
+        star = next(b.module for b in bindings(statement.node) if b.name == "*")
+        found.append(hazard("G102", f"from {star} import *", module, statement.node.lineno))
+    if syntax.spine.why_closed:
+        line = syntax.spine.guard.lineno if syntax.spine.guard is not None else 1
+        found.append(hazard("G103", syntax.spine.why_closed, module, line))
+    for o in syntax.spine_occurrences:
+        if o.form == "global":
+            line = syntax.source.line(o.start)
+            found.append(hazard("G104", f"a function assigns the global {o.name}", module, line))
+    return found

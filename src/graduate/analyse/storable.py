@@ -1,0 +1,122 @@
+"""Values that cannot be stored between steps, and figures that are still being drawn."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from graduate.syntax.flow import dotted
+from graduate.syntax.imports import qualify
+from graduate.syntax.program import ProgramSyntax
+from graduate.syntax.spine import SpineStatement
+
+UNSTORABLE_CALLS = frozenset(
+    {
+        "open",
+        "iter",
+        "map",
+        "filter",
+        "zip",
+        "enumerate",
+        "reversed",
+        "csv.reader",
+        "csv.writer",
+        "csv.DictReader",
+        "csv.DictWriter",
+        "gzip.open",
+        "h5py.File",
+        "sqlite3.connect",
+        "socket.socket",
+        "threading.Lock",
+        "threading.Thread",
+        "subprocess.Popen",
+        "multiprocessing.Pool",
+        "concurrent.futures.ThreadPoolExecutor",
+        "concurrent.futures.ProcessPoolExecutor",
+        "tqdm.tqdm",
+        "tqdm.auto.tqdm",
+        "tqdm.notebook.tqdm",
+        "tqdm.trange",
+        "torch.utils.tensorboard.SummaryWriter",
+        "tensorboardX.SummaryWriter",
+        "zipfile.ZipFile",
+        "tarfile.open",
+        "sqlalchemy.create_engine",
+        "requests.Session",
+        "tempfile.TemporaryDirectory",
+        "tempfile.NamedTemporaryFile",
+        "wandb.init",
+        "mlflow.start_run",
+    }
+)
+NEW_FIGURE = frozenset({"figure", "subplots", "subplot_mosaic", "clf"})
+FINISH_FIGURE = frozenset({"show", "close", "show_figures"})
+
+
+def find_unstorable(syntax: ProgramSyntax) -> set[str]:
+    """Names of the spine that may refer to a value that cannot be stored."""
+    generators = {
+        name
+        for name, d in syntax.definitions.items()
+        if not d.is_class and any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(d.node))
+    }
+    found: set[str] = set()
+    for statement in syntax.statements:
+        for node in ast.walk(statement.node):
+            if isinstance(node, ast.Assign) and _is_unstorable(node.value, syntax.qualified, generators):
+                found |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return found & syntax.variables
+
+
+def _is_unstorable(value: ast.expr, imports: Mapping[str, str], generators: set[str]) -> bool:
+    if isinstance(value, ast.GeneratorExp):
+        return True
+    if not isinstance(value, ast.Call):
+        return False
+    name = qualify(dotted(value.func), dict(imports))
+    last = value.func.attr if isinstance(value.func, ast.Attribute) else ""
+    return name in UNSTORABLE_CALLS or name in generators or last in {"cursor", "SummaryWriter"}
+
+
+def find_figures(syntax: ProgramSyntax) -> Iterator[tuple[str, list[SpineStatement]]]:
+    """Runs of spine statements that draw on the same pyplot figure, each with a name for it."""
+    number, current = 0, list[SpineStatement]()
+    for statement in syntax.statements:
+        drawn, new, finished = _pyplot_use(statement.node, syntax.qualified)
+        if not drawn:
+            continue
+        if new and current:
+            number += 1
+            yield f"figure {number}", current
+            current = []
+        current.append(statement)
+        if finished:
+            number += 1
+            yield f"figure {number}", current
+            current = []
+    if current:
+        yield f"figure {number + 1}", current
+
+
+def _pyplot_use(node: ast.stmt, imports: Mapping[str, str]) -> tuple[bool, bool, bool]:
+    """(draws with pyplot, begins a new figure, finishes the figure)."""
+    drawn = new = finished = False
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return False, False, False
+    for child in ast.walk(node):
+        if not isinstance(child, ast.Call):
+            continue
+        name = qualify(dotted(child.func), dict(imports))
+        last = name.rpartition(".")[2]
+        if name == "show_figures" or name.startswith(("matplotlib.pyplot.", "seaborn.", "pylab.")):
+            drawn = True
+            new |= last in NEW_FIGURE
+            finished |= last in FINISH_FIGURE
+        elif isinstance(child.func, ast.Attribute) and child.func.attr in {
+            "plot",
+            "hist",
+            "boxplot",
+            "scatter",
+        }:
+            drawn = True
+    return drawn, new, finished
