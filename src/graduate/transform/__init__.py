@@ -1,0 +1,213 @@
+"""Sources + Plan → Modules: the code is moved, pass by pass, at the highest level that holds for each program."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from graduate.model.facts import Facts, Hazard, Option, Role
+from graduate.model.plan import LEVELS, Level, Plan, ProgramPlan
+from graduate.model.project import (
+    GeneratedModule,
+    Modules,
+    ProgramResult,
+    Row,
+    Segment,
+    Step,
+)
+from graduate.model.source import Program, SourceModule, Sources
+from graduate.syntax.program import take_apart
+from graduate.transform.assemble import ModuleDraft
+from graduate.transform.build_package import PackageBuilder
+from graduate.transform.checkpoint_loops import checkpoint_loops
+from graduate.transform.collect_setup import collect_restores, collect_setup
+from graduate.transform.cut_segments import cut_segments
+from graduate.transform.draft import Blocked, ProgramDraft
+from graduate.transform.lift_globals import lift_globals
+from graduate.transform.local_modules import LocalModules
+from graduate.transform.move_constants_to_settings import (
+    move_constants_to_settings,
+    replace_argument_parser,
+)
+from graduate.transform.render_settings import name_fields, start_with
+
+PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
+    move_constants_to_settings,
+    replace_argument_parser,
+    collect_setup,
+    cut_segments,
+    collect_restores,
+    lift_globals,
+    checkpoint_loops,
+)
+"""What is decided about a program, in this order. Each pass fills in fields of the draft and writes nothing."""
+
+__all__ = ["PASSES", "ModuleDraft", "transform"]
+
+COMMAND_LINE_LIBRARIES = frozenset(
+    {
+        "argparse",
+        "click",
+        "fire",
+        "typer",
+        "absl",
+        "docopt",
+        "optparse",
+        "getopt",
+        "hydra",
+        "simple_parsing",
+        "tap",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """The level to try for a program, and what blocked the ones above it."""
+
+    level: Level
+    blocked_by: str = ""
+
+
+def transform(sources: Sources, facts: Facts, plan: Plan) -> Modules:
+    """Move the code of all programs into the package. Never fails for a program: it gets a lower level."""
+    wishes = {p.name: _Wish(p.level, p.why) for p in plan.programs}
+    while True:
+        try:
+            return _attempt(sources, facts, plan, wishes)
+        except _Failed as failed:
+            wish = wishes[failed.program]
+            lower = LEVELS[min(LEVELS.index(wish.level) + 1, len(LEVELS) - 1)]
+            if lower == wish.level:
+                raise AssertionError(f"{failed.program} cannot even be wrapped: {failed.reason}") from failed
+            reasons = [r for r in (wish.blocked_by, failed.reason) if r]
+            wishes[failed.program] = _Wish(lower, "; ".join(dict.fromkeys(reasons)))
+
+
+class _Failed(Exception):
+    def __init__(self, program: str, reason: str) -> None:
+        super().__init__(reason)
+        self.program = program
+        self.reason = reason
+
+
+def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish]) -> Modules:
+    options = _find_options(sources, facts, plan, wishes)
+    fields = name_fields(options)
+    local = LocalModules({m.path: m.home for m in plan.modules})
+    drafts: dict[str, ProgramDraft] = {}
+    for program in plan.programs:
+        wish = wishes[program.name]
+        if wish.level == "wrapped":
+            continue
+        try:
+            drafts[program.name] = _draft(sources, facts, program, wish.level, local, fields, options)
+        except Blocked as blocked:
+            raise _Failed(program.name, blocked.reason) from blocked
+    builder = PackageBuilder(sources, facts, plan, local, drafts)
+    for program in plan.programs:
+        draft = drafts.get(program.name)
+        try:
+            if draft is None:
+                builder.add_wrapped(program, _arguments_field(fields, program.name))
+            else:
+                builder.add_program(program, draft)
+        except Blocked as blocked:
+            raise _Failed(program.name, blocked.reason) from blocked
+    try:
+        builder.write(options, fields)
+    except Blocked as blocked:
+        raise _Failed(blocked.program, blocked.reason) from blocked
+    return Modules(
+        name=plan.name,
+        modules=tuple(builder.generated()),
+        steps=tuple(builder.steps),
+        options=tuple(replace(o, name=fields[o.program, o.name]) for o in options),
+        rows=tuple(builder.rows()),
+        programs=tuple(_result(sources, p, wishes[p.name], builder) for p in plan.programs),
+        hazards=tuple(_hazards(facts, drafts)),
+        runtime=(),
+    )
+
+
+def _draft(
+    sources: Sources,
+    facts: Facts,
+    program: ProgramPlan,
+    level: Level,
+    local: LocalModules,
+    fields: dict[tuple[str, str], str],
+    options: tuple[Option, ...],
+) -> ProgramDraft:
+    module = sources.module(program.path)
+    program_facts = next(p for p in facts.programs if p.name == program.name)
+    syntax = take_apart(program.path, module.text, frozenset(program.settings))
+    own = {name: field for (owner, name), field in fields.items() if owner == program.name}
+    draft = ProgramDraft(module, syntax, program_facts, program, level, local, own)
+    draft.arguments = _arguments_field(fields, program.name)
+    draft.options = options
+    for run_pass in PASSES:
+        run_pass(draft)
+    if not draft.steps:
+        raise Blocked("it has no statements that do anything")
+    return draft
+
+
+def _arguments_field(fields: dict[tuple[str, str], str], program: str) -> str:
+    return fields.get((program, "arguments"), "") if (program, "arguments") in fields else ""
+
+
+def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish]) -> tuple[Option, ...]:
+    """The options that become fields: the constants that the plan names, the arguments that are understood,
+    and for other command lines the whole of it."""
+    found: list[Option] = []
+    for program in sources.programs:
+        program_facts = next(p for p in facts.programs if p.name == program.name)
+        program_plan = next((p for p in plan.programs if p.name == program.name), None)
+        if program_plan is None:
+            continue
+        wrapped = wishes[program.name].level == "wrapped"
+        arguments = [o for o in program_facts.options if o.kind == "argument"]
+        if wrapped or not arguments:
+            if _reads_command_line(sources, program):
+                place = sources.module(program.path).place(1)
+                text = repr(shlex.join(program.arguments))
+                help_text = "the command line of " + program.path
+                found.append(Option("arguments", "str", text, place, help=help_text, program=program.name))
+        else:
+            found += start_with(arguments, program.arguments)
+        if not wrapped:
+            chosen = set(program_plan.settings)
+            found += [o for o in program_facts.options if o.kind == "constant" and o.name in chosen]
+    return tuple(found)
+
+
+def _reads_command_line(sources: Sources, program: Program) -> bool:
+    if program.arguments:
+        return True
+    return any(_mentions_command_line(m) for m in sources.modules)
+
+
+def _mentions_command_line(module: SourceModule) -> bool:
+    if "sys.argv" in module.text:
+        return True
+    words = ("import ", "from ")
+    return any(
+        line.strip().startswith(words)
+        and line.split()[1].partition(".")[0].rstrip(",") in COMMAND_LINE_LIBRARIES
+        for line in module.text.split("\n")
+        if line.strip().startswith(words) and len(line.split()) > 1
+    )
+
+
+def _result(sources: Sources, program: ProgramPlan, wish: _Wish, builder: PackageBuilder) -> ProgramResult:
+    source = next(p for p in sources.programs if p.name == program.name)
+    statements, refactored = builder.counts(program)
+    return ProgramResult(source, wish.level, wish.blocked_by, statements, refactored)
+
+
+def _hazards(facts: Facts, drafts: dict[str, ProgramDraft]) -> list[Hazard]:
+    found = [h for p in facts.programs for h in p.hazards]
+    found += [h for d in drafts.values() for h in d.hazards]
+    return list(dict.fromkeys(found))

@@ -23,6 +23,7 @@ class Blocked(Exception):
         super().__init__(reason)
         self.reason = reason
         self.line = line
+        self.program = ""
 
 
 @dataclass(eq=False, slots=True)

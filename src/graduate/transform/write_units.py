@@ -21,8 +21,9 @@ INDENT = "    "
 class UnitWriter:
     """Renders spans of one program's source, for one home."""
 
-    def __init__(self, draft: ProgramDraft) -> None:
+    def __init__(self, draft: ProgramDraft, module_name: str = "__main__") -> None:
         self.draft = draft
+        self.module_name = module_name
         self.source = draft.syntax.source
         self.names = draft.syntax.names
         used = {o.name for o in self.names.occurrences}
@@ -137,7 +138,7 @@ class UnitWriter:
         if spine and name == "__file__":
             return f'source_path("{self.source.path}")'
         if spine and name == "__name__":
-            return '"__main__"'
+            return f'"{self.module_name}"'
         for plan in plans:
             if name not in plan.state or not self._inside_loop(o, plan):
                 continue

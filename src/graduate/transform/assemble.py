@@ -1,0 +1,201 @@
+"""Puts the pieces of all programs together as modules, with the imports that each module needs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from graduate.syntax.imports import bindings
+from graduate.syntax.program import BUILTINS
+from graduate.syntax.scopes import resolve_names
+from graduate.syntax.spine import SpineStatement
+from graduate.syntax.text import SourceText
+from graduate.transform.draft import ProgramDraft
+from graduate.transform.local_modules import LocalModules, dotted_home, relative_module, rewrite_import
+
+PROJECT_NAMES = {
+    "settings": "config/settings.py",
+    "context": "utils/context.py",
+    "Checkpoint": "utils/resume.py",
+    "LoopState": "utils/resume.py",
+    "source_path": "utils/paths.py",
+    "display": "utils/notebook.py",
+    "shell": "utils/notebook.py",
+    "shell_lines": "utils/notebook.py",
+    "shell_cell": "utils/notebook.py",
+    "get_ipython": "utils/notebook.py",
+    "show_figures": "utils/figures.py",
+}
+
+
+@dataclass(eq=False, slots=True)
+class Piece:
+    """A top-level function or class of a module. `rows` are (statement, first line in the text, lines)."""
+
+    name: str
+    text: str
+    draft: ProgramDraft
+    is_segment: bool = False
+    rows: list[tuple[SpineStatement, int, int]] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class ModuleDraft:
+    """A module of the package: its pieces in order, and where their lines ended up."""
+
+    home: str
+    docstring: str
+    pieces: list[Piece] = field(default_factory=list)
+    text: str = ""
+    lines: dict[int, int] = field(default_factory=dict)
+    """id(piece) → the line of the module at which its text begins."""
+
+
+def free_names(text: str) -> set[str]:
+    """The global names that a piece of code reads and does not bind itself."""
+    source = SourceText("", text)
+    names = resolve_names(source)
+    bound = names.module.bound
+    return {o.name for o in names.occurrences if o.scope is names.module and o.use == "load"} - bound
+
+
+def write_module(
+    module: ModuleDraft,
+    homes: Mapping[tuple[int, str], str],
+    local: LocalModules,
+    unresolved: Callable[[str, Piece], None],
+) -> None:
+    """Fill in the text of a module.
+
+    `homes` maps (id of draft, definition) to the module that holds it; `unresolved` is told of names that nothing binds.
+    """
+    own = {p.name for p in module.pieces}
+    lines: dict[str, None] = {}
+    annotated = False
+    for piece in module.pieces:
+        annotated |= piece.is_segment
+        for name in sorted(free_names(piece.text)):
+            if name in own and name in piece.draft.syntax.definitions:
+                continue
+            for line in _imports_of(name, piece, module.home, homes, local, unresolved):
+                lines[line] = None
+    head = [f'"""{module.docstring}"""', ""]
+    if any(_needs_future(p.draft) for p in module.pieces):
+        head += ["from __future__ import annotations", ""]
+    if annotated:
+        lines["from typing import Any"] = None
+    simple = sorted((li for li in lines if "\n" not in li), key=_import_order)
+    blocks = [li for li in lines if "\n" in li]
+    if lines:
+        head += [*_grouped(simple), *blocks, ""]
+    parts = head
+    text = "\n".join(parts)
+    for piece in module.pieces:
+        text = text.rstrip("\n") + "\n\n\n"
+        module.lines[id(piece)] = text.count("\n") + 1
+        text += piece.text.rstrip() + "\n"
+    module.text = text if text.endswith("\n") else text + "\n"
+
+
+def _needs_future(draft: ProgramDraft) -> bool:
+    return any(
+        isinstance(s.node, ast.ImportFrom) and s.node.module == "__future__" for s in draft.syntax.imports
+    )
+
+
+def _imports_of(
+    name: str,
+    piece: Piece,
+    home: str,
+    homes: Mapping[tuple[int, str], str],
+    local: LocalModules,
+    unresolved: Callable[[str, Piece], None],
+) -> list[str]:
+    draft = piece.draft
+    there = homes.get((id(draft), name))
+    if there is not None:
+        return [f"from {relative_module(there, home)} import {name}"] if there != home else []
+    if name in draft.syntax.import_names:
+        return [
+            line
+            for s in draft.syntax.import_names[name]
+            for line in import_lines(s, name, draft, home, local)
+        ]
+    if name in PROJECT_NAMES and name not in BUILTINS:
+        return [f"from {relative_module(PROJECT_NAMES[name], home)} import {name}"]
+    if name in BUILTINS or name == "Any":
+        return []
+    if draft.syntax.stars:
+        return [line for s in draft.syntax.stars for line in import_lines(s, "*", draft, home, local)]
+    unresolved(name, piece)
+    return []
+
+
+def import_lines(
+    statement: SpineStatement, name: str, draft: ProgramDraft, home: str, local: LocalModules
+) -> list[str]:
+    """The import of one name by a statement of the program, as written in the module `home`."""
+    node = statement.node
+    if not isinstance(node, ast.Import | ast.ImportFrom):
+        return [_compound(statement, draft, home, local)]
+    if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+        return []
+    wanted = [a for a in node.names if name == "*" or name in (a.asname, a.name, a.name.partition(".")[0])]
+    wanted = [a for a in wanted if name == "*" or any(b.name == name for b in bindings(_single(node, a)))]
+    lines = []
+    for alias in wanted:
+        single = _single(node, alias)
+        rewritten = rewrite_import(single, local, draft.syntax.source.path, home)
+        lines += rewritten if rewritten is not None else [ast.unparse(single)]
+    return lines
+
+
+def _single(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.Import | ast.ImportFrom:
+    if isinstance(node, ast.Import):
+        return ast.Import([alias])
+    return ast.ImportFrom(node.module, [alias], node.level)
+
+
+def _compound(statement: SpineStatement, draft: ProgramDraft, home: str, local: LocalModules) -> str:
+    from graduate.syntax.text import reindent
+    from graduate.transform.write_units import import_edits
+
+    source = draft.syntax.source
+    start, end = source.start(statement.node), source.end(statement.node)
+    own = source.indentation(start)
+    text = source.edited(start, end, import_edits(source, start, end, local, home))
+    return reindent(own + text, own, "")
+
+
+def _import_order(line: str) -> tuple[int, str, str]:
+    words = line.split()
+    module = words[1]
+    group = 1
+    if module.startswith("."):
+        group = 2
+    elif module.partition(".")[0] in _stdlib():
+        group = 0
+    return group, words[0] if group < 2 else "", module + line
+
+
+def _stdlib() -> frozenset[str]:
+    import sys
+
+    return frozenset(sys.stdlib_module_names)
+
+
+def _grouped(lines: list[str]) -> list[str]:
+    result: list[str] = []
+    last = None
+    for line in lines:
+        group = _import_order(line)[0]
+        if last is not None and group != last:
+            result.append("")
+        result.append(line)
+        last = group
+    return result
+
+
+def module_dotted(home: str) -> str:
+    return dotted_home(home)

@@ -1,0 +1,385 @@
+"""Builds the modules of the package from the drafts of all programs and the local modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from graduate.model.facts import Facts, Option, Role
+from graduate.model.plan import Plan, ProgramPlan
+from graduate.model.project import GeneratedModule, Row, Segment, Step
+from graduate.model.source import Sources
+from graduate.syntax.spine import SpineStatement
+from graduate.transform.assemble import ModuleDraft, Piece, import_lines, write_module
+from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft, StepDraft
+from graduate.transform.homes import CANONICAL, ROLE_HOMES, order_homes
+from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
+from graduate.transform.move_modules import move_module
+from graduate.transform.render_settings import render_settings
+from graduate.transform.write_pipeline import (
+    StepText,
+    docstring,
+    render_pipeline,
+    render_restore,
+    render_setup,
+    render_step,
+    render_wrapped,
+    step_flow,
+)
+from graduate.transform.write_units import UnitWriter
+
+
+class PackageBuilder:
+    """Collects pieces of code per module, then writes the modules."""
+
+    def __init__(
+        self, sources: Sources, facts: Facts, plan: Plan, local: LocalModules, drafts: dict[str, ProgramDraft]
+    ) -> None:
+        self.sources = sources
+        self.facts = facts
+        self.plan = plan
+        self.local = local
+        self.drafts = drafts
+        self.modules: dict[str, ModuleDraft] = {h: ModuleDraft(h, d) for h, d in CANONICAL.items()}
+        self.homes: dict[tuple[int, str], str] = {}
+        self.steps: list[Step] = []
+        self.texts: list[StepText] = []
+        self.functions: list[str] = []
+        self.setups: dict[str, str] = {}
+        self.others: list[GeneratedModule] = []
+        self.other_rows: list[Row] = []
+        self.local_pieces: dict[str, list[str]] = {}
+        self.roles: dict[str, Role] = {d.name: d.role for d in facts.local_modules}
+        self.wrapped: dict[str, int] = {}
+
+    # What is added.
+
+    def add_program(self, program: ProgramPlan, draft: ProgramDraft) -> None:
+        """Add the definitions and segments of a program, and its steps."""
+        homes = self._choose_homes(program, draft)
+        clashing = self._clashing(draft, homes)
+        for name in list(homes):
+            if homes[name] in clashing:
+                folder, _, file = homes[name].rpartition("/")
+                homes[name] = f"{folder}/{program.name}_{file}"
+        for name in draft.syntax.definitions:
+            self.homes[id(draft), name] = homes[name]
+        writer = UnitWriter(draft)
+        for name, definition in draft.syntax.definitions.items():
+            text = writer.definition(definition, homes[name])
+            piece = Piece(name, text, draft, rows=[(definition.statement, 0, text.count("\n") + 1)])
+            self._module(homes[name]).pieces.append(piece)
+        for segment in draft.segments:
+            segment.home = homes[segment.name]
+            self._module(segment.home).pieces.append(self._segment_piece(draft, writer, segment))
+        self._add_steps(program, draft)
+
+    def add_wrapped(self, program: ProgramPlan, arguments: str) -> None:
+        """Add a program that runs as it stands, as one step."""
+        module = self.sources.module(program.path)
+        stem = "".join(c if c.isalnum() else "_" for c in program.path.rpartition("/")[2].rpartition(".")[0])
+        home = f"training/{stem}_program.py"
+        generated, rows, _ = move_module(
+            module, home, self.local, roles={}, name="__main__", with_loops=False
+        )
+        self.others.append(generated)
+        self.other_rows += rows
+        self.wrapped[program.name] = len(rows)
+        name = self._unique_step(program.steps[0].name if len(program.steps) == 1 else "train", program)
+        function = name.replace("-", "_")
+        self.functions.append(render_wrapped(function, home, program.path))
+        self.texts.append(StepText(name, function, "train", program.name, (), (), self.functions[-1]))
+        self.steps.append(Step(name, "train", program.name, function, (), (), ()))
+        if arguments:
+            setup = self._setup_name(program)
+            lines = [
+                f"def {setup}() -> None:",
+                docstring(f"Give {program.path} its command line."),
+                "    import shlex",
+                "    import sys",
+                "",
+                f'    sys.argv = ["{program.path}", *shlex.split(settings.{arguments})]',
+            ]
+            self.functions.insert(0, "\n".join(lines))
+            self.setups[program.name] = setup
+
+    def _choose_homes(self, program: ProgramPlan, draft: ProgramDraft) -> dict[str, str]:
+        planned = {d.name: d.home for d in program.definitions}
+        homes = {name: planned.get(name, "training/trainer.py") for name in draft.syntax.definitions}
+        uses: dict[str, set[str]] = {}
+        for name, definition in draft.syntax.definitions.items():
+            uses[name] = self._used(draft, definition.statement) - {name}
+        for segment in draft.segments:
+            step = next(s for s in draft.steps if segment in s.segments)
+            role = segment.role if segment.role not in ("other", "settings") else step.role
+            homes[segment.name] = ROLE_HOMES[role]
+            uses[segment.name] = {n for s in segment.statements for n in self._used(draft, s)}
+        return order_homes(homes, uses)
+
+    def _used(self, draft: ProgramDraft, statement: SpineStatement) -> set[str]:
+        inside = draft.syntax.names.within(statement.start, statement.end)
+        return {
+            o.name
+            for o in inside
+            if draft.syntax.is_spine_scope(o.scope) and o.name in draft.syntax.definitions
+        }
+
+    def _clashing(self, draft: ProgramDraft, homes: dict[str, str]) -> set[str]:
+        """Modules in which a name of this program already means something else."""
+        found = set()
+        for name, home in homes.items():
+            module = self.modules.get(home)
+            if module is None or not module.pieces:
+                continue
+            others = {p.draft for p in module.pieces} if module.pieces else set()
+            names = {p.name for p in module.pieces}
+            if name in names or any(self._imports_differ(draft, other) for other in others):
+                found.add(home)
+        return found
+
+    def _imports_differ(self, one: ProgramDraft, other: ProgramDraft) -> bool:
+        shared = one.syntax.import_names.keys() & other.syntax.import_names.keys()
+        if any(one.syntax.qualified.get(n) != other.syntax.qualified.get(n) for n in shared):
+            return True
+        bound = set(one.syntax.definitions) | set(one.syntax.import_names)
+        theirs = set(other.syntax.definitions) | set(other.syntax.import_names)
+        return bool((bound & theirs) - shared)
+
+    def _module(self, home: str) -> ModuleDraft:
+        if home not in self.modules:
+            base = next(
+                (d for h, d in CANONICAL.items() if home.endswith("_" + h.rpartition("/")[2])),
+                "Functions used by several steps.",
+            )
+            self.modules[home] = ModuleDraft(home, base)
+        return self.modules[home]
+
+    def _segment_piece(self, draft: ProgramDraft, writer: UnitWriter, segment: SegmentDraft) -> Piece:
+        parameters = ", ".join(f"{a}: Any" for a in segment.arguments)
+        head = f"def {segment.name}({parameters}) -> {'Any' if segment.returns else 'None'}:"
+        if len(head) > 110:
+            inner = "".join(f"\n    {a}: Any," for a in segment.arguments)
+            head = f"def {segment.name}({inner}\n) -> {'Any' if segment.returns else 'None'}:"
+        lines = [head]
+        if segment.doc.strip():
+            lines.append(docstring(segment.doc))
+        rows = []
+        previous_end = None
+        at = sum(li.count("\n") + 1 for li in lines)
+        for statement, text in writer.segment(segment, segment.home):
+            first = draft.syntax.source.line(statement.start)
+            if previous_end is not None and first > previous_end + 1:
+                lines.append("")
+                at += 1
+            lines.append(text)
+            rows.append((statement, at, text.count("\n") + 1))
+            at += text.count("\n") + 1
+            previous_end = draft.syntax.source.line(max(statement.end - 1, 0))
+        if segment.returns:
+            lines.append(f"    return {', '.join(segment.returns)}")
+        return Piece(segment.name, "\n".join(lines), draft, True, rows)
+
+    def _add_steps(self, program: ProgramPlan, draft: ProgramDraft) -> None:
+        unused = self._unused_imports(draft)
+        setup = self._setup_name(program)
+        text = render_setup(draft, setup, unused)
+        if text:
+            self.functions.append(text)
+            self.setups[program.name] = setup
+        for step, (takes, gives) in zip(draft.steps, step_flow(draft.steps), strict=True):
+            name = self._unique_step(step.name, program)
+            function = name.replace("-", "_")
+            self.functions.append(render_step(draft, step, function, takes, gives))
+            restore = ""
+            if step.restore:
+                restore = f"restore_{function}"
+                self.functions.append(render_restore(draft, step, restore))
+            self.texts.append(StepText(name, function, step.role, program.name, takes, gives, "", restore))
+            self.steps.append(self._step(name, function, program, draft, step, takes, gives))
+
+    def _step(
+        self,
+        name: str,
+        function: str,
+        program: ProgramPlan,
+        draft: ProgramDraft,
+        step: StepDraft,
+        takes: tuple[str, ...],
+        gives: tuple[str, ...],
+    ) -> Step:
+        segments = tuple(
+            Segment(
+                dotted_home(s.home),
+                s.name,
+                s.role,
+                s.arguments,
+                s.returns,
+                draft.module.place(
+                    draft.syntax.source.line(draft.syntax.source.start(s.statements[0].node)),
+                    draft.syntax.source.line(draft.syntax.source.end(s.statements[-1].node)),
+                ),
+                s.doc,
+            )
+            for s in step.segments
+        )
+        doc = next((s.doc.strip().split("\n")[0] for s in step.segments if s.doc.strip()), "")
+        return Step(name, step.role, program.name, function, takes, gives, segments, doc)
+
+    def _setup_name(self, program: ProgramPlan) -> str:
+        return "setup" if len(self.plan.programs) == 1 else f"setup_{program.name}"
+
+    def _unique_step(self, name: str, program: ProgramPlan) -> str:
+        taken = {t.name for t in self.texts}
+        if name not in taken:
+            return name
+        qualified = f"{name}-{program.name.replace('_', '-')}"
+        number = 2
+        while qualified in taken:
+            qualified = f"{name}-{program.name.replace('_', '-')}-{number}"
+            number += 1
+        return qualified
+
+    def _unused_imports(self, draft: ProgramDraft) -> list[str]:
+        """Imports of third-party and local modules whose name nothing uses: they may be there for what they do."""
+        import sys
+
+        used = {o.name for o in draft.syntax.spine_occurrences if o.use == "load"}
+        lines: dict[str, None] = {}
+        for name, statements in draft.syntax.import_names.items():
+            if name in used:
+                continue
+            for statement in statements:
+                if not isinstance(statement.node, ast.Import | ast.ImportFrom):
+                    continue
+                top = draft.syntax.qualified.get(name, name).partition(".")[0]
+                if top in sys.stdlib_module_names or top == "IPython":
+                    continue
+                for line in import_lines(statement, name, draft, "pipeline.py", self.local):
+                    lines[f"{line}  # noqa: F401"] = None
+        return list(lines)
+
+    # What is written.
+
+    def write(self, options: tuple[Option, ...], fields: dict[tuple[str, str], str]) -> None:
+        """Write the text of every module. Raises Blocked, with the program, when a name has no origin."""
+        entries = {p.path for p in self.plan.programs}
+        for module_plan in self.plan.modules:
+            if module_plan.path in entries:
+                continue
+            source = self.sources.module(module_plan.path)
+            with_loops = any(d.level == "steps+loops" for d in self.drafts.values())
+            generated, rows, _ = move_module(
+                source, module_plan.home, self.local, roles=self.roles, with_loops=with_loops
+            )
+            self.others.append(generated)
+            self.other_rows += rows
+        self._re_export()
+        for module in self.modules.values():
+            write_module(module, self.homes, self.local, _unresolved)
+        self.settings = render_settings(self.plan.name, [(fields[o.program, o.name], o) for o in options])
+        context = any(d.context for d in self.drafts.values())
+        self.pipeline = render_pipeline(self.plan.name, self.functions, self.texts, self.setups, context)
+
+    def _re_export(self) -> None:
+        """A canonical module that is empty shows the public names of the local module of its role."""
+        for module_plan in self.plan.modules:
+            home = ROLE_HOMES[module_plan.role]
+            if module_plan.role in ("other", "settings") or module_plan.home == home:
+                continue
+            module = self.modules[home]
+            tree = ast.parse(self.sources.module(module_plan.path).text)
+            names = [
+                n.name
+                for n in tree.body
+                if isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name[0] != "_"
+            ]
+            if module.pieces or not names:
+                continue
+            source = relative_module(module_plan.home, home)
+            lines = [f"from {source} import {n} as {n}" for n in sorted(names)]
+            self.local_pieces.setdefault(home, []).extend(lines)
+
+    def generated(self) -> Iterator[GeneratedModule]:
+        """All modules of the package."""
+        taken = {m.path for m in self.others}
+        for module in self.modules.values():
+            text = module.text
+            if not module.pieces:
+                lines = self.local_pieces.get(module.home, [])
+                if lines:
+                    text = f'"""{module.docstring}"""\n\n' + "\n".join(dict.fromkeys(lines)) + "\n"
+                else:
+                    text = f'"""{module.docstring} The research code has none of its own."""\n'
+            if module.home not in taken:
+                yield GeneratedModule(module.home, text, "moved" if module.pieces else "generated")
+        yield from self.others
+        yield GeneratedModule("config/settings.py", self.settings, "generated")
+        yield GeneratedModule("pipeline.py", self.pipeline, "generated")
+
+    # What is reported.
+
+    def rows(self) -> Iterator[Row]:
+        """A row for every statement of every source module."""
+        for draft in self.drafts.values():
+            yield from sorted(self._program_rows(draft), key=lambda r: r.place)
+        yield from self.other_rows
+        for module in self.sources.modules:
+            for omission in module.omissions:
+                yield Row(omission.place, omission.source.split("\n")[0], "", omission.reason)
+
+    def _program_rows(self, draft: ProgramDraft) -> Iterator[Row]:
+        source = draft.syntax.source
+        where: dict[int, str] = {}
+        for module in self.modules.values():
+            for piece in module.pieces:
+                if piece.draft is not draft:
+                    continue
+                for statement, line, count in piece.rows:
+                    first = module.lines[id(piece)] + line
+                    where[id(statement)] = (
+                        f"{dotted_home(module.home)}:{piece.name}:{first}-{first + count - 1}"
+                    )
+        for statement in draft.syntax.spine.statements:
+            first_line = source.source(statement.node).split("\n", 1)[0]
+            line = source.line(source.start(statement.node))
+            place = draft.module.place(line, source.line(source.end(statement.node)))
+            there = where.get(id(statement), "")
+            reason = ""
+            if not there:
+                left = draft.left_out.get(id(statement), "")
+                if left and ":" in left:
+                    there = left
+                elif left:
+                    reason = left
+                elif any(statement is s for s in draft.syntax.imports):
+                    there = "imports of the modules that use it"
+                else:
+                    reason = "a docstring" if statement.node is draft.syntax.docstring else "nothing to move"
+            yield Row(place, first_line, there, reason)
+        if draft.syntax.docstring is not None:
+            node = draft.syntax.docstring
+            yield Row(
+                draft.module.place(node.lineno, node.end_lineno),
+                source.source(node).split("\n")[0],
+                "",
+                "the module's docstring",
+            )
+        if draft.syntax.spine.guard is not None:
+            line = draft.syntax.spine.guard.lineno
+            yield Row(draft.module.place(line), 'if __name__ == "__main__":', "pipeline:PIPELINE")
+
+    def counts(self, program: ProgramPlan) -> tuple[int, int]:
+        """(statements, statements that were refactored) of a program."""
+        draft = self.drafts.get(program.name)
+        if draft is None:
+            return self.wrapped.get(program.name, 0), 0
+        rows = list(self._program_rows(draft))
+        return len(rows), len(rows)
+
+
+def _unresolved(name: str, piece: Piece) -> None:
+    """A name that the spine assigns must have reached the piece; any other was undefined in the original too."""
+    if name in piece.draft.syntax.variables:
+        blocked = Blocked(f"{name} does not reach {piece.name}()")
+        blocked.program = piece.draft.plan.name
+        raise blocked

@@ -1,0 +1,73 @@
+"""In which module of the package each piece of code lives, without circular imports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graduate.model.facts import Role
+
+ROLE_HOMES: dict[Role, str] = {
+    "download": "data/preprocessing.py",
+    "preprocess": "data/preprocessing.py",
+    "validate": "data/preprocessing.py",
+    "dataset": "data/datasets.py",
+    "loader": "data/loaders.py",
+    "model": "models/architectures.py",
+    "loss": "models/losses.py",
+    "train": "training/trainer.py",
+    "evaluate": "training/evaluation.py",
+    "metric": "utils/metrics.py",
+    "settings": "data/preprocessing.py",
+    "other": "data/preprocessing.py",
+}
+
+CANONICAL: dict[str, str] = {
+    "data/preprocessing.py": "Downloading, preparing and validating the data.",
+    "data/datasets.py": "Dataset classes.",
+    "data/loaders.py": "Data loaders and samplers.",
+    "models/architectures.py": "Model classes.",
+    "models/losses.py": "Loss functions.",
+    "training/trainer.py": "Training.",
+    "training/evaluation.py": "Evaluation, reports and plots.",
+    "utils/metrics.py": "Metrics.",
+}
+
+ORDER = (
+    "utils/functions.py",
+    "utils/metrics.py",
+    "data/preprocessing.py",
+    "data/datasets.py",
+    "data/loaders.py",
+    "models/losses.py",
+    "models/architectures.py",
+    "training/evaluation.py",
+    "training/trainer.py",
+)
+"""A module may import from the ones before it."""
+
+
+def order_homes(homes: Mapping[str, str], uses: Mapping[str, set[str]]) -> dict[str, str]:
+    """Homes in which no module imports from a later one.
+
+    `uses` maps each piece of code to the definitions that it uses. What is used from a later module moves
+    down to its user; but a piece that uses something of the trainer moves up there.
+    """
+    found = dict(homes)
+    for attempt in range(2 * len(found) + 2):
+        changed = False
+        for user in found:
+            for used in sorted(uses.get(user, ())):
+                if used not in found or _rank(found[used]) <= _rank(found[user]):
+                    continue
+                if found[used] == "training/trainer.py" and attempt < len(found):
+                    found[user] = found[used]
+                else:
+                    found[used] = found[user]
+                changed = True
+        if not changed:
+            break
+    return found
+
+
+def _rank(home: str) -> int:
+    return ORDER.index(home) if home in ORDER else 0

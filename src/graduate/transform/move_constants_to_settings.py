@@ -1,0 +1,50 @@
+"""Pass: constants of the spine are read from the settings, under their own names.
+
+A constant is assigned once, so every use of it, in functions too, can read the setting instead.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from graduate.syntax.text import Edit
+from graduate.transform.draft import ProgramDraft
+
+
+def move_constants_to_settings(draft: ProgramDraft) -> None:
+    """Fill `draft.settings`; the assignments are left out."""
+    constants = {o.name for o in draft.facts.options if o.kind == "constant"}
+    chosen = constants & set(draft.plan.settings)
+    for statement in draft.syntax.statements:
+        node = statement.node
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name):
+            continue
+        if target.id in chosen:
+            name = draft.fields[target.id]
+            draft.settings[target.id] = f"settings.{name}"
+            draft.left_out[id(statement)] = f"config.settings:Settings.{name}"
+
+
+def replace_argument_parser(draft: ProgramDraft) -> None:
+    """The parser's options are settings; where it parsed, `settings.namespace` gives the same namespace."""
+    parser = draft.facts.parser
+    if parser is None or parser.why_not:
+        return
+    source = draft.syntax.source
+    names = []
+    for option in parser.options:
+        name = draft.fields[option.name]
+        names.append(f'"{name}"' if name == option.name else f'{option.name}="{name}"')
+    names.sort(key=lambda n: "=" in n)
+    line, column, end_line, end_column = parser.parse_span
+    call = f"settings.namespace({', '.join(names)})"
+    draft.edits.append(Edit(source.offset(line, column), source.offset(end_line, end_column), call))
+    for first, last in parser.parser_statements:
+        if parser.function:
+            draft.edits.append(Edit(source.line_start(first), source.line_start(last + 1), ""))
+            continue
+        for statement in draft.syntax.statements:
+            start = source.line(source.start(statement.node))
+            if first <= start <= last and id(statement) not in draft.left_out:
+                draft.left_out[id(statement)] = "config.settings:Settings"

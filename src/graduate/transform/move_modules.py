@@ -1,0 +1,100 @@
+"""Pass: local modules move whole, under their own names, into the folder of their role."""
+
+from __future__ import annotations
+
+import ast
+
+from graduate.model.facts import ProgramFacts, Role
+from graduate.model.plan import ProgramPlan
+from graduate.model.project import GeneratedModule, Row
+from graduate.model.source import SourceModule
+from graduate.syntax.long_loops import call_depths, function_unit, functions_of
+from graduate.syntax.loops import LoopPlan, plan_loops
+from graduate.syntax.program import take_apart
+from graduate.syntax.text import Edit, SourceText
+from graduate.transform.assemble import PROJECT_NAMES, free_names
+from graduate.transform.draft import ProgramDraft
+from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
+from graduate.transform.write_units import UnitWriter
+
+
+def move_module(
+    module: SourceModule,
+    home: str,
+    local: LocalModules,
+    *,
+    roles: dict[str, Role],
+    name: str = "",
+    with_loops: bool = True,
+) -> tuple[GeneratedModule, list[Row], list[LoopPlan]]:
+    """A source module at its new place: imports of local modules, `__file__` and `__name__` rewritten,
+    its training loops resumable. `name` is what `__name__` is (as it was when it was imported by default)."""
+    syntax = take_apart(module.path, module.text)
+    facts = ProgramFacts(module.path, module.path, (), (), (), (), ())
+    plan = ProgramPlan(module.path, module.path, "steps", ())
+    draft = ProgramDraft(module, syntax, facts, plan, "steps", local, {})
+    trainers = frozenset(n for n, r in roles.items() if r == "train")
+    plans: list[LoopPlan] = []
+    names: dict[int, str] = {}
+    depths = call_depths(syntax.source.tree)
+    for node in syntax.source.tree.body if with_loops else ():
+        for qualified, function in functions_of(node):
+            if depths.get(function.name, 0) or not isinstance(function, ast.FunctionDef):
+                continue
+            unit = function_unit(syntax.source, syntax.names, function)
+            found = plan_loops(unit, roles.get(getattr(node, "name", "")) == "train", trainers)
+            for number, loop in enumerate([p for p in found if not p.why_not], start=1):
+                names[id(loop.node)] = qualified if number == 1 else f"{qualified}-{number}"
+                plans.append(loop)
+    writer = UnitWriter(draft, name or _import_name(module.path))
+    text = writer.span(0, len(syntax.source.data), plans, names, home)
+    text = _with_imports(text, home)
+    rows = _rows(module, syntax.source, text, home)
+    return GeneratedModule(home, text if text.endswith("\n") else text + "\n"), rows, plans
+
+
+def _import_name(path: str) -> str:
+    return dotted_home(path).removeprefix("src.")
+
+
+def _with_imports(text: str, home: str) -> str:
+    """The text with imports of the project's own names that it uses and does not bind."""
+    needed = sorted(n for n in free_names(text) if n in PROJECT_NAMES and n not in {"settings", "context"})
+    if not needed:
+        return text
+    lines = [f"from {relative_module(PROJECT_NAMES[n], home)} import {n}\n" for n in needed]
+    source = SourceText("", text)
+    at = 0
+    for index, node in enumerate(source.tree.body):
+        is_docstring = index == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if is_docstring or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+            at = source.line_start(source.line(source.end(node)) + 1)
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            at = source.line_start(source.line(source.end(node)) + 1)
+            continue
+        break
+    return source.edited(0, len(source.data), [Edit(at, at, "".join(lines))])
+
+
+def _rows(module: SourceModule, source: SourceText, text: str, home: str) -> list[Row]:
+    """A row for every top-level statement; the statements are the same, in the same order, after the project's imports."""
+    new = [n for n in ast.parse(text).body if not _is_ours(n)]
+    old = source.tree.body
+    rows = []
+    # An import of several local modules becomes several statements: align from what is not an import.
+    moved = iter([n for n in new if not isinstance(n, ast.Import | ast.ImportFrom)])
+    for node in old:
+        first = source.source(node).split("\n", 1)[0]
+        place = module.place(node.lineno, node.end_lineno)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            rows.append(Row(place, first, f"{dotted_home(home)}:imports"))
+            continue
+        there = next(moved, None)
+        lines = f"{there.lineno}-{there.end_lineno}" if there is not None else ""
+        rows.append(Row(place, first, f"{dotted_home(home)}:{getattr(node, 'name', '')}:{lines}"))
+    return rows
+
+
+def _is_ours(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and all(a.name in PROJECT_NAMES for a in node.names)

@@ -1,0 +1,174 @@
+"""Renders `config/settings.py`: every constant and option as a documented field."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import ArgumentParser
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from graduate.model.facts import Option
+
+RESERVED = frozenset(
+    [
+        "copy",
+        "json",
+        "dict",
+        "schema",
+        "construct",
+        "validate",
+        "parse_obj",
+        "parse_raw",
+        "parse_file",
+        "from_orm",
+        "update_forward_refs",
+        "schema_json",
+        "load",
+        "namespace",
+        "model_fields",
+        "model_config",
+        "model_dump",
+        "fields",
+    ]
+)
+
+
+def name_fields(options: Sequence[Option]) -> dict[tuple[str, str], str]:
+    """(program, option) → field of Settings. Options of the same name and value share one; others are
+    named by the program that they come from."""
+    fields: dict[tuple[str, str], str] = {}
+    taken: dict[str, Option] = {}
+    for option in options:
+        name = f"{option.name}_" if option.name in RESERVED else option.name
+        other = taken.get(name)
+        if other is not None and not _is_same(other, option):
+            name = f"{option.program}_{option.name}"
+        if name in taken and not _is_same(taken[name], option):
+            name = f"{option.program}_{option.kind}_{option.name}"
+        taken.setdefault(name, option)
+        fields[option.program, option.name] = name
+    return fields
+
+
+def _is_same(one: Option, other: Option) -> bool:
+    return (one.annotation, one.default, one.kind, one.flags) == (
+        other.annotation,
+        other.default,
+        other.kind,
+        other.flags,
+    )
+
+
+def start_with(options: Sequence[Option], arguments: Sequence[str]) -> tuple[Option, ...]:
+    """Options whose defaults are what the command line `arguments` of the research program gave them."""
+    parser = ArgumentParser(add_help=False, exit_on_error=False)
+    for option in options:
+        keywords: dict[str, object] = {"default": None}
+        if option.action == "store":
+            nargs = option.nargs.strip("'\"") if option.nargs else None
+            keywords["nargs"] = int(nargs) if nargs and nargs.isdigit() else nargs
+        else:
+            keywords["action"] = option.action
+        if option.flags:
+            parser.add_argument(*option.flags, dest=option.name, **keywords)  # type: ignore[arg-type]
+        else:
+            parser.add_argument(option.name, **keywords)  # type: ignore[arg-type]
+    try:
+        given, _ = parser.parse_known_args(list(arguments))
+    except Exception:
+        return tuple(options)
+    found = []
+    for option in options:
+        value = getattr(given, option.name, None)
+        if value is None or option.action == "count":
+            found.append(option)
+        else:
+            found.append(replace(option, default=_literal(value, option.annotation), required=False))
+    return tuple(found)
+
+
+def _literal(value: object, annotation: str) -> str:
+    """Command-line text as source of the annotated type."""
+    if isinstance(value, list):
+        inner = annotation.partition("[")[2].rpartition("]")[0] or "str"
+        return "[" + ", ".join(_literal(v, inner) for v in value) + "]"
+    if isinstance(value, bool):
+        return repr(value)
+    text = str(value)
+    kinds = {part.strip() for part in annotation.split("|")}
+    try:
+        if "int" in kinds:
+            return repr(int(text))
+        if "float" in kinds:
+            return repr(float(text))
+    except ValueError:
+        return repr(text)
+    if "bool" in kinds:
+        return repr(bool(text))
+    if "Path" in kinds:
+        return f"Path({text!r})"
+    return repr(text)
+
+
+def arguments_option(program: str, arguments: Sequence[str], option_place: Option | None = None) -> str:
+    """The text of a whole command line as a Python literal."""
+    return repr(shlex.join(arguments))
+
+
+def render_settings(title: str, fields: Iterable[tuple[str, Option]]) -> str:
+    """The text of the settings module; `fields` are (field name, option), each name once."""
+    lines = [
+        f'"""The settings of {title}: configs/default.yaml, then environment variables, then the command line."""',
+        "",
+        "from __future__ import annotations",
+        "",
+    ]
+    body: list[str] = []
+    done: set[str] = set()
+    for name, option in fields:
+        if name in done:
+            continue
+        done.add(name)
+        body.extend(_field(name, option))
+    annotations = " ".join(body)
+    if "Path" in annotations:
+        lines += ["from pathlib import Path", ""]
+    if "Literal[" in annotations or "Any" in annotations:
+        needed = [n for n in ("Any", "Literal") if n in annotations]
+        lines += [f"from typing import {', '.join(needed)}", ""]
+    imported = "ProjectSettings, option" if body else "ProjectSettings"
+    lines += [f"from ..utils.configuration import {imported}", "", ""]
+    lines += ["class Settings(ProjectSettings):"]
+    if body:
+        lines += [
+            '    """What can be changed without touching the code; the names are those of the research code."""',
+            "",
+        ]
+        lines += body
+    else:
+        lines += ['    """The research code has no constants or options that could be settings."""']
+    lines += ["", "", "settings = Settings.load()", ""]
+    return "\n".join(lines)
+
+
+def _field(name: str, option: Option) -> list[str]:
+    arguments = ["..." if option.required else option.default]
+    if option.help:
+        arguments.append(f"help={option.help!r}")
+    if option.flags:
+        flags = ", ".join(f'"{f}"' for f in option.flags)
+        arguments.append(f"flags=({flags}{',' if len(option.flags) == 1 else ''})")
+    if option.action != "store":
+        arguments.append(f'action="{option.action}"')
+    if option.nargs:
+        arguments.append(f"nargs={option.nargs}")
+    if option.choices:
+        arguments.append(f"choices=({', '.join(option.choices)},)")
+    for flag in ("positional", "required", "secret"):
+        if getattr(option, flag):
+            arguments.append(f"{flag}=True")
+    line = f"    {name}: {option.annotation} = option({', '.join(arguments)})"
+    if len(line) <= 110:
+        return [line]
+    inner = [f"        {a}," for a in arguments]
+    return [f"    {name}: {option.annotation} = option(", *inner, "    )"]

@@ -1,0 +1,193 @@
+"""Writes `pipeline.py`: the steps in order, each a function that calls its segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from graduate.model.facts import Role
+from graduate.syntax.spine import SpineStatement
+from graduate.syntax.text import reindent
+from graduate.transform.assemble import PROJECT_NAMES, free_names, import_lines
+from graduate.transform.draft import ProgramDraft, StepDraft
+from graduate.transform.local_modules import dotted_home, relative_module
+from graduate.transform.write_units import UnitWriter
+
+HOME = "pipeline.py"
+
+
+@dataclass(frozen=True, slots=True)
+class StepText:
+    """A step as pipeline.py shows it."""
+
+    name: str
+    function: str
+    role: Role
+    program: str
+    takes: tuple[str, ...]
+    gives: tuple[str, ...]
+    text: str
+    restore: str = ""
+
+
+def docstring(text: str, indent: str = "    ") -> str:
+    """A docstring of the author's words."""
+    words = text.strip()
+    lines = words.split("\n")
+    words = "\n".join([lines[0].strip(), *(indent + li.strip() if li.strip() else "" for li in lines[1:])])
+    escaped = words.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    if escaped.endswith('"'):
+        escaped += " "
+    closing = f"\n{indent}" if "\n" in escaped else ""
+    return f'{indent}"""{escaped}{closing}"""'
+
+
+def step_flow(steps: Sequence[StepDraft]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """(takes, gives) of every step: what its segments read that it does not make itself, and what it makes that later steps take."""
+    takes: list[list[str]] = []
+    made: list[list[str]] = []
+    for step in steps:
+        given: dict[str, None] = {}
+        needed: dict[str, None] = {}
+        for segment in step.segments:
+            for name in segment.arguments:
+                if name not in given:
+                    needed[name] = None
+            given.update(dict.fromkeys(segment.returns))
+        takes.append(list(needed))
+        made.append(list(given))
+    result: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    live: set[str] = set()
+    for needed_list, given_list in zip(reversed(takes), reversed(made), strict=True):
+        gives = tuple(n for n in given_list if n in live)
+        result.append((tuple(needed_list), gives))
+        live = (live - set(gives)) | set(needed_list)
+    return result[::-1]
+
+
+def render_step(
+    draft: ProgramDraft, step: StepDraft, function: str, takes: Sequence[str], gives: Sequence[str]
+) -> str:
+    """The function of a step."""
+    parameters = ", ".join(f"{n}: Any" for n in takes)
+    lines = [f"def {function}({parameters}) -> {'Any' if gives else 'None'}:"]
+    docs = [s.doc.strip().split("\n")[0] for s in step.segments if s.doc.strip()]
+    lines.append(docstring("\n".join(dict.fromkeys(docs)) or _default_doc(step)))
+    for segment in step.segments:
+        lines.append(f"    from {relative_module(segment.home, HOME)} import {segment.name}")
+    lines.append("")
+    for segment in step.segments:
+        call = f"{segment.name}({', '.join(segment.arguments)})"
+        lines.append(f"    {', '.join(segment.returns)} = {call}" if segment.returns else f"    {call}")
+    if gives:
+        lines.append(f"    return {', '.join(gives)}")
+    return "\n".join(lines)
+
+
+def _default_doc(step: StepDraft) -> str:
+    return ", ".join(s.name.replace("_", " ") for s in step.segments).capitalize() + "."
+
+
+def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
+    """The function that sets the process-wide state of a program; "" when there is nothing to set."""
+    body = [line for s in draft.setup for line in _statement(draft, s).split("\n")]
+    if draft.arguments:
+        argv = f'["{draft.syntax.source.path}", *shlex.split(settings.{draft.arguments})]'
+        body = ["    sys.argv = " + argv, *body]
+    if not body and not extra:
+        return ""
+    head = [
+        f"def {name}() -> None:",
+        docstring("Set the process-wide state that every process needs before its first step."),
+    ]
+    imports = _imports(draft, "\n".join(body))
+    if draft.arguments:
+        imports = ["import shlex", "import sys", *imports]
+    return "\n".join([*head, *(f"    {i}" for i in dict.fromkeys([*imports, *extra])), "", *body]).rstrip()
+
+
+def render_restore(draft: ProgramDraft, step: StepDraft, name: str) -> str:
+    """The function that repeats the process-wide settings of a step that is skipped."""
+    body = [line for s in step.restore for line in _statement(draft, s).split("\n")]
+    doc = f"Set again what {step.name} sets for the whole process."
+    imports = _imports(draft, "\n".join(body))
+    return "\n".join([f"def {name}() -> None:", docstring(doc), *(f"    {i}" for i in imports), "", *body])
+
+
+def _statement(draft: ProgramDraft, statement: SpineStatement) -> str:
+    return UnitWriter(draft).statement(statement, (), {}, HOME)
+
+
+def _imports(draft: ProgramDraft, body: str) -> list[str]:
+    lines: dict[str, None] = {}
+    text = reindent(body, "    ", "")
+    for name in sorted(free_names(text)):
+        for statement in draft.syntax.import_names.get(name, ()):
+            for block in import_lines(statement, name, draft, HOME, draft.local):
+                for line in block.split("\n"):
+                    lines[line] = None
+        if name in PROJECT_NAMES and name != "settings" and name not in draft.syntax.import_names:
+            lines[f"from {relative_module(PROJECT_NAMES[name], HOME)} import {name}"] = None
+    return list(lines)
+
+
+def render_wrapped(function: str, home: str, path: str) -> str:
+    """The step that runs a program as it stands."""
+    return "\n".join(
+        [
+            f"def {function}() -> None:",
+            docstring(f"Run {path} as it stands."),
+            "    import runpy",
+            "",
+            f'    runpy.run_module(f"{{__package__}}.{dotted_home(home)}", run_name="__main__", alter_sys=True)',
+        ]
+    )
+
+
+def render_pipeline(
+    title: str, functions: Sequence[str], steps: Sequence[StepText], setups: dict[str, str], context: bool
+) -> str:
+    """The text of pipeline.py."""
+    body = "\n\n\n".join(f for f in functions if f)
+    lines = [
+        f'"""The pipeline of {title}: its steps, in the order in which they run."""',
+        "",
+        "from __future__ import annotations",
+        "",
+    ]
+    if "Any" in body:
+        lines += ["from typing import Any", ""]
+    if "settings." in body:
+        lines.append("from .config.settings import settings")
+    if context:
+        lines.append("from .utils.context import context")
+    lines += ["from .utils.resume import Pipeline, Step", "", "", body, "", "", "PIPELINE = Pipeline("]
+    for step in steps:
+        lines += _render_step_entry(step)
+    if len(set(setups.values())) == 1 and len({s.program for s in steps}) == 1:
+        lines.append(f"    setup={next(iter(setups.values()))},")
+    elif setups:
+        lines.append("    setup={" + ", ".join(f'"{p}": {f}' for p, f in setups.items()) + "},")
+    if context:
+        lines.append("    context=context,")
+    lines += ["    package=__package__,", ")", ""]
+    return "\n".join(lines)
+
+
+def _render_step_entry(step: StepText) -> list[str]:
+    parts = [f'"{step.name}"', step.function, f'role="{step.role}"', f'program="{step.program}"']
+    for label, names in (("takes", step.takes), ("gives", step.gives)):
+        if names:
+            inner = ", ".join(f'"{n}"' for n in names) + ("," if len(names) == 1 else "")
+            parts.append(f"{label}=({inner})")
+    if step.restore:
+        parts.append(f"restore={step.restore}")
+    if step.role == "download":
+        parts.append("network=True")
+    line = f"    Step({', '.join(parts)}),"
+    if len(line) <= 110:
+        return [line]
+    return ["    Step(", *(f"        {p}," for p in parts), "    ),"]
+
+
+Unresolved = Callable[[str], None]
