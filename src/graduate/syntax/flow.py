@@ -58,7 +58,7 @@ class Flow:
     """Flow analysis over the names of `scopes` in one module.
 
     `extra(start, end)` gives names that are read in a span besides those written there (what a
-    lifted function needs at its calls).
+    lifted function needs at its calls). With `loops_run`, every loop is taken to run at least once.
     """
 
     def __init__(
@@ -67,11 +67,14 @@ class Flow:
         names: Names,
         scopes: Sequence[Scope],
         extra: Callable[[int, int], Iterable[str]] | None = None,
+        *,
+        loops_run: bool = False,
     ) -> None:
         self.source = source
         self.names = names
         self.scopes = {id(s) for s in scopes}
         self.extra = extra
+        self.loops_run = loops_run
 
     def occurrences(self, node: ast.AST) -> list[Occurrence]:
         found = self.names.within(self.source.start(node), self.source.end(node))
@@ -159,8 +162,10 @@ class _Forwards:
         endless: bool,
     ) -> State:
         self.breaks.append([])
-        self.run(body, inside)
+        ran = self.run(body, inside)
         broken = self.breaks.pop()
+        if self.flow.loops_run and not endless:
+            before = ran if ran is not None else before
         after = None if endless else self.run(orelse, before)
         return _meet([after, *broken])
 

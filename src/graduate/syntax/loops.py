@@ -179,7 +179,7 @@ def _plan(
         initial=_ordered({n for n in on_state if n in certain}, local),
         objects=tuple(sorted(objects)),
         after=_ordered(after, local),
-        guarded=_ordered({n for n in after if n not in certain}, local),
+        guarded=_ordered({n for n in after if n not in certain and not _read_anyway(unit, loop, n)}, local),
     )
 
 
@@ -211,6 +211,16 @@ def _assigned_before(unit: Unit, loop: LoopNode, name: str) -> bool:
             if o.name == name and o.use == "store" and o.start < start:
                 return True
     return False
+
+
+def _read_anyway(unit: Unit, loop: LoopNode, name: str) -> bool:
+    """Whether code after a loop reads a name in any case, so that it fails anyhow when the loop did not run."""
+    if name in unit.live_after:
+        return True
+    start = unit.flow.source.end(loop)
+    simple = (ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return)
+    after = [s for s in unit.body if unit.flow.source.start(s) >= start and isinstance(s, simple)]
+    return any(name in unit.flow.loads(s) for s in after)
 
 
 def _only_targets(

@@ -96,8 +96,7 @@ class ProgramSyntax:
         return Flow(self.source, self.names, self.spine.scopes)
 
     def rebound(self) -> frozenset[str]:
-        """Names that are more than a constant: assigned twice, in compound statements or by functions,
-        deleted, or shown by `{name = }`."""
+        """Names that are more than a constant: assigned twice, in compound statements or by functions, deleted."""
         counts: dict[str, int] = {}
         found: set[str] = set()
         simple = {
@@ -115,8 +114,6 @@ class ProgramSyntax:
             elif o.use == "del":
                 found.add(o.name)
         found |= {name for name, count in counts.items() if count > 1 or name not in simple}
-        for debug in self.names.debug_fields:
-            found |= {o.name for o in self.names.within(debug.expression_start, debug.expression_end)}
         return frozenset(found)
 
     def dynamic_names(self) -> ast.Call | None:

@@ -6,19 +6,11 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from graduate.model.facts import Facts, Hazard, Option, Role
+from graduate.model.facts import Facts, Hazard, Option
 from graduate.model.plan import LEVELS, Level, Plan, ProgramPlan
-from graduate.model.project import (
-    GeneratedModule,
-    Modules,
-    ProgramResult,
-    Row,
-    Segment,
-    Step,
-)
+from graduate.model.project import Modules, ProgramResult
 from graduate.model.source import Program, SourceModule, Sources
 from graduate.syntax.program import take_apart
-from graduate.transform.assemble import ModuleDraft
 from graduate.transform.build_package import PackageBuilder
 from graduate.transform.checkpoint_loops import checkpoint_loops
 from graduate.transform.collect_setup import collect_restores, collect_setup
@@ -43,7 +35,7 @@ PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
 )
 """What is decided about a program, in this order. Each pass fills in fields of the draft and writes nothing."""
 
-__all__ = ["PASSES", "ModuleDraft", "transform"]
+__all__ = ["PASSES", "transform"]
 
 COMMAND_LINE_LIBRARIES = frozenset(
     {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graduate.syntax.imports import bindings
@@ -12,7 +12,7 @@ from graduate.syntax.scopes import resolve_names
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import SourceText
 from graduate.transform.draft import ProgramDraft
-from graduate.transform.local_modules import LocalModules, dotted_home, relative_module, rewrite_import
+from graduate.transform.local_modules import LocalModules, relative_module, rewrite_import
 
 PROJECT_NAMES = {
     "settings": "config/settings.py",
@@ -68,7 +68,8 @@ def write_module(
 ) -> None:
     """Fill in the text of a module.
 
-    `homes` maps (id of draft, definition) to the module that holds it; `unresolved` is told of names that nothing binds.
+    `homes` maps (id of draft, definition) to the module that holds it; `unresolved` is told of
+    names that nothing binds.
     """
     own = {p.name for p in module.pieces}
     lines: dict[str, None] = {}
@@ -85,7 +86,7 @@ def write_module(
         head += ["from __future__ import annotations", ""]
     if annotated:
         lines["from typing import Any"] = None
-    simple = sorted((li for li in lines if "\n" not in li), key=_import_order)
+    simple = sorted_imports(li for li in lines if "\n" not in li)
     blocks = [li for li in lines if "\n" in li]
     if lines:
         head += [*_grouped(simple), *blocks, ""]
@@ -176,7 +177,31 @@ def _import_order(line: str) -> tuple[int, str, str]:
         group = 2
     elif module.partition(".")[0] in _stdlib():
         group = 0
-    return group, words[0] if group < 2 else "", module + line
+    return group, "0" if words[0] == "import" else "1", module + line
+
+
+def sorted_imports(lines: Iterable[str]) -> list[str]:
+    """Import lines in the usual order, those from the same module as one line."""
+    members: dict[str, set[str]] = {}
+    rest = []
+    for line in lines:
+        words = line.split()
+        if words[0] == "from" and " as " not in line and "#" not in line and words[3] != "*":
+            members.setdefault(words[1], set()).update(
+                n.strip() for n in line.partition(" import ")[2].split(",")
+            )
+        else:
+            rest.append(line)
+    joined = [_from_line(module, names) for module, names in members.items()]
+    return sorted([*rest, *joined], key=_import_order)
+
+
+def _from_line(module: str, names: set[str]) -> str:
+    ordered = sorted(names, key=lambda n: (not n.isupper(), not n[:1].isupper(), n))
+    line = f"from {module} import {', '.join(ordered)}"
+    if len(line) <= 110:
+        return line
+    return f"from {module} import (\n" + "".join(f"    {n},\n" for n in ordered) + ")"
 
 
 def _stdlib() -> frozenset[str]:
@@ -195,7 +220,3 @@ def _grouped(lines: list[str]) -> list[str]:
         result.append(line)
         last = group
     return result
-
-
-def module_dotted(home: str) -> str:
-    return dotted_home(home)

@@ -147,10 +147,9 @@ class PackageBuilder:
 
     def _module(self, home: str) -> ModuleDraft:
         if home not in self.modules:
-            base = next(
-                (d for h, d in CANONICAL.items() if home.endswith("_" + h.rpartition("/")[2])),
-                "Functions used by several steps.",
-            )
+            stem = home.rpartition("/")[2]
+            docs = [d for h, d in CANONICAL.items() if stem.endswith("_" + h.rpartition("/")[2])]
+            base = docs[0] if docs else "Functions used by several steps."
             self.modules[home] = ModuleDraft(home, base)
         return self.modules[home]
 
@@ -354,16 +353,15 @@ class PackageBuilder:
                 elif any(statement is s for s in draft.syntax.imports):
                     there = "imports of the modules that use it"
                 else:
-                    reason = "a docstring" if statement.node is draft.syntax.docstring else "nothing to move"
+                    reason = (
+                        "the docstring of the file"
+                        if statement.node is draft.syntax.docstring
+                        else "nothing to move"
+                    )
             yield Row(place, first_line, there, reason)
-        if draft.syntax.docstring is not None:
-            node = draft.syntax.docstring
-            yield Row(
-                draft.module.place(node.lineno, node.end_lineno),
-                source.source(node).split("\n")[0],
-                "",
-                "the module's docstring",
-            )
+        if draft.syntax.spine.main is not None:
+            main = draft.syntax.spine.main
+            yield Row(draft.module.place(main.lineno), f"def {main.name}(…):", "pipeline:PIPELINE")
         if draft.syntax.spine.guard is not None:
             line = draft.syntax.spine.guard.lineno
             yield Row(draft.module.place(line), 'if __name__ == "__main__":', "pipeline:PIPELINE")

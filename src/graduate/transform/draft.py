@@ -83,9 +83,10 @@ class ProgramDraft:
     def segments(self) -> list[SegmentDraft]:
         return [segment for step in self.steps for segment in step.segments]
 
-    def flow(self) -> Flow:
+    def flow(self, *, loops_run: bool = False) -> Flow:
         """Flow over the spine's names, where a call of a lifted function reads what it is passed."""
-        return Flow(self.syntax.source, self.syntax.names, self.syntax.spine.scopes, self.passed)
+        scopes = self.syntax.spine.scopes
+        return Flow(self.syntax.source, self.syntax.names, scopes, self.passed, loops_run=loops_run)
 
     def passed(self, start: int, end: int) -> set[str]:
         """The names that calls in a span pass to lifted functions."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 
-from graduate.syntax.flow import State, Uses
+from graduate.syntax.flow import Uses
 from graduate.syntax.program import Definition
 from graduate.syntax.scopes import Occurrence, Scope
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft
@@ -174,19 +174,27 @@ def _force_closures(draft: ProgramDraft, owners: list[tuple[Occurrence, Owner]])
 
 
 def _thread_segments(draft: ProgramDraft) -> None:
-    """The arguments and returns of every segment; names that may have no value go to the context."""
-    flow = draft.flow()
-    known: State = frozenset()
+    """The arguments and returns of every segment; names that may have no value go to the context.
+
+    A name that only a loop assigns is taken to have a value where later code reads it in any case: had the
+    loop run no iteration, the original would have failed there too.
+    """
+    certain = _certain_reads(draft)
+    flows = (draft.flow(), draft.flow(loops_run=True))
+    known: list[frozenset[str]] = [frozenset(), frozenset()]
     summaries: list[tuple[SegmentDraft, Uses, frozenset[str], frozenset[str]]] = []
     for segment in draft.segments:
+        before = known[0] | (known[1] & certain)
         uses = Uses()
-        before = known or frozenset()
-        known = flow.assigned([s.node for s in segment.statements], before, uses)
-        summaries.append((segment, uses, before, known if known is not None else before | uses.written))
+        for index, flow in enumerate(flows):
+            uses = Uses()
+            after = flow.assigned([s.node for s in segment.statements], known[index], uses)
+            known[index] = after if after is not None else known[index] | uses.written
+        summaries.append((segment, uses, before, known[0] | (known[1] & certain)))
     ever: set[str] = set()
     for segment, _, before, _ in summaries:
         uses = Uses()
-        flow.assigned([s.node for s in segment.statements], frozenset(), uses)
+        flows[0].assigned([s.node for s in segment.statements], frozenset(), uses)
         earlier = set(ever)
         ever |= uses.written
         needed = {n for n in uses.exposed if draft.is_variable(n) and n in earlier}
@@ -194,20 +202,39 @@ def _thread_segments(draft: ProgramDraft) -> None:
         draft.context |= unsure
         segment.arguments = tuple(sorted(needed - unsure, key=lambda n: _first_use(draft, segment, n)))
     live: set[str] = set()
-    for segment, uses, _, after in reversed(summaries):
+    for segment, uses, before, after in reversed(summaries):
         returned = {n for n in uses.written if n in live and draft.is_variable(n)}
-        own = Uses()
-        after_alone = flow.assigned([s.node for s in segment.statements], frozenset(), own) or frozenset(
-            own.written
-        )
+        alone = _assigned_alone(draft, segment, certain)
         unsure = {n for n in returned if n not in after}
         draft.context |= unsure
         returned -= unsure
         # Assigned only perhaps: the value it had before is passed through.
-        through = {n for n in returned if n not in after_alone and n not in segment.arguments}
+        through = {n for n in returned if n not in alone and n not in segment.arguments and n in before}
         segment.arguments = (*segment.arguments, *sorted(through))
         segment.returns = tuple(sorted(returned, key=lambda n: _first_use(draft, segment, n)))
         live = (live - set(segment.returns)) | set(segment.arguments)
+
+
+def _certain_reads(draft: ProgramDraft) -> frozenset[str]:
+    """Names that a simple statement of the spine reads, in whatever way the program went before."""
+    found: set[str] = set()
+    flow = draft.flow()
+    for segment in draft.segments:
+        for statement in segment.statements:
+            if isinstance(statement.node, ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign):
+                found |= flow.loads(statement.node)
+    return frozenset(found)
+
+
+def _assigned_alone(draft: ProgramDraft, segment: SegmentDraft, certain: frozenset[str]) -> frozenset[str]:
+    """What a segment assigns, whatever it was given."""
+    statements = [s.node for s in segment.statements]
+    uses = Uses()
+    strict = draft.flow().assigned(statements, frozenset(), uses)
+    if strict is None:
+        return frozenset(uses.written)
+    loose = draft.flow(loops_run=True).assigned(statements, frozenset(), Uses())
+    return strict | ((loose or frozenset()) & certain)
 
 
 def _first_use(draft: ProgramDraft, segment: SegmentDraft, name: str) -> tuple[int, str]:

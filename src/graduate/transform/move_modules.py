@@ -78,7 +78,7 @@ def _with_imports(text: str, home: str) -> str:
 
 
 def _rows(module: SourceModule, source: SourceText, text: str, home: str) -> list[Row]:
-    """A row for every top-level statement; the statements are the same, in the same order, after the project's imports."""
+    """A row for every top-level statement: they are the same ones, in the same order."""
     new = [n for n in ast.parse(text).body if not _is_ours(n)]
     old = source.tree.body
     rows = []

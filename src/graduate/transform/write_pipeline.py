@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graduate.model.facts import Role
@@ -43,7 +43,7 @@ def docstring(text: str, indent: str = "    ") -> str:
 
 
 def step_flow(steps: Sequence[StepDraft]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """(takes, gives) of every step: what its segments read that it does not make itself, and what it makes that later steps take."""
+    """(takes, gives) of every step: what it reads that it does not make, what it makes that later steps take."""
     takes: list[list[str]] = []
     made: list[list[str]] = []
     for step in steps:
@@ -71,8 +71,7 @@ def render_step(
     """The function of a step."""
     parameters = ", ".join(f"{n}: Any" for n in takes)
     lines = [f"def {function}({parameters}) -> {'Any' if gives else 'None'}:"]
-    docs = [s.doc.strip().split("\n")[0] for s in step.segments if s.doc.strip()]
-    lines.append(docstring("\n".join(dict.fromkeys(docs)) or _default_doc(step)))
+    lines.append(docstring(_step_doc(step)))
     for segment in step.segments:
         lines.append(f"    from {relative_module(segment.home, HOME)} import {segment.name}")
     lines.append("")
@@ -84,7 +83,11 @@ def render_step(
     return "\n".join(lines)
 
 
-def _default_doc(step: StepDraft) -> str:
+def _step_doc(step: StepDraft) -> str:
+    """The author's headings when every segment has one, else the names of the segments."""
+    docs = [s.doc.strip().split("\n")[0] for s in step.segments]
+    if all(docs):
+        return "\n".join(dict.fromkeys(docs))
     return ", ".join(s.name.replace("_", " ") for s in step.segments).capitalize() + "."
 
 
@@ -149,12 +152,8 @@ def render_pipeline(
 ) -> str:
     """The text of pipeline.py."""
     body = "\n\n\n".join(f for f in functions if f)
-    lines = [
-        f'"""The pipeline of {title}: its steps, in the order in which they run."""',
-        "",
-        "from __future__ import annotations",
-        "",
-    ]
+    head = f'"""The pipeline of {title}: its steps, in the order in which they run."""'
+    lines = [head, "", "from __future__ import annotations", ""]
     if "Any" in body:
         lines += ["from typing import Any", ""]
     if "settings." in body:
@@ -188,6 +187,3 @@ def _render_step_entry(step: StepText) -> list[str]:
     if len(line) <= 110:
         return [line]
     return ["    Step(", *(f"        {p}," for p in parts), "    ),"]
-
-
-Unresolved = Callable[[str], None]
