@@ -29,6 +29,7 @@ class LoopPlan:
     `state` are the names that live on the state object; `initial` those of them that have a value
     before the loop; `objects` the other names whose objects the loop may mutate; `after` the names
     that later code reads, `guarded` those of them that may be missing when the loop ran no iteration.
+    `scopes` are those whose names the unit holds.
     `why_not` is the reason why it is left as it is ("" when it is not).
     """
 
@@ -39,6 +40,7 @@ class LoopPlan:
     objects: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     guarded: tuple[str, ...] = ()
+    scopes: tuple[Scope, ...] = ()
     why_not: str = ""
 
 
@@ -180,6 +182,7 @@ def _plan(
         objects=tuple(sorted(objects)),
         after=_ordered(after, local),
         guarded=_ordered({n for n in after if n not in certain and not _read_anyway(unit, loop, n)}, local),
+        scopes=tuple(unit.scopes),
     )
 
 

@@ -143,7 +143,7 @@ class UnitWriter:
             if name not in plan.state or not self._inside_loop(o, plan):
                 continue
             scope = o.scope if name == o.name else o.at.resolve(name)
-            if self._is_unit_scope(scope, plan):
+            if any(scope is s for s in plan.scopes):
                 return f"{self.state}.{name}"
         if spine and name in self.replaced:
             return self.replaced[name]
@@ -156,22 +156,6 @@ class UnitWriter:
             # The iterable is evaluated before the first iteration.
             return not self.source.start(plan.node.iter) <= o.start < self.source.end(plan.node.iter)
         return True
-
-    def _is_unit_scope(self, scope: object, plan: LoopPlan) -> bool:
-        function = next((f for f in self._functions() if self._holds(f, plan.node)), None)
-        if function is not None:
-            return scope is self.names.scopes[function]
-        return any(scope is s for s in self.draft.syntax.spine.scopes)
-
-    def _functions(self) -> Iterable[FunctionNode]:
-        for definition in self.draft.syntax.definitions.values():
-            for _, function in functions_of(definition.node):
-                yield function
-
-    def _holds(self, outer: ast.AST, inner: ast.AST) -> bool:
-        return self.source.start(outer) <= self.source.start(inner) and self.source.end(
-            inner
-        ) <= self.source.end(outer)
 
     def _passed(self, o: Occurrence, plans: Sequence[LoopPlan]) -> list[Edit]:
         """The further arguments of a call of a lifted function."""
