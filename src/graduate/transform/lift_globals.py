@@ -181,15 +181,22 @@ def _thread_segments(draft: ProgramDraft) -> None:
     """
     certain = _certain_reads(draft)
     flows = (draft.flow(), draft.flow(loops_run=True))
+    passed = {name for names in draft.lifted.values() for name in names}
     known: list[frozenset[str]] = [frozenset(), frozenset()]
     summaries: list[tuple[SegmentDraft, Uses, frozenset[str], frozenset[str]]] = []
     for segment in draft.segments:
         before = known[0] | (known[1] & certain)
         uses = Uses()
+        unsure_anywhere: set[str] = set()
         for index, flow in enumerate(flows):
             uses = Uses()
             after = flow.assigned([s.node for s in segment.statements], known[index], uses)
             known[index] = after if after is not None else known[index] | uses.written
+            unsure_anywhere = (
+                uses.exposed if index == 0 else unsure_anywhere & (uses.exposed | (passed - certain))
+            )
+        # A function may not read what it is passed, so passing it must not fail where it has no value.
+        draft.context |= {n for n in unsure_anywhere & passed if draft.is_variable(n)}
         summaries.append((segment, uses, before, known[0] | (known[1] & certain)))
     ever: set[str] = set()
     for segment, _, before, _ in summaries:

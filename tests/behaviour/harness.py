@@ -1,0 +1,100 @@
+"""Converts small programs, runs original and converted, and gives both outputs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from graduate.analyse import analyse
+from graduate.model.project import Modules
+from graduate.model.source import Program, SourceModule, Sources
+from graduate.plan.propose import propose
+from graduate.transform import transform
+
+MAIN = """import sys
+
+from .utils.command import main
+
+if __name__ == "__main__":
+    sys.exit(main(__package__))
+"""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A converted program on disk."""
+
+    modules: Modules
+    root: Path
+    package: str
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", self.package, *(arguments or ("train-all",))]
+        return run(command, self.root, environment)
+
+    def text(self, path: str) -> str:
+        return (self.root / self.package / path).read_text()
+
+
+def run(
+    command: list[str], folder: Path, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    base = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "Agg",
+        "HOME": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return subprocess.run(
+        command, cwd=folder, env={**base, **(environment or {})}, capture_output=True, text=True, timeout=300
+    )
+
+
+def read_sources(files: dict[str, str], entry: str = "main.py", arguments: tuple[str, ...] = ()) -> Sources:
+    modules = tuple(
+        SourceModule(path, "script", text) for path, text in sorted(files.items()) if path.endswith(".py")
+    )
+    return Sources("study", "/nowhere", modules, (Program(Path(entry).stem, entry, arguments),))
+
+
+def convert(
+    files: dict[str, str], folder: Path, entry: str = "main.py", arguments: tuple[str, ...] = ()
+) -> Converted:
+    """Convert a program given as {path: text} into `folder`, without what surrounds the package."""
+    sources = read_sources(files, entry, arguments)
+    facts = analyse(sources)
+    modules = transform(sources, facts, propose(sources, facts))
+    package = folder / modules.name
+    for module in modules.modules:
+        target = package / module.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(module.text)
+    utils = package / "utils"
+    utils.mkdir(exist_ok=True)
+    for file in resources.files("graduate.runtime").iterdir():
+        if file.name.endswith(".py") and file.name != "__init__.py":
+            (utils / file.name).write_text(file.read_text())
+    for path in [package, *(p for p in package.rglob("*") if p.is_dir() and p.name != "__pycache__")]:
+        (path / "__init__.py").touch()
+    (package / "__main__.py").write_text(MAIN)
+    for path, text in files.items():
+        if not path.endswith(".py"):
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+    return Converted(modules, folder, modules.name)
+
+
+def run_original(
+    files: dict[str, str], folder: Path, entry: str = "main.py", arguments: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    for path, text in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    return run([sys.executable, entry, *arguments], folder)

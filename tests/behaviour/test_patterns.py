@@ -1,0 +1,313 @@
+"""Small programs, each with one pattern that converters get silently wrong: original and converted print the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness import convert, run_original
+
+PROGRAMS: dict[str, str] = {
+    "one seed at the top, draws in several sections": """
+import random
+import numpy as np
+random.seed(1)
+np.random.seed(2)
+# load data
+data = np.random.normal(size=10)
+print(data.sum())
+# preprocess
+noise = [random.random() for _ in range(3)]
+shuffled = np.random.permutation(data)
+print(shuffled[:3], noise)
+# train
+weight = 0.0
+for step in range(20):
+    weight += np.random.normal() * shuffled.mean() + random.random()
+print(weight)
+# evaluate
+print(np.random.rand(), random.random())
+""",
+    "functions that read and write globals": """
+rate = 0.1
+count = 0
+total = []
+
+def add(x):
+    global count
+    count += 1
+    total.append(x * rate)
+    return sum(total)
+
+def twice(x):
+    return add(x) + add(x)
+
+print(twice(3), count)
+rate = 0.5
+print(twice(3), count, rate)
+def show():
+    print("count is", count, "of", len(total))
+show()
+""",
+    "methods that read globals which change": """
+scale = 2
+class Scaler:
+    offset = scale
+    def __call__(self, x):
+        return x * scale + self.offset
+s = Scaler()
+print(s(3))
+scale = 5
+print(s(3), Scaler.offset)
+""",
+    "a dictionary reached by two names": """
+config = {"lr": 0.1, "layers": [1, 2]}
+view = config
+layers = config["layers"]
+# load the data
+rows = [float(i) for i in range(5)]
+view["lr"] = 0.2
+# train the model
+for row in rows:
+    layers.append(row)
+    config["lr"] *= 0.5
+print(config, view is config, layers is view["layers"])
+# evaluate
+print(sum(layers), view["lr"])
+""",
+    "a generator object passed along": """
+import numpy as np
+rng = np.random.default_rng(7)
+def draw(n):
+    return rng.normal(size=n)
+first = draw(3)
+print(first)
+def simulate(generator, steps):
+    position = 0.0
+    for _ in range(steps):
+        position += generator.choice([-1, 1]) + rng.random()
+    return position
+print(simulate(rng, 10))
+print(draw(2).sum())
+""",
+    "a function used as a value": """
+threshold = 3
+def keep(x):
+    return x > threshold
+def apply(f, xs):
+    return [f(x) for x in xs]
+print(list(filter(keep, range(6))), apply(keep, [1, 5]))
+threshold = 1
+print(list(filter(keep, range(6))), apply(lambda x: x + threshold, [1]))
+""",
+    "a lambda, a generator and an open file cross sections": """
+import io
+scale = 3
+double = lambda x: x * scale
+squares = (i * i for i in range(5))
+handle = open(__file__)
+# train
+first = handle.readline()
+values = []
+for value in squares:
+    values.append(double(value))
+print(values, repr(first))
+scale = 10
+print(double(2), handle.readline().strip())
+handle.close()
+""",
+    "names that may have no value": """
+import sys
+if len(sys.argv) > 5:
+    extra = 1
+for i in range(3):
+    last = i * 2
+flag = last > 3
+if flag:
+    special = "yes"
+print(last, i)
+if flag:
+    print(special)
+def peek():
+    try:
+        return extra
+    except NameError:
+        return "none"
+print(peek())
+""",
+    "early exit in the middle": """
+import sys
+print("before")
+value = 3
+if value == 3:
+    print("leaving")
+    sys.exit(0)
+print("never")
+""",
+    "a main function with arguments": """
+import math
+FACTOR = 2.5
+def area(r):
+    return math.pi * r ** 2 * FACTOR
+def main(radius=2, *, verbose=True):
+    '''Print areas.'''
+    # the radii
+    radii = [radius, radius + 1]
+    results = {}
+    for r in radii:
+        results[r] = area(r)
+        if verbose:
+            print(f"{r}: {results[r]:.3f}")
+    best = max(results, key=results.get)
+    print(f"{best=} {FACTOR = :.1f}")
+    return best
+if __name__ == "__main__":
+    answer = main(3)
+    print("answer", answer)
+""",
+    "nested functions and recursion that need a global": """
+depth_limit = 4
+def outer(n):
+    def inner(k):
+        if k >= depth_limit:
+            return [k]
+        return [k] + inner(k + 1)
+    return inner(n)
+def fact(n):
+    return 1 if n <= 1 else n * fact(n - 1) + depth_limit
+print(outer(1), fact(5))
+depth_limit = 6
+print(outer(3), [fact(i) for i in range(3)], {k: outer(k) for k in (5, 6)})
+""",
+    "redefined functions": """
+def f(x):
+    return x + 1
+print(f(1))
+def f(x):
+    return x * 10
+y = f(2)
+def g(z):
+    return f(z) + y
+print(y, g(3))
+f = float
+print(f(5), g(4))
+""",
+    "strings that must not be indented": '''
+text = """first
+  second
+third"""
+def block():
+    return """a
+b
+  c"""
+print(text)
+print(block(), f"""x {text!r:>3}
+y""")
+long = "one \\
+two"
+print(long)
+''',
+    "semicolons and one-line bodies": """
+a = 1; b = 2; print(a + b)
+for i in range(3): print(i, end=" "); a += i
+print(a)
+if a > 2: b = 5; print("big", b)
+while a > 0: a -= 2
+print(a, b)
+class P: x = b if False else 3
+print(P.x)
+""",
+    "decorators, defaults and class attributes": """
+import functools
+calls = []
+def logged(f):
+    @functools.wraps(f)
+    def wrapper(*args, **kwargs):
+        calls.append(f.__name__)
+        return f(*args, **kwargs)
+    return wrapper
+base = 10
+@logged
+def power(x, n=base):
+    return x ** n
+print(power(2), power(2, n=3), calls)
+class Counter:
+    total = 0
+    def __init__(self):
+        Counter.total += 1
+    @property
+    def size(self):
+        return len(calls) + Counter.total
+c = Counter(); Counter()
+print(c.size)
+""",
+    "unpacking, walrus, star and del": """
+first, *rest = range(5)
+(a, b), c = (1, 2), 3
+print(first, rest, a, b, c)
+if (n := len(rest)) > 3:
+    print("n is", n)
+del a
+try:
+    print(a)
+except NameError as error:
+    print("gone", type(error).__mro__[-4:])
+squares = {k: v for k, v in zip("xyz", (i ** 2 for i in range(3)))}
+print(squares, [b for b in range(2)], b)
+""",
+    "exceptions and context managers at the top": """
+import contextlib
+log = []
+@contextlib.contextmanager
+def section(name):
+    log.append("enter " + name)
+    yield name.upper()
+    log.append("leave " + name)
+with section("a") as upper:
+    value = 5
+    print(upper)
+try:
+    result = value / 0
+except ZeroDivisionError as e:
+    result = None
+    print("caught", e)
+finally:
+    print("finally")
+print(result, log, value)
+""",
+    "while loops with counters and break": """
+import random
+random.seed(5)
+# training
+step = 0
+best = None
+losses = []
+while True:
+    loss = random.random()
+    losses.append(loss)
+    step += 1
+    if best is None or loss < best:
+        best = loss
+        best_step = step
+    if step >= 25:
+        break
+print(step, best, best_step, sum(losses))
+remaining = 10
+while remaining > 0:
+    remaining -= random.randint(1, 3)
+else:
+    print("done", remaining)
+""",
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_prints_the_same(name: str, tmp_path: Path) -> None:
+    files = {"main.py": PROGRAMS[name].lstrip("\n")}
+    original = run_original(files, tmp_path / "original")
+    assert original.returncode == 0, original.stderr
+    converted = convert(files, tmp_path / "project")
+    result = converted.run()
+    assert result.stdout == original.stdout, result.stderr
+    assert result.returncode == 0, result.stderr
+    assert [p.level for p in converted.modules.programs] == ["steps+loops"]
