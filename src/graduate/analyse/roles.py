@@ -34,7 +34,7 @@ _CALLED_WEIGHT: dict[Role, Score] = {
     "validate": ("validate", 3.0),
     "dataset": ("dataset", 3.0),
     "loader": ("loader", 3.0),
-    "model": ("model", 3.0),
+    "model": ("model", 4.0),
     "loss": ("loss", 1.5),
     "train": ("train", 3.0),
     "evaluate": ("evaluate", 2.5),

@@ -1,0 +1,256 @@
+"""Where definitions and local modules go: the folders of the package, and who lives in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from graduate.model.facts import Facts, ProgramFacts, Role
+from graduate.model.plan import DefinitionPlan, ModulePlan, ProgramPlan
+from graduate.model.source import SourceModule, Sources
+
+FOLDERS = ("data", "models", "training", "utils", "config")
+FUNCTIONS = "utils/functions.py"
+
+HOMES: Mapping[Role, str] = {
+    "download": "data/preprocessing.py",
+    "preprocess": "data/preprocessing.py",
+    "validate": "data/preprocessing.py",
+    "dataset": "data/datasets.py",
+    "loader": "data/loaders.py",
+    "model": "models/architectures.py",
+    "loss": "models/losses.py",
+    "train": "training/trainer.py",
+    "evaluate": "training/evaluation.py",
+    "metric": "utils/metrics.py",
+    "settings": FUNCTIONS,
+    "other": FUNCTIONS,
+}
+
+# Files that every generated project has, or may have, beside the moved code.
+CANONICAL = frozenset({*HOMES.values(), "config/settings.py"}) | frozenset(
+    f"utils/{name}.py"
+    for name in (
+        "resume", "store", "state", "checkpoint", "pickling", "random_state", "fingerprint", "log",
+        "configuration", "context", "paths", "figures", "notebook", "command", "signals", "steps",
+    )
+)  # fmt: skip
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_MAIN_SHARE = 0.6
+
+
+def propose_definitions(
+    sources: Sources, facts: Facts, programs: tuple[ProgramPlan, ...]
+) -> tuple[ProgramPlan, ...]:
+    """The programs with a home for each of their definitions.
+
+    The home is that of the definition's role; one without a role goes where it is used, or to
+    `utils/functions.py` when several use it. No two homes come to import each other.
+    """
+    taken: set[tuple[str, str]] = set()
+    result = []
+    for plan, program in zip(programs, facts.programs, strict=True):
+        module = sources.module(program.path)
+        homes = _find_homes(module, program, plan)
+        definitions = []
+        for name, home in homes.items():
+            if (home, name) in taken:
+                home = _told_apart(home, program.name)
+            taken.add((home, name))
+            definitions.append(DefinitionPlan(name, home))
+        result.append(replace(plan, definitions=tuple(definitions)))
+    return tuple(result)
+
+
+def _told_apart(home: str, origin: str) -> str:
+    path = PurePosixPath(home)
+    return str(path.with_name(f"{origin}_{path.name}"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """Which definitions each definition uses, and which each home's segments use."""
+
+    definitions: Mapping[str, frozenset[str]]
+    segments: Mapping[str, frozenset[str]]
+
+
+def _find_homes(module: SourceModule, program: ProgramFacts, plan: ProgramPlan) -> dict[str, str]:
+    names = [definition.name for definition in program.definitions]
+    if not names:
+        return {}
+    uses = _find_uses(module, names, plan)
+    homes = {d.name: HOMES[d.role] for d in program.definitions if d.role not in {"other", "settings"}}
+    for name in _others_by_use(names, homes, uses):
+        users = {homes[user] for user in names if name in uses.definitions[user] and user in homes}
+        users |= {home for home, used in uses.segments.items() if name in used}
+        homes[name] = users.pop() if len(users) == 1 else FUNCTIONS
+    _part_cycles(homes, uses)
+    return {name: homes[name] for name in names}
+
+
+def _others_by_use(names: Sequence[str], homes: Mapping[str, str], uses: _Uses) -> list[str]:
+    """Definitions without a role: users before what they use, as far as that can be."""
+    others = [name for name in names if name not in homes]
+    ordered: list[str] = []
+    while others:
+        ready = [n for n in others if not any(n in uses.definitions[user] for user in others if user != n)]
+        chosen = ready or others[:1]
+        ordered += chosen
+        others = [name for name in others if name not in chosen]
+    return ordered
+
+
+def _find_uses(module: SourceModule, names: Sequence[str], plan: ProgramPlan) -> _Uses:
+    lines = module.text.split("\n")
+    known = set(names)
+    inside = {name: _definition_lines(lines, name) for name in names}
+    segments: dict[str, frozenset[str]] = {}
+    own = {number for start, stop in inside.values() for number in range(start, stop)}
+    for step in plan.steps:
+        for segment in step.segments:
+            span = range(segment.first_line - 1, segment.end_line)
+            used = _words(lines[number] for number in span if number not in own) & known
+            home = HOMES[segment.role]
+            segments[home] = segments.get(home, frozenset()) | used
+    return _Uses(
+        {
+            name: frozenset((_words(lines[start:stop]) & known) - {name})
+            for name, (start, stop) in inside.items()
+        },
+        segments,
+    )
+
+
+def _definition_lines(lines: Sequence[str], name: str) -> tuple[int, int]:
+    """The lines (0-based, end exclusive) of a definition in the text, decorators included."""
+    opening = re.compile(rf"^(\s*)(async\s+)?(def|class)\s+{re.escape(name)}\b")
+    for number, line in enumerate(lines):
+        if match := opening.match(line):
+            depth = len(match[1])
+            stop = number + 1
+            closing = re.compile(rf"^\s{{0,{depth}}}[\w@\"'(\[{{#]")
+            while stop < len(lines) and (not closing.match(lines[stop]) or lines[stop].lstrip()[:1] == "#"):
+                stop += 1
+            start = number
+            while start > 0 and lines[start - 1].lstrip().startswith("@"):
+                start -= 1
+            return start, stop
+    return 0, 0
+
+
+def _words(lines: Iterable[str]) -> set[str]:
+    return {word for line in lines for word in _WORD.findall(line)}
+
+
+def _part_cycles(homes: dict[str, str], uses: _Uses) -> None:
+    """Move what makes homes import each other to `utils/functions.py`, with what it uses from them."""
+    edges: dict[str, set[str]] = {}
+    for name, used in uses.definitions.items():
+        edges.setdefault(homes[name], set()).update(homes[other] for other in used)
+    for home, used in uses.segments.items():
+        edges.setdefault(home, set()).update(homes[other] for other in used)
+    reach = {home: _reachable(home, edges) for home in edges}
+    knot = {a for a in edges for b in edges if a != b and b in reach[a] and a in reach[b]}
+    if not knot:
+        return
+    moved = {
+        other
+        for name, used in uses.definitions.items()
+        for other in used
+        if homes[name] in knot and homes[other] in knot and homes[name] != homes[other]
+    } | {
+        other
+        for home, used in uses.segments.items()
+        for other in used
+        if home in knot and homes[other] in knot and home != homes[other]
+    }
+    waiting = list(moved)
+    while waiting:
+        for other in uses.definitions[waiting.pop()]:
+            if homes[other] in knot and other not in moved:
+                moved.add(other)
+                waiting.append(other)
+    for name in moved:
+        homes[name] = FUNCTIONS
+
+
+def _reachable(start: str, edges: Mapping[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for target in edges.get(waiting.pop(), ()):
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    return seen
+
+
+def propose_modules(sources: Sources, facts: Facts) -> tuple[ModulePlan, ...]:
+    """A home for each local module, under its own name in the folder of its role; packages stay whole.
+
+    An entry module that others import is a local module too.
+    """
+    entries = {program.path for program in sources.programs}
+    roots = {str(PurePosixPath(path).parent) for path in entries} | {".", "src"}
+    paths = [m.path for m in sources.modules if m.path not in entries or _is_imported(m.path, sources)]
+    roles = dict(facts.module_roles)
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        groups.setdefault(_unit(path, roots), []).append(path)
+    taken = set(CANONICAL)
+    plans = []
+    for unit, members in sorted(groups.items()):
+        role = _main_role([roles.get(path, "other") for path in members])
+        folder = _folder(role)
+        name = _free_name(unit, folder, sources.name, taken)
+        taken.add(f"{folder}/{name}")
+        for path in members:
+            inner = path[len(unit) :].lstrip("/")
+            home = f"{folder}/{name}/{inner}" if inner else f"{folder}/{name}"
+            plans.append(ModulePlan(path, home, roles.get(path, "other")))
+    return tuple(sorted(plans, key=lambda plan: plan.path))
+
+
+def _is_imported(path: str, sources: Sources) -> bool:
+    stem = re.escape(PurePosixPath(path).stem)
+    pattern = re.compile(rf"^\s*(from\s+[\w.]*\b{stem}\s+import\b|import\s+([\w.]+\.)?{stem}\b)", re.M)
+    return any(pattern.search(module.text) for module in sources.modules if module.path != path)
+
+
+def _unit(path: str, roots: set[str]) -> str:
+    """What moves as one: the module itself, or the outermost package (folder under a root) that it is in."""
+    parts = PurePosixPath(path).parts
+    depth = max(len(PurePosixPath(root).parts) for root in roots if PurePosixPath(path).is_relative_to(root))
+    return "/".join(parts[: depth + 1])
+
+
+def _main_role(roles: Sequence[Role]) -> Role:
+    """The role that most modules of a unit have; "other" when they serve several."""
+    serving = [role for role in roles if role != "other"]
+    if not serving:
+        return "other"
+    folders = [_folder(role) for role in serving]
+    best = max(dict.fromkeys(serving), key=serving.count)
+    return best if folders.count(_folder(best)) >= _MAIN_SHARE * len(folders) else "other"
+
+
+def _folder(role: Role) -> str:
+    return "config" if role == "settings" else HOMES[role].split("/")[0]
+
+
+def _free_name(unit: str, folder: str, project: str, taken: set[str]) -> str:
+    """The name of a module or package in a folder; one that clashes is told apart by where it comes from."""
+    path = PurePosixPath(unit)
+    origins = [*reversed([part for part in path.parent.parts if part.isidentifier()]), project]
+    for name in (path.name, *(f"{origin}_{path.name}" for origin in origins)):
+        stem = name.removesuffix(".py")
+        if f"{folder}/{stem}" not in taken and f"{folder}/{stem}.py" not in taken:
+            return name
+    number = 2
+    while f"{folder}/{path.stem}_{number}{path.suffix}" in taken:
+        number += 1
+    return f"{path.stem}_{number}{path.suffix}"

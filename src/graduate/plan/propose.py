@@ -1,0 +1,235 @@
+"""Facts → Plan: where each program is cut, what the parts are called, and where definitions go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from graduate.model.facts import Facts, Hazard, ProgramFacts, Role, StatementFact
+from graduate.model.plan import LEVELS, Level, Plan, ProgramPlan, SegmentPlan, StepPlan
+from graduate.model.source import SourceModule, Sources
+from graduate.plan.evidence import find_main_role, is_import, weigh_statements
+from graduate.plan.homes import propose_definitions, propose_modules
+from graduate.plan.names import SegmentNames, find_taken_names, name_steps
+from graduate.plan.segmentation import FORBIDDEN, Run, count_crossing, cut_sequence
+from graduate.plan.steps import AFFINITY, STEP_ROLES, STEPS
+from graduate.plan.titles import Title, find_titles
+
+STEP_COST = 2.0
+STEP_BACKWARDS_COST = 8.0
+STEP_CROSSING_COST = 0.2
+SEGMENT_COST = 2.0
+SEGMENT_BACKWARDS_COST = 0.3
+SEGMENT_CROSSING_COST = 0.15
+# What a cut costs more or less by the gap: in mid-paragraph, after a blank line, at a cell.
+GAP_COSTS = (0.3, 0.0, -0.4)
+COMMENT_BONUS = 0.6
+TITLE_COST = -0.5
+MIN_TITLED_LINES = 4
+# A loader is cheap to make and dear to store.
+LOADER_CROSSING = 2.0
+
+SEGMENT_ROLES: tuple[Role, ...] = (
+    "download",
+    "preprocess",
+    "validate",
+    "dataset",
+    "loader",
+    "model",
+    "loss",
+    "train",
+    "evaluate",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A step as cut: its name in `STEPS`, and its segments as runs over the spine."""
+
+    step: str
+    segments: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CutProgram:
+    """A program with its cuts; `last_read` says where each name is read for the last time."""
+
+    facts: ProgramFacts
+    module: SourceModule
+    titles: Sequence[Title]
+    last_read: Mapping[str, int]
+    settings: frozenset[str]
+    cuts: tuple[Cut, ...]
+
+
+def propose(sources: Sources, facts: Facts) -> Plan:
+    """The plan that graduate would follow by itself: a person may edit it."""
+    cut = [cut_program(sources.module(program.path), program) for program in facts.programs]
+    step_names = name_steps([(p.facts.name, [(c.step, _qualifiers(p, c)) for c in p.cuts]) for p in cut])
+    names = SegmentNames(find_taken_names(sources, facts))
+    programs = []
+    for program, own_names in zip(cut, step_names, strict=True):
+        steps = tuple(
+            StepPlan(name, STEP_ROLES[step.step], _plan_segments(program, step, names))
+            for name, step in zip(own_names, program.cuts, strict=True)
+        )
+        level, why = choose_level(program.facts.hazards)
+        settings = tuple(dict.fromkeys(option.name for option in program.facts.options))
+        programs.append(
+            ProgramPlan(program.facts.name, program.facts.path, level, steps, settings=settings, why=why)
+        )
+    return Plan(
+        name=sources.name,
+        programs=propose_definitions(sources, facts, tuple(programs)),
+        modules=propose_modules(sources, facts),
+    )
+
+
+def choose_level(hazards: Sequence[Hazard]) -> tuple[Level, str]:
+    """The highest level that the hazards allow, and the one that stands against the next."""
+    ceilings: dict[str, Level] = {
+        "none": LEVELS[0],
+        "loops": LEVELS[1],
+        "steps": LEVELS[2],
+        "wrapped": LEVELS[2],
+    }
+    worst = max(hazards, key=lambda hazard: LEVELS.index(ceilings[hazard.cost]), default=None)
+    if worst is None or ceilings[worst.cost] == LEVELS[0]:
+        return LEVELS[0], ""
+    return ceilings[worst.cost], f"{worst.code}: {worst.message} ({worst.place})"
+
+
+def cut_program(module: SourceModule, program: ProgramFacts) -> CutProgram:
+    """Cut a spine into steps, and each step into segments."""
+    titles = find_titles(module, program.spine)
+    last_read = {name: i for i, statement in enumerate(program.spine) for name in statement.reads}
+    cuts = _cut_spine(program, titles) if program.spine else ()
+    return CutProgram(program, module, titles, last_read, _settings(program), cuts)
+
+
+def _cut_spine(program: ProgramFacts, titles: Sequence[Title]) -> tuple[Cut, ...]:
+    spine = program.spine
+    weights = weigh_statements(spine)
+    reads = [statement.reads for statement in spine]
+    settings = _settings(program)
+    writes = [_values(settings, statement) for statement in spine]
+    loaders = {
+        name: LOADER_CROSSING
+        for statement, weight in zip(spine, weights, strict=True)
+        if find_main_role(weight) == "loader"
+        for name in statement.writes
+    }
+    crossing = count_crossing(reads, writes, loaders)
+    kept_together = set(program.unstorable)
+    unstorable = count_crossing(
+        [[name for name in names if name in kept_together] for names in reads],
+        [[name for name in names if name in kept_together] for names in writes],
+        to_the_last_read=True,
+    )
+    step_costs = [
+        FORBIDDEN
+        if unstorable[i] or _shares_line(spine, i)
+        else STEP_COST + STEP_CROSSING_COST * crossing[i] + _gap_cost(titles[i])
+        for i in range(len(spine))
+    ]
+    step_gains = [
+        [sum(AFFINITY[step].get(role, 0.0) * value for role, value in weight.items()) for step in STEPS]
+        for weight in weights
+    ]
+    # Without any evidence it is a computation.
+    step_gains[0][STEPS.index("train")] += 1e-3
+    runs = cut_sequence(step_gains, step_costs, backwards_cost=STEP_BACKWARDS_COST)
+    return tuple(Cut(STEPS[run.label], _cut_step(spine, weights, titles, crossing, run)) for run in runs)
+
+
+def _cut_step(
+    spine: Sequence[StatementFact],
+    weights: Sequence[dict[Role, float]],
+    titles: Sequence[Title],
+    crossing: Sequence[float],
+    step: Run,
+) -> tuple[Run, ...]:
+    inside = range(step.start, step.stop)
+    sizes = _section_sizes(spine, titles, step)
+    sections = [titles[i].strong and sizes[i] for i in inside]
+    costs = []
+    for i in inside:
+        cost = SEGMENT_COST + _gap_cost(titles[i])
+        if _shares_line(spine, i):
+            cost = FORBIDDEN
+        elif sections[i - step.start]:
+            cost = TITLE_COST
+        costs.append(cost + SEGMENT_CROSSING_COST * crossing[i])
+    gains = [[weights[i].get(role, 0.0) for role in SEGMENT_ROLES] for i in inside]
+    gains[0][SEGMENT_ROLES.index(STEP_ROLES[STEPS[step.label]])] += 1e-3
+    runs = cut_sequence(
+        gains,
+        costs,
+        backwards_cost=SEGMENT_BACKWARDS_COST,
+        may_repeat=[bool(section) for section in sections],
+    )
+    return tuple(Run(run.start + step.start, run.stop + step.start, run.label) for run in runs)
+
+
+def _section_sizes(spine: Sequence[StatementFact], titles: Sequence[Title], step: Run) -> dict[int, bool]:
+    """For each strong title inside a step, whether the sections on both sides of it are worth a function."""
+    marks = [step.start, *(i for i in range(step.start + 1, step.stop) if titles[i].strong), step.stop]
+    lines = [
+        sum(spine[i].end_line - spine[i].line + 1 for i in range(start, stop))
+        for start, stop in pairwise(marks)
+    ]
+    worth = {step.start: False}
+    for position in range(1, len(marks) - 1):
+        worth[marks[position]] = min(lines[position - 1], lines[position]) >= MIN_TITLED_LINES
+    return {i: worth.get(i, False) for i in range(step.start, step.stop)}
+
+
+def _shares_line(spine: Sequence[StatementFact], i: int) -> bool:
+    return i > 0 and spine[i].line <= spine[i - 1].end_line
+
+
+def _gap_cost(title: Title) -> float:
+    cost = GAP_COSTS[title.gap]
+    return cost - COMMENT_BONUS if title.text or title.strong else cost
+
+
+def _plan_segments(program: CutProgram, cut: Cut, names: SegmentNames) -> tuple[SegmentPlan, ...]:
+    spine, segments = program.facts.spine, []
+    for run in cut.segments:
+        role, title = SEGMENT_ROLES[run.label], program.titles[run.start]
+        first, last = (
+            spine[run.start].line,
+            max(statement.end_line for statement in spine[run.start : run.stop]),
+        )
+        name = names.choose(
+            program.facts.name, spine[run.start : run.stop], _given_names(program, run), role, title
+        )
+        segments.append(SegmentPlan(name, role, first, last, program.module.place(first, last), title.doc))
+    return tuple(segments)
+
+
+def _settings(program: ProgramFacts) -> frozenset[str]:
+    return frozenset(option.name for option in program.options if option.kind == "constant")
+
+
+def _values(settings: frozenset[str], statement: StatementFact) -> tuple[str, ...]:
+    """The names that a statement writes and that have to cross to be used: no modules, no settings."""
+    if is_import(statement):
+        return ()
+    return tuple(name for name in statement.writes if name not in settings)
+
+
+def _given_names(program: CutProgram, run: Run) -> list[str]:
+    """The names that a run writes and later statements read, in order."""
+    settings = program.settings
+    written = [n for s in program.facts.spine[run.start : run.stop] for n in _values(settings, s)]
+    return list(dict.fromkeys(name for name in written if program.last_read.get(name, -1) >= run.stop))
+
+
+def _qualifiers(program: CutProgram, cut: Cut) -> list[str]:
+    """What may tell a step from another of its name: its heading, then the values that it makes."""
+    run = Run(cut.segments[0].start, cut.segments[-1].stop, 0)
+    headings = [program.titles[i].text for i in range(run.start, run.stop) if program.titles[i].strong]
+    written = [n for s in program.facts.spine[run.start : run.stop] for n in _values(program.settings, s)]
+    return [*headings[:1], *_given_names(program, run), *dict.fromkeys(written)]
