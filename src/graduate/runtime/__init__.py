@@ -1,0 +1,1 @@
+"""The parts that every generated project carries: pipeline, checkpoints, settings, messages."""

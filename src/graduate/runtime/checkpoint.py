@@ -1,0 +1,256 @@
+"""Loops that go on, exactly, where they were stopped.
+
+    state = LoopState(best=0.0, model=model, optimizer=optimizer)
+    with Checkpoint("train", state) as checkpoint:
+        for epoch in checkpoint.loop(range(10)):
+            for batch in checkpoint.loop(loader):
+                ...
+
+Outside of a pipeline (in a test, in a plain script) the loops run as if they were not wrapped.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, Self, TypeVar
+
+from . import positions
+from .live import Registry
+from .positions import Frame
+from .step_run import CannotResume, StepRun, clock
+from .syntax import block_allows_done, encloses
+
+Item = TypeVar("Item")
+__all__ = ["CannotResume", "Checkpoint", "LoopState", "StepRun"]
+
+
+class LoopState:
+    """What a loop carries from one iteration to the next: names that it rebinds, objects that it changes."""
+
+    def __init__(self, **names: Any) -> None:
+        vars(self).update(names)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise NameError(f"name {name!r} has no value yet", name=name)
+
+    def __repr__(self) -> str:
+        return f"LoopState({', '.join(vars(self))})"
+
+
+class Checkpoint:
+    """A block whose loops are saved now and then, on a stop signal, and when it is finished.
+
+    `every` (iterations of the innermost loop) or `seconds` ask for an interval; it is stretched so that
+    saving takes at most the share `max_overhead` of the time. Without them the interval follows from the cost.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        state: LoopState,
+        every: int | None = None,
+        seconds: float | None = None,
+        max_overhead: float = 0.02,
+    ) -> None:
+        self.name = name
+        self.state = state
+        self.every = every
+        self.seconds = seconds
+        self.max_overhead = max_overhead
+        self.frames: list[Frame] = []
+        self.children = 0
+        self.path = ""
+        self.is_done = False
+        self.resume: list[tuple[int, int, tuple[Any, ...]]] | None = None
+        self.registry = Registry({})
+        self.exhausted = True
+        self._run: StepRun | None = None
+        self._start = 0.0
+        self._site: tuple[str, int] = ("", 0)
+
+    def __enter__(self) -> Self:
+        run = StepRun.current
+        if run is None:
+            return self
+        self._run = run
+        caller = sys._getframe(1)
+        self._site = (caller.f_code.co_filename, caller.f_lineno)
+        outer = [block.registry for block in run.stack]
+        self.registry = Registry(
+            vars(self.state), lambda value: any(each.number(value) is not None for each in outer)
+        )
+        self.path = run.path_of(self.name)
+        run.stack.append(self)
+        self._start = clock()
+        run.resume(self)
+        run.schedule(self)
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        run = self._run
+        if run is None:
+            return
+        del self.frames[:]
+        self._run = None
+        try:
+            if kind is None and not self.is_done and run.target is None and not run.broken:
+                took = clock() - self._start
+                worth_it = run.forced_every or took * self.max_overhead >= (run.cost or self.estimated_cost())
+                if worth_it and (self.exhausted or block_allows_done(*self._site)):
+                    run.save(self, "done")
+        finally:
+            run.stack.remove(self)
+            self.registry.hold(False)
+            if run.stack:
+                run.schedule(run.stack[-1])
+
+    def estimated_cost(self) -> float:
+        """Seconds that a save may take, before one has been measured."""
+        return 0.005 + self.registry.bytes() / 200e6
+
+    # -- loops ------------------------------------------------------------------------------
+
+    def loop(self, iterable: Iterable[Item]) -> Iterable[Item]:
+        """The items of `iterable`, from where the loop was stopped."""
+        if self._run is None:
+            return iterable
+        caller = sys._getframe(1)
+        return self._iterate(self._run, iterable, (id(caller), caller.f_code.co_filename, caller.f_lineno))
+
+    def _iterate(self, run: StepRun, iterable: Iterable[Item], key: Any) -> Iterator[Item]:
+        opened = self._open(iterable, key)
+        if opened is None:
+            return
+        frame, extra = opened
+        frames, timer = self.frames, run.timer
+        frames.append(frame)
+        iterator = self._begin(run, frame) if extra is None else self._go_on(run, frame, extra)
+        keep = positions.keeps_item(frame.iterable)
+        note = frame.now is None
+        finished = False
+        try:
+            for item in iterator:
+                if keep:
+                    frame.item = item
+                if note:
+                    frame.now = positions.capture(frame.iterable, run.registries())
+                yield item
+                frame.count += 1
+                if frames[-1] is not frame:
+                    self._unwind(frame)
+                frame.children = 0
+                note = frame.had_children
+                if clock() >= timer.due:
+                    self._look(run, frame)
+            finished = True
+        finally:
+            if frame in frames:
+                del frames[frames.index(frame) :]
+            if not frames:
+                self.exhausted = finished
+
+    def _begin(self, run: StepRun, frame: Frame) -> Iterator[Any]:
+        frame.made = positions.capture(frame.iterable, run.registries())
+        return iter(frame.iterable)
+
+    def _go_on(self, run: StepRun, frame: Frame, extra: tuple[Any, ...]) -> Iterator[Any]:
+        """The iterator of a loop that was stopped, after the items that are done."""
+        frame.made, frame.now, saved_item, saved_iterable = extra
+        if saved_iterable is not None:
+            frame.iterable = saved_iterable
+        positions.restore(frame.iterable, frame.made, run.registries())
+        iterator = positions.iterate_from(frame.iterable, frame.count)
+        if self.resume is None:
+            run.reach()
+            frame.now = None
+            return iterator
+        frame.had_children = True
+        item = next(iterator)
+        positions.restore(frame.iterable, frame.now, run.registries())
+        return itertools.chain((item if saved_item is None else saved_item,), iterator)
+
+    def _look(self, run: StepRun, frame: Frame) -> None:
+        if run.stack and run.stack[-1] is self and frame in self.frames:
+            if not positions.draws_when_made(frame.iterable):
+                run.look(self)
+
+    def _unwind(self, frame: Frame) -> None:
+        """Forget the loops inside that were left by `break`."""
+        if frame in self.frames:
+            del self.frames[self.frames.index(frame) + 1 :]
+
+    def _open(self, iterable: Any, key: Any) -> tuple[Frame, Any] | None:
+        """A frame for a loop that starts, with what it goes on from; None when it was finished before."""
+        if self.is_done:
+            return None
+        self._drop_left_loops(key)
+        depth = len(self.frames)
+        parent = self.frames[-1] if self.frames else self
+        ordinal = parent.children
+        parent.children = ordinal + 1
+        if isinstance(parent, Frame):
+            parent.had_children = True
+        frame = Frame(ordinal, iterable, key)
+        if self.resume is None:
+            return frame, None
+        wanted, count, extra = self.resume[depth]
+        if ordinal < wanted:
+            return None
+        if ordinal > wanted:
+            raise CannotResume("the loop that it stopped in was not reached")
+        frame.count = count
+        if depth == len(self.resume) - 1:
+            self.resume = None
+        return frame, extra
+
+    def _drop_left_loops(self, key: Any) -> None:
+        """Loops of the same function that do not enclose the new one were left by `break`."""
+        identity, filename, line = key[:3]
+        for position, open_frame in enumerate(self.frames):
+            same = open_frame.key[0] == identity and open_frame.key[1] == filename
+            if same and not encloses(filename, open_frame.key[2], line):
+                del self.frames[position:]
+                return
+
+    def proceed(self, condition: Any) -> bool:
+        """The condition of a `while` loop; a loop that was stopped goes on with the test it stood at."""
+        run = self._run
+        if run is None:
+            return bool(condition)
+        caller = sys._getframe(1)
+        key = (id(caller), caller.f_code.co_filename, caller.f_lineno)
+        frame = next((each for each in reversed(self.frames) if each.key == key), None)
+        if frame is None:
+            opened = self._open(None, key)
+            if opened is None:
+                return False
+            frame, extra = opened
+            self.frames.append(frame)
+            if extra is not None:
+                if self.resume is None:
+                    run.reach()
+                else:
+                    positions.restore(None, extra[1], run.registries())
+                    frame.had_children = True
+                frame.now = extra[1]
+                return True
+        else:
+            self._unwind(frame)
+            frame.count += 1
+            frame.children = 0
+        if not condition:
+            del self.frames[self.frames.index(frame) :]
+            if not self.frames:
+                self.exhausted = True
+            return False
+        if not self.frames[:-1]:
+            self.exhausted = False
+        if clock() >= run.timer.due:
+            self._look(run, frame)
+        if frame.had_children or frame.now is None:
+            frame.now = positions.capture(None, run.registries())
+        return True

@@ -1,0 +1,110 @@
+"""The project's command line: `python -m <package> COMMAND [settings]`. The Makefile calls nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from . import configuration, dispatch
+from .paths import PROJECT_ROOT
+from .problems import EXIT_BAD_INPUT, Problem
+
+COMMANDS = {
+    "download-data": "run the steps up to the last one that downloads",
+    "preprocess-data": "run the steps up to the last one that prepares data",
+    "validate-data": "run the checks on the data, and check what is stored",
+    "resume-data": "go on with the data steps where they were stopped",
+    "train": "run the steps up to the last one that trains",
+    "evaluate": "run the steps up to the last one that evaluates",
+    "train-all": "run every step that is not up to date",
+    "resume-train": "go on with the training where it was stopped",
+    "resume-all": "go on with everything where it was stopped",
+    "status": "show what each step is and why (--json: for programs)",
+    "clean": "forget all results and checkpoints",
+    "rollback": "rollback STEP: run this step and those after it again next time",
+    "doctor": "check everything that is stored",
+}
+ROLES: dict[str, tuple[str, ...]] = {
+    "download-data": ("download",),
+    "preprocess-data": ("preprocess", "dataset", "loader"),
+    "validate-data": ("validate",),
+    "resume-data": ("download", "preprocess", "dataset", "loader", "validate"),
+    "train": ("model", "loss", "train"),
+    "resume-train": ("model", "loss", "train"),
+    "evaluate": ("evaluate", "metric"),
+}
+
+
+def main(package: str, arguments: Sequence[str] | None = None) -> int:
+    """Carry out one command; the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    os.chdir(PROJECT_ROOT)
+    try:
+        return _main(package, given)
+    except Problem as problem:
+        sys.stdout.flush()
+        print(problem, file=sys.stderr)
+        return problem.exit_code
+    except BrokenPipeError:
+        return 1
+
+
+def _main(package: str, given: list[str]) -> int:
+    command = next((each for each in given if each in COMMANDS), None)
+    if command is None or "--help" in given or "-h" in given or given[:1] == ["help"]:
+        return _help(package, given)
+    given.remove(command)
+    fresh, as_json = _take(given, "--fresh"), _take(given, "--json")
+    step = given.pop(0) if command == "rollback" and given and not given[0].startswith("-") else ""
+    configuration.set_command_line(given)
+    pipeline = importlib.import_module(f"{package}.pipeline").PIPELINE
+    settings = configuration.loaded()
+    if settings is not None:
+        settings.values()  # a bad setting is told before anything runs
+    if command == "status":
+        return dispatch.show_status(pipeline, as_json)
+    if command == "clean":
+        return dispatch.clean()
+    if command == "rollback":
+        return dispatch.roll_back(pipeline, step)
+    if command == "doctor":
+        return dispatch.check_stored(pipeline)
+    if settings is not None:
+        settings.check_required()
+    last = dispatch.last_of_roles(pipeline, ROLES.get(command))
+    if last < 0:
+        print(f"{command}: this project has no such step.", file=sys.stderr)
+        return dispatch.check_stored(pipeline) if command == "validate-data" else 0
+    arguments = [command, *given]
+    code = dispatch.run(pipeline, last, arguments, ROLES.get(command) if fresh else None, fresh)
+    if code == 0 and command == "validate-data":
+        return dispatch.check_stored(pipeline)
+    return code
+
+
+def _take(arguments: list[str], flag: str) -> bool:
+    if flag in arguments:
+        arguments.remove(flag)
+        return True
+    return False
+
+
+def _help(package: str, given: list[str]) -> int:
+    asked = not given or given[0] in ("help", "--help", "-h") or any(each in COMMANDS for each in given)
+    if not asked:
+        raise configuration.unknown_name(given[0], COMMANDS, "the command line", "a command")
+    print(f"usage: python -m {package} COMMAND [--setting VALUE …]\n")
+    for name, text in COMMANDS.items():
+        print(f"  {name:<16} {text}")
+    print("\n  --fresh          run the steps of this command from their start, without checkpoints")
+    importlib.import_module(f"{package}.pipeline")
+    settings = configuration.loaded()
+    if settings is not None and settings.options():
+        print("\nsettings (configs/default.yaml, environment, command line; the last one wins):")
+        for each in settings.options():
+            flags = ", ".join(dict.fromkeys((*each.flags, f"--{each.name.replace('_', '-')}")))
+            default = "required" if each.default is configuration.REQUIRED else f"{each.default!r}"
+            print(f"  {flags:<30} {each.help or each.name} ({'secret' if each.secret else default})")
+    return 0 if asked else EXIT_BAD_INPUT

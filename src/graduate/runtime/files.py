@@ -1,0 +1,166 @@
+"""The project's own files that a step reads and writes, so that a changed file makes a step stale.
+
+Reads are seen through Python's audit hook; writes by looking at the project's folder before and after.
+Files under the package, the state folder, logs and environments do not count.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .objects import digest_file
+from .paths import PACKAGE_FOLDER, PROJECT_ROOT, STATE_FOLDER
+
+_SKIPPED = frozenset({"__pycache__", "node_modules", "logs", "venv", PACKAGE_FOLDER.name})
+Stat = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file's content, and the stat that lets an unchanged one be recognised without reading it."""
+
+    stat: Stat
+    hash: str
+
+    def to_json(self) -> list[Any]:
+        return [*self.stat, self.hash]
+
+    @staticmethod
+    def from_json(value: list[Any]) -> FileRecord:
+        return FileRecord((value[0], value[1], value[2]), value[3])
+
+
+def stat_of(path: str | Path) -> Stat | None:
+    """Size, modification time in ns and inode of a regular file."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    if not os.path.isfile(path):  # noqa: PTH113
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def record_of(relative: str) -> FileRecord | None:
+    """The file as it is now; None when it is missing or cannot be read."""
+    path = PROJECT_ROOT / relative
+    stat = stat_of(path)
+    if stat is None:
+        return None
+    try:
+        return FileRecord(stat, digest_file(path))
+    except OSError:
+        return None
+
+
+def is_unchanged(relative: str, record: FileRecord) -> bool:
+    """Whether a file still has the recorded content."""
+    path = PROJECT_ROOT / relative
+    stat = stat_of(path)
+    if stat is None or stat[0] != record.stat[0]:
+        return False
+    if stat == record.stat:
+        return True
+    try:
+        return digest_file(path) == record.hash
+    except OSError:
+        return False
+
+
+def counts(relative: str) -> bool:
+    """Whether a path (relative to the root) is the research's own, not machinery."""
+    first = relative.split("/", 1)[0]
+    return not (first in _SKIPPED or first.startswith(".") or "__pycache__" in relative)
+
+
+def scan() -> dict[str, Stat]:
+    """Every file of the project that counts."""
+    found: dict[str, Stat] = {}
+    stack = [("", str(PROJECT_ROOT))]
+    while stack:
+        prefix, folder = stack.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            continue
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.name in _SKIPPED or entry.name.startswith("."):
+                continue
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append((name + "/", entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    stat = entry.stat()
+                    found[name] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            except OSError:
+                continue
+    return found
+
+
+class Recorder:
+    """Sees every file that Python opens, while a step runs."""
+
+    def __init__(self) -> None:
+        self.active = False
+        self.read: dict[str, Stat] = {}
+        self.written: dict[str, str] = {}
+        """Files opened for writing with the mode of the first opening."""
+        self.before_write: Callable[[str, str], None] | None = None
+        self._installed = False
+        self._root = str(PROJECT_ROOT) + "/"
+        self._state = str(STATE_FOLDER) + "/"
+
+    def start(self) -> None:
+        self.read, self.written = {}, {}
+        if not self._installed:
+            sys.addaudithook(self._see)
+            self._installed = True
+        self.active = True
+
+    def stop(self) -> None:
+        self.active = False
+
+    def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open" or not self.active:
+            return
+        path, mode, flags = arguments
+        if not isinstance(path, (str, os.PathLike)):
+            return
+        text = os.fspath(path)
+        if not isinstance(text, str):
+            return
+        if not text.startswith("/"):
+            text = os.path.abspath(text)  # noqa: PTH100
+        elif ".." in text:
+            text = os.path.normpath(text)
+        if not text.startswith(self._root) or text.startswith(self._state):
+            return
+        self._note(text[len(self._root) :], mode, flags)
+
+    def _note(self, relative: str, mode: str | None, flags: int) -> None:
+        if not counts(relative):
+            return
+        writes = bool(flags & (os.O_WRONLY | os.O_RDWR)) if mode is None else any(c in mode for c in "wax+")
+        self.active = False  # what is done here is not the step's doing
+        try:
+            if writes and relative not in self.written:
+                how = mode or ("a" if flags & os.O_APPEND else "w")
+                if self.before_write is not None:
+                    self.before_write(relative, how)
+                self.written[relative] = how
+            reads = not writes or mode is None or "+" in mode
+            if reads and relative not in self.read and relative not in self.written:
+                stat = stat_of(PROJECT_ROOT / relative)
+                if stat is not None:
+                    self.read[relative] = stat
+        finally:
+            self.active = True
+
+
+recorder = Recorder()

@@ -1,0 +1,270 @@
+"""Values as bytes, exactly: array views keep sharing their memory, tensors their strides and gradients.
+
+Big buffers stay outside the pickle, so that unchanged ones are stored once.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import types
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import cloudpickle
+
+OUT_OF_BAND = 64 * 1024
+"""Buffers of at least this many bytes are kept outside the pickle."""
+
+_IMMUTABLE = (str, bytes, int, float, complex, bool, tuple, frozenset, range, type(None), type)
+_CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, property, staticmethod)
+
+
+@dataclass
+class Packed:
+    """A pickle with the buffers outside it, and the project's own classes and functions that it names."""
+
+    data: bytes
+    buffers: list[pickle.PickleBuffer] = field(default_factory=list)
+    code: tuple[str, ...] = ()
+
+
+class Storage:
+    """The memory of one or more tensors, shared between all pickles of one snapshot."""
+
+    def __init__(self, untyped: Any) -> None:
+        self.untyped = untyped
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        import torch
+
+        device = str(self.untyped.device)
+        on_cpu = self.untyped if device == "cpu" else self.untyped.cpu()
+        flat = torch.empty(0, dtype=torch.uint8).set_(on_cpu)
+        return make_storage, (pickle.PickleBuffer(flat.numpy()), device)
+
+
+def make_storage(data: Any, device: str) -> Any:
+    """The memory of tensors from its bytes, on the device where it was."""
+    import torch
+
+    view = memoryview(data).cast("B")
+    flat = torch.empty(view.nbytes, dtype=torch.uint8)
+    if view.nbytes:
+        memoryview(flat.numpy()).cast("B")[:] = view
+    storage = flat.untyped_storage()
+    return storage if device == "cpu" else storage.to(device=torch.device(device))
+
+
+def make_tensor(
+    storage: Any, dtype: str, offset: int, size: Any, stride: Any, requires_grad: bool, parameter: bool
+) -> Any:
+    """A tensor on memory that it may share with others."""
+    import torch
+
+    plain = torch.empty(0, dtype=getattr(torch, dtype), device=storage.device)
+    plain = plain.set_(storage, offset, size, stride)
+    if parameter:
+        return torch.nn.Parameter(plain, requires_grad)
+    return plain.requires_grad_(requires_grad)
+
+
+def set_tensor_state(tensor: Any, state: tuple[Any, dict[str, Any]]) -> None:
+    """Give a tensor back its gradient and the attributes that were set on it."""
+    tensor.grad = state[0]
+    tensor.__dict__.update(state[1])
+
+
+def make_view(owner: Any, offset: int, shape: Any, strides: Any, dtype: Any) -> Any:
+    """An array on the memory of another one."""
+    import numpy
+
+    return numpy.ndarray(shape, dtype, _flat(owner), offset, strides)
+
+
+def make_transposed(array: Any, axes: Any) -> Any:
+    """An array whose memory order is neither C nor Fortran."""
+    return array.transpose(axes)
+
+
+def _flat(array: Any) -> Any:
+    return array.ravel(order="K").view("uint8")
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle that keeps shared memory shared. `storages` is common to all pickles of a snapshot."""
+
+    def __init__(
+        self,
+        file: io.BytesIO,
+        buffers: list[pickle.PickleBuffer],
+        storages: dict[Any, Storage],
+        package: str = "",
+        threshold: int = OUT_OF_BAND,
+    ) -> None:
+        def keep_outside(buffer: pickle.PickleBuffer) -> bool:
+            if buffer.raw().nbytes < threshold:
+                return True
+            buffers.append(buffer)
+            return False
+
+        super().__init__(file, protocol=5, buffer_callback=keep_outside)
+        self.storages = storages
+        self.prefix = package + "."
+        self.code: set[str] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        kind = type(obj)
+        module = kind.__module__
+        if module == "numpy" and kind.__name__ == "ndarray":
+            return _reduce_array(obj)
+        if module.startswith("torch") and kind.__name__ in ("Tensor", "Parameter"):
+            return self._reduce_tensor(obj)
+        if isinstance(obj, (type, types.FunctionType)):
+            home = getattr(obj, "__module__", None) or ""
+            if home.startswith(self.prefix):
+                self.code.add(f"{home}:{obj.__qualname__.partition('.')[0]}")
+        return super().reducer_override(obj)
+
+    def _reduce_tensor(self, tensor: Any) -> Any:
+        import torch
+
+        plain = type(tensor) in (torch.Tensor, torch.nn.Parameter)
+        if (
+            not plain
+            or tensor.layout is not torch.strided
+            or tensor.is_quantized
+            or tensor.device.type not in ("cpu", "cuda")
+            or tensor.is_conj()
+            or tensor.is_neg()
+            or tensor._backward_hooks
+        ):
+            return super().reducer_override(tensor)
+        untyped = tensor.untyped_storage()
+        key = (str(untyped.device), untyped.data_ptr() or id(tensor))
+        storage = self.storages.setdefault(key, Storage(untyped))
+        arguments = (
+            storage,
+            str(tensor.dtype).removeprefix("torch."),
+            tensor.storage_offset(),
+            tuple(tensor.size()),
+            tuple(tensor.stride()),
+            tensor.requires_grad,
+            type(tensor) is torch.nn.Parameter,
+        )
+        gradient = tensor.grad if tensor.is_leaf else None
+        attributes = {name: value for name, value in vars(tensor).items()}
+        if gradient is None and not attributes:
+            return make_tensor, arguments
+        return make_tensor, arguments, (gradient, attributes), None, None, set_tensor_state
+
+
+def _reduce_array(array: Any) -> Any:
+    """Reduce an array to a view of the memory that it shares, or to itself where it shares none."""
+    import numpy
+
+    if array.dtype.hasobject or array.dtype.names is not None or array.nbytes == 0:
+        return NotImplemented
+    owner = array
+    while type(owner.base) is numpy.ndarray:
+        owner = owner.base
+    small = owner.nbytes <= 4 * array.nbytes + OUT_OF_BAND
+    whole = owner is not array and small and not owner.dtype.hasobject and owner.dtype.names is None
+    if whole and array.flags.writeable == owner.flags.writeable and _is_dense(owner):
+        start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+        if start >= 0:
+            return make_view, (owner, start, array.shape, array.strides, array.dtype)
+    if array.flags.c_contiguous or array.flags.f_contiguous:
+        return NotImplemented
+    # The order of the axes in memory is kept, because sums depend on it in the last bit.
+    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    dense = numpy.ascontiguousarray(array.transpose(axes))
+    return make_transposed, (dense, tuple(numpy.argsort(axes)))
+
+
+def _is_dense(array: Any) -> bool:
+    return bool(array.flags.c_contiguous or array.flags.f_contiguous)
+
+
+def pack(value: Any, package: str = "", storages: dict[Any, Storage] | None = None) -> Packed:
+    """Pickle one value. Raises whatever the value's own pickling raises."""
+    return _pack(value, package, {} if storages is None else storages)[0]
+
+
+def _pack(value: Any, package: str, storages: dict[Any, Storage]) -> tuple[Packed, Pickler]:
+    file = io.BytesIO()
+    buffers: list[pickle.PickleBuffer] = []
+    pickler = Pickler(file, buffers, storages, package)
+    pickler.dump(value)
+    return Packed(file.getvalue(), buffers, tuple(sorted(pickler.code))), pickler
+
+
+def unpack(data: bytes | bytearray, buffers: Iterable[Any]) -> Any:
+    """The value again."""
+    return pickle.loads(data, buffers=buffers)
+
+
+def pack_groups(
+    values: dict[str, Any], package: str, refuse: Callable[[str, Any, BaseException], None]
+) -> list[tuple[tuple[str, ...], Packed]]:
+    """Pickle names together that share something mutable, others alone, so sharing survives.
+
+    Each pickle holds a dict of its names. `refuse` is told of each name that cannot be pickled.
+    """
+    storages: dict[Any, Storage] = {}
+    alone: dict[str, tuple[Packed, Pickler]] = {}
+    shared: dict[str, set[int]] = {}
+    for name, value in values.items():
+        try:
+            packed, pickler = _pack({name: value}, package, storages)
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException as error:
+            refuse(name, value, error)
+            continue
+        alone[name] = packed, pickler
+        shared[name] = _mutable_parts(pickler)
+    result = []
+    for names in _connected(shared):
+        if len(names) == 1:
+            result.append((names, alone[names[0]][0]))
+        else:
+            result.append((names, _pack({name: values[name] for name in names}, package, storages)[0]))
+    return result
+
+
+def _mutable_parts(pickler: Pickler) -> set[int]:
+    """The identities of the mutable objects that a pickle holds. Valid while the pickler lives."""
+    return {
+        identity
+        for identity, (_, part) in pickler.memo.copy().items()
+        if type(part) not in _IMMUTABLE and not isinstance(part, _CODE)
+    }
+
+
+def _connected(shared: dict[str, set[int]]) -> list[tuple[str, ...]]:
+    """Names in groups: two names are in one group when a chain of shared objects links them."""
+    groups: list[tuple[list[str], set[int]]] = []
+    for name, parts in shared.items():
+        names, union = [name], set(parts)
+        rest = []
+        for group_names, group_parts in groups:
+            if group_parts & union:
+                names = group_names + names
+                union |= group_parts
+            else:
+                rest.append((group_names, group_parts))
+        groups = [*rest, (names, union)]
+    return [tuple(names) for names, _ in groups]
+
+
+def describe(value: Any) -> str:
+    """A value's type as a person would write it."""
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def is_loaded(module: str) -> bool:
+    return module in sys.modules

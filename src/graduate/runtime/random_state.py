@@ -1,0 +1,57 @@
+"""The state of the process-wide random generators: Python, NumPy, PyTorch (CPU and CUDA).
+
+Only libraries that are loaded are looked at, so that asking never imports one.
+"""
+
+from __future__ import annotations
+
+import pickle
+import random
+import sys
+from typing import Any
+
+from .objects import digest
+
+RandomState = dict[str, Any]
+
+
+def capture() -> RandomState:
+    """The state of every generator whose library is loaded, as plain values."""
+    state: RandomState = {"python": random.getstate()}
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        name, keys, position, has_gauss, gauss = numpy_random.get_state(legacy=True)
+        state["numpy"] = (name, keys.tobytes(), position, has_gauss, gauss)
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        state["torch"] = torch.get_rng_state().numpy().tobytes()
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            state["cuda"] = [each.numpy().tobytes() for each in torch.cuda.get_rng_state_all()]
+    return state
+
+
+def restore(state: RandomState) -> None:
+    """Put back what `capture` gave. Libraries that it does not mention are left alone."""
+    if "python" in state:
+        random.setstate(state["python"])
+    if "numpy" in state:
+        import numpy
+
+        name, keys, position, has_gauss, gauss = state["numpy"]
+        words = numpy.frombuffer(keys, dtype=numpy.uint32)
+        numpy.random.set_state((name, words, position, has_gauss, gauss))
+    if "torch" in state:
+        import torch
+
+        torch.set_rng_state(_tensor(torch, state["torch"]))
+        if "cuda" in state and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([_tensor(torch, each) for each in state["cuda"]])
+
+
+def digests(state: RandomState) -> dict[str, str]:
+    """One hash per generator, to tell which of them a piece of code drew from."""
+    return {name: digest(pickle.dumps(value, 4)) for name, value in state.items()}
+
+
+def _tensor(torch: Any, data: bytes) -> Any:
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)

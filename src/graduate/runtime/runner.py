@@ -1,0 +1,367 @@
+"""Runs the steps that are due, one after the other, and writes down what each of them did."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import sys
+import time
+import traceback
+from typing import Any
+
+from . import checkpoint as loops
+from . import configuration, random_state, store
+from .files import record_of, recorder, scan
+from .fingerprint import environment
+from .log import now, say
+from .objects import Damaged
+from .paths import PROJECT_ROOT, STATE_FOLDER
+from .problems import EXIT_FAILED, EXIT_INTERRUPTED, Interrupted, Problem
+from .running import settings_read
+from .saved import objects_needed
+from .signals import stop
+from .snapshot import NotStored, Values, get_random, put_random
+from .state import State, StepRecord
+from .steps import CONTEXT, Pipeline, Step
+
+
+class Finished(Exception):
+    """The research program ended itself, successfully, before its last step."""
+
+
+class CatchUpFailed(Exception):
+    """A step could not get to where its checkpoint stands."""
+
+
+class Failed(Exception):
+    """A step failed; it has been written down and told. `code` is the exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Runner:
+    """One process's run of steps `first`..`last` (indexes, inclusive) of a pipeline."""
+
+    def __init__(self, pipeline: Pipeline, state: State) -> None:
+        self.pipeline = pipeline
+        self.state = state
+        self.values = Values(state.objects, pipeline.package, pipeline.context)
+        self.is_set_up = False
+        self.skipped: list[Step] = []
+        self.ran = 0
+
+    def run(self, first: int, last: int) -> int:
+        """Run what is due among these steps; the exit code. Everything before `first` must be up to date."""
+        index = first
+        try:
+            while index <= last:
+                if stop:
+                    raise Interrupted
+                why = self.pipeline.reason(index, self.state)
+                step = self.pipeline.steps[index]
+                if not why:
+                    self.skipped.append(step)
+                    if self.state.record(step.name).ended_early:
+                        raise Finished
+                    index += 1
+                    continue
+                try:
+                    self._run_step(index, why)
+                except NotStored as problem:
+                    index = self._roll_back(index, problem)
+                    if index < first:
+                        return ROLLED_BACK
+                    continue
+                index += 1
+        except Interrupted:
+            stop.settle()
+            say(
+                f"Stopped on {stop.name or 'request'}; what was done is kept. Run the same command again to go on."
+            )
+            return EXIT_INTERRUPTED
+        except Finished:
+            return 0
+        except Failed as failure:
+            return failure.code
+        return 0
+
+    def _roll_back(self, index: int, problem: NotStored) -> int:
+        """Mark the steps to run again so that a name has its value again; the first of them."""
+        start = index - 1
+        while start > 0 and problem.name not in self.pipeline.gives(start):
+            start -= 1
+        for each in range(max(start, 0), index):
+            step = self.pipeline.steps[each]
+            record = self.state.record(step.name)
+            record.status = "pending"
+            record.error = {"message": f"{problem.name.removeprefix('@')} is needed again: {problem.why}"}
+            self.state.commit("rolled back", step.name, record)
+        names = ", ".join(step.name for step in self.pipeline.steps[max(start, 0) : index])
+        say(f"{problem.name.removeprefix('@')} is needed but {problem.why}: running again {names}.")
+        self.values.forget()
+        return max(start, 0)
+
+    def _run_step(self, index: int, why: str) -> None:
+        pipeline, state = self.pipeline, self.state
+        step = pipeline.steps[index]
+        previous = state.record(pipeline.steps[index - 1].name) if index > 0 else StepRecord()
+        old = state.record(step.name)
+        goes_on = self.values.index == index - 1 and self.ran > 0
+        values = self.values.take(pipeline.takes(index), index - 1, previous)
+        settings_read.start()
+        recorder.start()
+        self._set_up(step)
+        self._restore_random(index, goes_on, previous)
+        record = StepRecord(
+            status="running",
+            attempt=old.attempt + 1,
+            started=now(),
+            code=pipeline.code_of(index, state),
+            inputs=pipeline.inputs(index, state),
+            environment=environment(PROJECT_ROOT),
+        )
+        run = loops.StepRun(step.name, state.objects, pipeline.package, record)
+        resumes = old.status in ("running", "interrupted", "failed") and run.find_checkpoint()
+        before = self._random_before(index, old, bool(resumes))
+        record.random_before = put_random(state.objects, before)
+        if not resumes:
+            run.journal.undo()
+            run.forget()
+        state.commit("started", step.name, record)
+        say(f"{step.name}: {'going on' if resumes else 'running'} ({why})", step=step.name)
+        files = scan()
+        values.pop(CONTEXT, None)
+        try:
+            result = self._call(step, run, record, values)
+        except CatchUpFailed as error:
+            say(f"{step.name}: going on did not work ({error}); an earlier state is used")
+            if run.target is not None:
+                run.folder.discard(run.target)
+            self.values.forget()
+            random_state.restore(before)
+            return self._run_step(index, "going on did not work")
+        return self._finish(index, record, run, files, before, result, previous)
+
+    def _set_up(self, step: Step) -> None:
+        """What every process needs before its first step, and what skipped steps left behind."""
+        if not self.is_set_up:
+            self.is_set_up = True
+            prepare_process(self.pipeline, step)
+            if self.pipeline.setup is not None:
+                settings_read.in_setup = True
+                try:
+                    self.pipeline.setup()
+                finally:
+                    settings_read.in_setup = False
+        for skipped in self.skipped:
+            if skipped.restore is not None and skipped.program == step.program:
+                skipped.restore()
+        self.skipped = []
+
+    def _restore_random(self, index: int, goes_on: bool, previous: StepRecord) -> None:
+        before = self.pipeline.before(index)
+        if goes_on or before is None or not previous.random_after:
+            return
+        try:
+            random_state.restore(get_random(self.state.objects, previous.random_after))
+        except Damaged as error:
+            raise NotStored(
+                (*self.pipeline.gives(index - 1), before.name)[0],
+                f"the random state {str(error)[:12]} is damaged",
+            ) from None
+
+    def _random_before(self, index: int, old: StepRecord, resumes: bool) -> random_state.RandomState:
+        """The random state that the step starts with: when it goes on, the one that it first started with."""
+        if resumes and self.pipeline.before(index) is None and old.random_before:
+            with contextlib.suppress(Damaged):
+                random_state.restore(get_random(self.state.objects, old.random_before))
+        return random_state.capture()
+
+    def _call(self, step: Step, run: loops.StepRun, record: StepRecord, values: dict[str, Any]) -> Any:
+        start = time.perf_counter()
+        start_figures(step.name)
+        try:
+            with run:
+                result = step.run(**values)
+            return result
+        except Interrupted:
+            record.status = "interrupted"
+            self._note_end(record, start)
+            self.state.commit("interrupted", step.name, record)
+            raise
+        except SystemExit as end:
+            if end.code in (None, 0):
+                record.ended_early = True
+                return None
+            if not isinstance(end.code, int):
+                print(end.code, file=sys.stderr)
+            code = end.code if isinstance(end.code, int) else EXIT_FAILED
+            self._fail(step, record, end, f"it ended the program with exit code {code}", start)
+            raise Failed(code) from None
+        except BaseException as error:
+            if isinstance(error, loops.CannotResume) or (
+                run.target is not None and isinstance(error, Exception)
+            ):
+                raise CatchUpFailed(f"{type(error).__name__}: {error}") from error
+            traceback.print_exception(error.with_traceback(_own_part(error)))
+            self._fail(step, record, error, f"{type(error).__name__}: {error}", start)
+            if isinstance(error, KeyboardInterrupt):
+                raise Failed(130) from None
+            raise Failed(error.exit_code if isinstance(error, Problem) else EXIT_FAILED) from None
+        finally:
+            recorder.stop()
+            sys.stdout.flush()
+            record.seconds = round(time.perf_counter() - start, 3)
+            self.ran += 1
+
+    def _note_end(self, record: StepRecord, start: float) -> None:
+        record.ended = now()
+        record.seconds = round(time.perf_counter() - start, 3)
+        record.settings = dict(settings_read.step)
+        record.peak_memory = _peak_memory()
+
+    def _fail(self, step: Step, record: StepRecord, error: BaseException, message: str, start: float) -> None:
+        record.status = "failed"
+        self._note_end(record, start)
+        record.error = {"message": message.split("\n")[0][:300]}
+        settings = configuration.loaded()
+        report = {
+            "time": record.ended,
+            "step": step.name,
+            "attempt": record.attempt,
+            "message": message,
+            "traceback": traceback.format_exception(error),
+            "settings": settings.describe_all() if settings is not None else {},
+            "python": sys.version,
+            "libraries": _versions(),
+            "host": platform.node(),
+            "system": platform.platform(),
+        }
+        path = STATE_FOLDER / "errors" / f"{record.ended.replace(':', '')}-{step.name}.json"
+        try:
+            store.make_folder(path.parent)
+            store.remove(path)
+            store.write_file(path, [json.dumps(report, indent=1, default=str).encode()])
+            record.error["report"] = str(path.relative_to(PROJECT_ROOT))
+        except OSError:
+            say("The error report could not be written.")
+        try:
+            self.state.commit("failed", step.name, record)
+        except OSError as trouble:
+            say(f"The failure could not be written down ({trouble}).")
+        say(f"{step.name}: failed. {message.splitlines()[0] if message else ''}", step=step.name)
+
+    def _finish(
+        self,
+        index: int,
+        record: StepRecord,
+        run: loops.StepRun,
+        files: dict[str, tuple[int, int, int]],
+        before: random_state.RandomState,
+        result: Any,
+        previous: StepRecord,
+    ) -> None:
+        """Write down everything that the step left, then commit it: from here on it is done."""
+        step = self.pipeline.steps[index]
+        given = {} if record.ended_early else _by_name(step, result)
+        if self.pipeline.context is not None:
+            given[CONTEXT] = self.pipeline.context
+        after = random_state.capture()
+        record.random_after = put_random(self.state.objects, after)
+        record.after = random_state.digests(after)
+        started = random_state.digests(before)
+        record.drawn = {name: each for name, each in started.items() if record.after.get(name) != each}
+        record.settings = dict(settings_read.step)
+        record.wrote = _written(files, run)
+        record.read = {
+            path: found
+            for path in recorder.read
+            if path not in record.wrote and (found := record_of(path)) is not None
+        }
+        values = {**self.values.loaded, **given} if self.values.index == index - 1 else given
+        live = self.pipeline.live_after(index)
+        if record.ended_early:
+            live = ()
+        else:
+            self.values.store(values, live, set(self.pipeline.takes(index)), previous, record)
+        record.status = "done"
+        record.ended = now()
+        record.peak_memory = _peak_memory()
+        self.state.commit("done", step.name, record)
+        run.forget()
+        self.values.loaded = {name: value for name, value in values.items() if name in live}
+        self.values.index = index
+        self.state.clean_up(objects_needed(STATE_FOLDER / "checkpoints"))
+        say(f"{step.name}: done in {record.seconds:.1f} s", step=step.name, seconds=record.seconds)
+        if record.ended_early:
+            say(f"{step.name} ended the program; the steps after it are not run.")
+            raise Finished
+
+
+ROLLED_BACK = 79
+"""A child's exit code: a step of an earlier program has to run again first."""
+
+
+def _by_name(step: Step, result: Any) -> dict[str, Any]:
+    if not step.gives:
+        return {}
+    if len(step.gives) == 1:
+        return {step.gives[0]: result}
+    if not isinstance(result, (tuple, list)) or len(result) != len(step.gives):
+        raise Problem(
+            f"The step {step.name!r} must return {len(step.gives)} values: {', '.join(step.gives)}.",
+            why=f"it returned {type(result).__name__}",
+            fix="correct the function or the step's `gives` in pipeline.py",
+        )
+    return dict(zip(step.gives, result, strict=True))
+
+
+def _written(before: dict[str, tuple[int, int, int]], run: loops.StepRun) -> dict[str, Any]:
+    """The files that the step wrote, in this attempt or an earlier one that it went on from."""
+    after = scan()
+    changed = {path for path, stat in after.items() if before.get(path) != stat}
+    changed |= {path for path in run.journal.entries() if path in after}
+    result: dict[str, Any] = {path: record_of(path) for path in sorted(changed)}
+    result.update(dict.fromkeys(sorted(set(before) - set(after))))
+    return result
+
+
+def _own_part(error: BaseException) -> Any:
+    """The traceback from the step's own function on."""
+    trace = error.__traceback__
+    return trace.tb_next if trace is not None and trace.tb_next is not None else trace
+
+
+def _versions() -> dict[str, str]:
+    return {
+        name: str(module.__version__)
+        for name, module in sorted(sys.modules.items())
+        if "." not in name and isinstance(getattr(module, "__version__", None), str)
+    }
+
+
+def _peak_memory() -> int:
+    """The most memory that the process has held, in bytes."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def prepare_process(pipeline: Pipeline, step: Step) -> None:
+    """What the research program found when it started: its own name, no arguments, figures that are saved."""
+    sys.argv = [f"{step.program}.py" if step.program else "main.py"]
+    if pipeline.package:
+        os.environ["MPLBACKEND"] = f"module://{pipeline.package}.utils.figures"
+
+
+def start_figures(name: str) -> None:
+    from . import figures
+
+    figures.start(name)

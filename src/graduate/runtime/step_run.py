@@ -1,0 +1,524 @@
+"""One run of one step, as its loops see it: when to save, what to save, and what to go on from."""
+
+from __future__ import annotations
+
+import gc
+import io
+import math
+import os
+import pickle
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import configuration, random_state, store
+from .files import FileRecord, record_of, recorder, stat_of
+from .live import Registry, Unlike, content, is_handle, put_back
+from .log import say, say_once
+from .objects import Damaged, Objects
+from .output import Muted, mute
+from .paths import PROJECT_ROOT, STATE_FOLDER
+from .problems import Interrupted
+from .running import Journal, settings_read
+from .saved import KEPT, Folder, Saved
+from .signals import stop
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
+    from .pickling import Packed
+    from .state import StepRecord
+
+_SMALL_FILE = 16 * 1024 * 1024
+"""Files that a step has written are kept with each checkpoint when they are smaller than this."""
+
+clock = time.perf_counter
+
+
+class Timer:
+    """When the loops have to look up. They compare the clock with `due` and nothing else."""
+
+    __slots__ = ("due",)
+
+    def __init__(self) -> None:
+        self.due = math.inf
+
+
+class CannotResume(BaseException):
+    """A checkpoint turned out to be unusable while the step was catching up with it.
+
+    Not an `Exception`, so that research code that catches everything lets it pass.
+    """
+
+
+class StepRun:
+    """A running step. `current` is the one of this process."""
+
+    current: StepRun | None = None
+
+    def __init__(self, name: str, objects: Objects, package: str, record: StepRecord) -> None:
+        self.name = name
+        self.objects = objects
+        self.package = package
+        self.record = record
+        self.path = STATE_FOLDER / "checkpoints" / name
+        self.journal = Journal(self.path / "touched.jsonl")
+        self.folder = Folder(self.path, objects)
+        self.timer = Timer()
+        self.stack: list[Checkpoint] = []
+        self.entered: dict[str, int] = {}
+        self.done: dict[str, Saved] = {}
+        self.positions: list[Saved] = []
+        self.kept: list[Saved] = []
+        self.until = 0
+        self.target: Saved | None = None
+        self.muted: Muted | None = None
+        self.broken = ""
+        self.looks = 0
+        self.looks_at_save = 0
+        self.last_save = clock()
+        self.cost = 0.0
+        self.max_overhead = 0.02
+        self.forced_every = int(os.environ.get("CHECKPOINT_EVERY", 0))
+        self.forced_seconds = float(os.environ.get("CHECKPOINT_SECONDS", "nan"))
+        self._files_seen: dict[str, FileRecord] = {}
+
+    # -- a step's start and end -------------------------------------------------------------
+
+    def __enter__(self) -> StepRun:
+        StepRun.current = self
+        store.make_folder(self.path)
+        recorder.before_write = self.journal.note
+        if self._wake not in stop.on_stop:
+            stop.on_stop.append(self._wake)
+        if stop:
+            self._wake()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        StepRun.current = None
+        recorder.before_write = None
+        stop.on_stop[:] = [each for each in stop.on_stop if each != self._wake]
+        # Held back to the very end: the position was not met again, so nothing of it may be lost.
+        self.unmute(repeat=error[0] is None)
+
+    def _wake(self) -> None:
+        self.timer.due = 0.0
+
+    def forget(self) -> None:
+        """Drop the checkpoints: the step is done, or starts anew."""
+        self.folder.clear()
+
+    def find_checkpoint(self) -> bool:
+        """Whether an earlier attempt left something to go on from. If so, output is held back until there."""
+        usable = []
+        told = False
+        for saved in self.folder.read():
+            why = self._unusable(saved)
+            if why:
+                if not told:
+                    say(f"{self.name}: checkpoint {saved.number} cannot be used, because {why}")
+                told = True
+                continue
+            if not self.folder.check(saved):
+                say(f"{self.name}: checkpoint {saved.number} is damaged; an earlier one is used")
+                self.folder.discard(saved)
+                continue
+            usable.append(saved)
+        self.positions = [saved for saved in usable if saved.kind == "position"]
+        self.done = {saved.path: saved for saved in reversed(usable) if saved.kind == "done"}
+        self.target = self.positions[0] if self.positions else None
+        self.kept = list(usable)
+        if usable:
+            self.until = usable[0].number
+            self.muted = mute()
+        return bool(usable)
+
+    def _unusable(self, saved: Saved) -> str:
+        body = saved.body
+        if body["code"] != self.record.code:
+            return "the code of the step changed"
+        if body["inputs"] != self.record.inputs:
+            return "its inputs changed"
+        if body["environment"] != self.record.environment:
+            return "the locked libraries or Python changed"
+        settings = configuration.loaded()
+        for name, text in body["settings"].items():
+            now = settings.describe(name) if settings is not None else None
+            if now != text:
+                return f"the setting {name} changed from {text} to {now}"
+        for path, each in body["read"].items():
+            seen = FileRecord.from_json(each)
+            if self._file_now(path) != seen.hash:
+                return f"{path}, which it reads, changed"
+        return ""
+
+    def _file_now(self, path: str) -> str:
+        known = self._files_seen.get(path)
+        if known is None or known.stat != stat_of(PROJECT_ROOT / path):
+            found = record_of(path)
+            if found is None:
+                return ""
+            self._files_seen[path] = known = found
+        return known.hash
+
+    # -- going on ---------------------------------------------------------------------------
+
+    def path_of(self, name: str) -> str:
+        """A name for the block that is entered now: where it stands in the loops around it."""
+        prefix = ""
+        if self.stack:
+            outer = self.stack[-1]
+            prefix = outer.path + "".join(f"@{frame.ordinal}.{frame.count}" for frame in outer.frames) + "/"
+        count = self.entered.get(prefix + name, 0)
+        self.entered[prefix + name] = count + 1
+        return f"{prefix}{name}#{count}"
+
+    def resume(self, block: Checkpoint) -> None:
+        """Called when a block is entered: give it the state and the position that it goes on from."""
+        done = self.done.get(block.path)
+        if done is not None:
+            try:
+                self._load(done, "last")
+            except (Damaged, Unlike) as error:
+                self._give_up(done, str(error))
+            self._put_back_files(done)
+            block.is_done = True
+            if self._leads_to(block):
+                self.target = None
+            self._caught_up(done)
+            return
+        target = self.target
+        if target is None or not self._leads_to(block):
+            return
+        block.registry.hold(True)
+        depth = len(self.stack) - 1
+        blocks = target.body["blocks"]
+        part = "last" if depth == len(blocks) - 1 else f"enter{depth}"
+        try:
+            # The random state stays as it is, so that what is drawn until the loop is drawn as before.
+            natural = random_state.capture()
+            frames = self._load(target, part)
+            random_state.restore(natural)
+        except (Damaged, Unlike) as error:
+            self._give_up(target, str(error))
+        block.resume = [
+            (ordinal, count, extra)
+            for (ordinal, count), extra in zip(blocks[depth]["frames"], frames[depth], strict=True)
+        ]
+
+    def _leads_to(self, block: Checkpoint) -> bool:
+        depth = len(self.stack) - 1
+        blocks = self.target.body["blocks"] if self.target is not None else []
+        return depth < len(blocks) and bool(blocks[depth]["path"] == block.path)
+
+    def _caught_up(self, saved: Saved) -> None:
+        """Output goes on after the newest thing that was saved."""
+        if saved.number >= self.until:
+            self.unmute(repeat=False)
+
+    def reach(self) -> None:
+        """Called at the innermost loop of the position: everything is put back as it was at that moment."""
+        target = self.target
+        if target is None:
+            return
+        try:
+            self._load(target, "last")
+        except (Damaged, Unlike) as error:
+            self._give_up(target, str(error))
+        self._put_back_files(target)
+        self.target = None
+        self.last_save = clock()
+        self.schedule(self.stack[-1])
+        for block in self.stack:
+            block.registry.hold(False)
+        self._caught_up(target)
+
+    def unmute(self, *, repeat: bool) -> None:
+        if self.muted is not None:
+            self.muted.unmute(repeat=repeat)
+            self.muted = None
+
+    def _give_up(self, saved: Saved, why: str) -> None:
+        self.folder.discard(saved)
+        raise CannotResume(f"checkpoint {saved.number}: {why}")
+
+    def _load(self, saved: Saved, part: str) -> list[list[Any]]:
+        """Put back the states of all blocks that a part holds; the extras of their open loops."""
+        data, buffers = self.folder.load(saved, part)
+        registries = [block.registry for block in self.stack]
+        signatures = saved.body["signatures"][: len(registries)]
+        if [registry.signature for registry in registries] != signatures:
+            raise Unlike("the objects around the loop are not those of the checkpoint")
+        unpickler = _Unpickler(io.BytesIO(data), buffers, registries)
+        head = unpickler.load()
+        contents = []
+        while (each := unpickler.load()) is not None:
+            contents.append(each)
+        for depth, number, saved_content in contents:
+            registry = registries[depth]
+            put_back(registry.kinds[number], registry.get(number), saved_content)
+        for block, state in zip(self.stack, head["states"], strict=False):
+            vars(block.state).clear()
+            vars(block.state).update(state)
+        random_state.restore(head["random"])
+        frames: list[list[Any]] = head["frames"]
+        return frames
+
+    # -- saving -----------------------------------------------------------------------------
+
+    def schedule(self, block: Checkpoint) -> None:
+        """Set the time of the next look."""
+        if stop or self.forced_every or (block.every is not None and not self.broken):
+            self.timer.due = 0.0
+        elif self.broken:
+            self.timer.due = math.inf
+        elif not math.isnan(self.forced_seconds):
+            self.timer.due = self.last_save + self.forced_seconds
+        else:
+            cost = self.cost or block.estimated_cost()
+            interval = max(block.seconds or (1.0 if not self.cost else 0.2), cost / block.max_overhead)
+            self.timer.due = self.last_save + interval
+
+    def look(self, block: Checkpoint) -> None:
+        """Called by a loop when an iteration is over and the timer is due."""
+        self.looks += 1
+        if stop:
+            if self.target is None and not self.broken:
+                self.save(block, "position")
+            raise Interrupted
+        if self.target is not None or self.broken:
+            self.timer.due = math.inf
+            return
+        if self.forced_every:
+            if self.looks - self.looks_at_save < self.forced_every:
+                return
+        elif block.every is not None and math.isnan(self.forced_seconds):
+            affordable = clock() - self.last_save >= self.cost / block.max_overhead
+            if self.looks - self.looks_at_save < block.every or not affordable:
+                return
+        self.save(block, "position")
+
+    def save(self, block: Checkpoint, kind: str) -> None:
+        """Write a checkpoint of the innermost block and those around it."""
+        start = clock()
+        sys.stdout.flush()
+        self._flush_files()
+        try:
+            parts = self._pack()
+            body = self._body(parts)
+            self.kept.insert(0, self.folder.write(kind, block.path, body, parts))
+            self._sweep()
+        except OSError as error:
+            say_once(f"{self.name}: a checkpoint could not be written ({error}); the one before stands")
+        except Exception as error:
+            self.broken = self._blame(error)
+            say_once(f"note: {self.name}: the loop {block.name!r} goes on without checkpoints: {self.broken}")
+        now = clock()
+        self.cost = now - start
+        self.last_save = now
+        self.looks_at_save = self.looks
+        self.schedule(block)
+
+    def _pack(self) -> dict[str, Packed]:
+        parts = {f"enter{depth}": self._pack_part(depth) for depth in range(len(self.stack) - 1)}
+        parts["last"] = self._pack_part(len(self.stack) - 1)
+        return parts
+
+    def _pack_part(self, depth: int) -> Packed:
+        """One pickle of the states of the blocks up to `depth`, with live objects as references."""
+        from .pickling import Packed
+
+        blocks = self.stack[: depth + 1]
+        registries = [block.registry for block in blocks]
+        file = io.BytesIO()
+        buffers: list[pickle.PickleBuffer] = []
+        pickler = _make_pickler(file, buffers, registries, self.package)
+        pickler.dump(
+            {
+                "states": [dict(vars(block.state)) for block in blocks],
+                "frames": [[frame.extra() for frame in block.frames] for block in blocks],
+                "random": random_state.capture(),
+            }
+        )
+        while pickler.found:
+            level, number = pickler.found.pop()
+            registry = registries[level]
+            value = registry.get(number)
+            kind = registry.kinds[number]
+            if value is not None and kind != "handle":
+                pickler.dump((level, number, content(kind, value)))
+        pickler.dump(None)
+        return Packed(file.getvalue(), buffers)
+
+    def registries(self) -> list[Registry]:
+        return [block.registry for block in self.stack]
+
+    def _body(self, parts: dict[str, Packed]) -> dict[str, Any]:
+        read = {}
+        for path in list(recorder.read):
+            if path not in recorder.written and self._file_now(path):
+                read[path] = self._files_seen[path].to_json()
+        return {
+            "code": self.record.code,
+            "inputs": self.record.inputs,
+            "environment": self.record.environment,
+            "settings": dict(settings_read.step),
+            "read": read,
+            "files": self._keep_files(parts),
+            "signatures": [block.registry.signature for block in self.stack],
+            "blocks": [
+                {"path": block.path, "frames": [(frame.ordinal, frame.count) for frame in block.frames]}
+                for block in self.stack
+            ],
+        }
+
+    def _sweep(self) -> None:
+        positions = [each for each in self.kept if each.kind == "position"][:KEPT]
+        done = [each for each in self.kept if each.kind == "done" and self._still_counts(each.path)]
+        self.kept = sorted(positions + done, key=lambda each: -each.number)
+        self.folder.sweep(self.kept)
+
+    def _still_counts(self, path: str) -> bool:
+        """Whether a finished block can come up again: the loops around it still stand where they stood."""
+        outer, _, _ = path.rpartition("/")
+        if not outer:
+            return True
+        for depth in range(len(self.stack)):
+            block = self.stack[depth]
+            now = block.path + "".join(f"@{frame.ordinal}.{frame.count}" for frame in block.frames)
+            if now == outer or outer.startswith(now + "/"):
+                return True
+        return False
+
+    def _blame(self, error: BaseException) -> str:
+        """Which name of the state cannot be saved."""
+        from .pickling import describe
+
+        for block in self.stack:
+            for name, value in vars(block.state).items():
+                try:
+                    pickler = _make_pickler(
+                        io.BytesIO(), [], [each.registry for each in self.stack], self.package
+                    )
+                    pickler.dump(value)
+                except Exception as trouble:
+                    return f"{name} ({describe(value)}) cannot be saved: {str(trouble).splitlines()[0][:160]}"
+        return f"{type(error).__name__}: {error}"
+
+    # -- files that the step writes -----------------------------------------------------------
+
+    def _flush_files(self) -> None:
+        if recorder.written:
+            for file in open_files(set(recorder.written)):
+                file.flush()
+
+    def _keep_files(self, parts: dict[str, Packed]) -> dict[str, list[Any]]:
+        """For each file that the step has written: how it was opened and its size; its content when small."""
+        from .pickling import Packed
+
+        kept: dict[str, list[Any]] = {}
+        for path, (mode, _) in self.journal.entries().items():
+            stat = stat_of(PROJECT_ROOT / path)
+            if stat is not None:
+                kept[path] = [mode, stat[0]]
+                if stat[0] < _SMALL_FILE:
+                    parts[f"file:{path}"] = Packed((PROJECT_ROOT / path).read_bytes())
+        return kept
+
+    def _put_back_files(self, saved: Saved) -> None:
+        """Make the files that the step wrote what they were, open ones included."""
+        recorder.active = False
+        handles = list(open_files(set(saved.files())))
+        for file in handles:
+            file.flush()
+        for path, (mode, size) in saved.files().items():
+            target = PROJECT_ROOT / path
+            try:
+                if f"file:{path}" in saved.parts:
+                    data = self.folder.load(saved, f"file:{path}")[0]
+                    if not target.exists() or target.read_bytes() != data:
+                        store.make_folder(target.parent)
+                        _overwrite(target, data)
+                elif "a" in mode and target.exists() and target.stat().st_size > size:
+                    store.cut(target, size)
+            except (OSError, Damaged) as error:
+                say(f"{self.name}: {path} could not be put back as it was at the checkpoint ({error})")
+        for file in handles:
+            file.seek(0, os.SEEK_END)
+        for path, (mode, size) in self.journal.entries().items():
+            target = PROJECT_ROOT / path
+            if path not in saved.files() and ("a" in mode or "x" in mode) and target.exists():
+                if size < 0:
+                    store.remove(target)
+                elif target.stat().st_size > size:
+                    store.cut(target, size)
+        recorder.active = True
+
+
+def _overwrite(path: Path, data: bytearray) -> None:
+    """Change the content of a file in place, so that open handles stay valid."""
+    if path.exists():
+        store.cut(path, 0)
+    store.append(path, bytes(data))
+
+
+def open_files(paths: set[str]) -> Any:
+    """The file objects of this process that write to these files of the project."""
+    wanted = {os.path.realpath(PROJECT_ROOT / path) for path in paths}
+    for each in gc.get_objects():
+        kind = type(each)
+        if kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+            try:
+                if (
+                    not each.closed
+                    and isinstance(each.name, str)
+                    and each.writable()
+                    and os.path.realpath(each.name) in wanted
+                ):
+                    yield each
+            except (AttributeError, ValueError):
+                continue
+
+
+def _make_pickler(
+    file: io.BytesIO, buffers: list[pickle.PickleBuffer], registries: list[Registry], package: str
+) -> Any:
+    from . import pickling
+
+    class LoopPickler(pickling.Pickler):
+        """Refers to live objects by number; notes which of them came up."""
+
+        def __init__(self) -> None:
+            super().__init__(file, buffers, {}, package)
+            self.found: list[tuple[int, int]] = []
+            self.seen: set[tuple[int, int]] = set()
+
+        def persistent_id(self, obj: Any) -> Any:
+            for level, registry in enumerate(registries):
+                number = registry.number(obj)
+                if number is not None:
+                    key = level, number
+                    if key not in self.seen:
+                        self.seen.add(key)
+                        self.found.append(key)
+                    return key
+            return None
+
+    return LoopPickler()
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, buffers: list[Any], registries: list[Registry]) -> None:
+        super().__init__(file, buffers=buffers)
+        self._registries = registries
+
+    def persistent_load(self, pid: Any) -> Any:
+        level, number = pid
+        found = self._registries[level].get(number)
+        if found is None:
+            raise Unlike("an object of the checkpoint does not live any more")
+        return found
+
+
+__all__ = ["CannotResume", "StepRun", "is_handle"]

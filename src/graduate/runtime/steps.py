@@ -1,0 +1,285 @@
+"""The steps of a pipeline, and which of them are up to date and why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import configuration, store
+from .context import Context
+from .files import is_unchanged
+from .fingerprint import CodeIndex, environment
+from .paths import PACKAGE_FOLDER, PROJECT_ROOT, STATE_FOLDER
+from .state import State, StepRecord
+
+CONTEXT = "@context"
+UNFINISHED = ("running", "interrupted", "failed")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One resumable step: a function with the names that it takes (by keyword) and gives back.
+
+    `restore` repeats the process-wide effects of the step when the step itself is skipped.
+    `program` names the research program that it came from: programs ran as processes of their own.
+    """
+
+    name: str
+    run: Callable[..., Any]
+    role: str = "other"
+    program: str = ""
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    restore: Callable[[], Any] | None = None
+    network: bool = False
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a step is now, and why. `due` says whether it has to run."""
+
+    step: Step
+    status: str
+    why: str
+    due: bool
+    record: StepRecord
+
+
+class Pipeline:
+    """Steps in the order in which they run."""
+
+    def __init__(
+        self,
+        *steps: Step,
+        setup: Callable[[], Any] | None = None,
+        context: Context | None = None,
+        package: str | None = None,
+    ) -> None:
+        names = [step.name for step in steps]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"two steps have the same name: {', '.join(sorted(twice))}")
+        self.steps = steps
+        self.setup = setup
+        self.context = context
+        self.package = package or ""
+        self.code = CodeHashes(self.package)
+
+    def takes(self, index: int) -> tuple[str, ...]:
+        return self.steps[index].takes + ((CONTEXT,) if self.context is not None else ())
+
+    def gives(self, index: int) -> tuple[str, ...]:
+        return self.steps[index].gives + ((CONTEXT,) if self.context is not None else ())
+
+    def live_after(self, index: int) -> tuple[str, ...]:
+        """The names that later steps take before a step gives them anew."""
+        live: set[str] = set()
+        for later in range(len(self.steps) - 1, index, -1):
+            live = (live - set(self.gives(later))) | set(self.takes(later))
+        return tuple(sorted(live))
+
+    def before(self, index: int) -> Step | None:
+        """The step before, when it belongs to the same program."""
+        if index > 0 and self.steps[index - 1].program == self.steps[index].program:
+            return self.steps[index - 1]
+        return None
+
+    def inputs(self, index: int, state: State) -> dict[str, str]:
+        """For each name that a step takes, the hash of its value as the step before left it."""
+        if index == 0:
+            return {}
+        record = state.record(self.steps[index - 1].name)
+        found = {}
+        for name in self.takes(index):
+            group = record.group_of(name)
+            found[name] = group.content() if group is not None else record.unstored.get(name, "")
+        return found
+
+    def code_of(self, index: int, state: State) -> dict[str, str]:
+        """The hashes of the code that a step can run, the classes of the values that it takes included."""
+        starts = [_where(self.steps[index].run)]
+        if self.setup is not None:
+            starts.append(_where(self.setup))
+        if index > 0:
+            record = state.record(self.steps[index - 1].name)
+            for name in self.takes(index):
+                group = record.group_of(name)
+                for each in group.code if group is not None else ():
+                    home, _, definition = each.partition(":")
+                    starts.append((home, definition))
+        return self.code.reach(starts)
+
+    def reason(self, index: int, state: State) -> str:
+        """Why a step has to run, looking only at itself and at what the steps before left; "" if it need not."""
+        step = self.steps[index]
+        record = state.record(step.name)
+        if record.status == "failed":
+            what = (record.error or {}).get("message", "")
+            return f"it failed: {what}"
+        if record.status in UNFINISHED:
+            return "it was interrupted"
+        if record.status != "done":
+            return record.error.get("message", "it has not run yet") if record.error else "it has not run yet"
+        return (
+            _changed_code(record.code, self.code_of(index, state))
+            or _changed_settings(record.settings)
+            or _changed_inputs(record.inputs, self.inputs(index, state))
+            or _changed_environment(record.environment)
+            or self._changed_random(index, record, state)
+            or self._changed_files(index, record, state)
+        )
+
+    def _changed_random(self, index: int, record: StepRecord, state: State) -> str:
+        before = self.before(index)
+        if before is None:
+            return ""
+        left = state.record(before.name).after
+        for generator, value in record.drawn.items():
+            if left.get(generator, value) != value:
+                return f"{before.name} left the random generator of {generator} in another state"
+        return ""
+
+    def _changed_files(self, index: int, record: StepRecord, state: State) -> str:
+        later = [state.record(step.name) for step in self.steps[index + 1 :]]
+        if any(each.status in UNFINISHED for each in later):
+            # An unfinished step may have rewritten any of them and will do so again.
+            theirs = {path for each in later for path in each.wrote}
+            journal = STATE_FOLDER / "checkpoints"
+            theirs |= _journaled(journal, [step.name for step in self.steps[index + 1 :]])
+        else:
+            theirs = {path for each in later for path in each.wrote}
+        for path, before in record.wrote.items():
+            if path in theirs:
+                continue
+            if before is None:
+                continue
+            if not is_unchanged(path, before):
+                state_now = "changed" if (PROJECT_ROOT / path).exists() else "gone"
+                return f"{path}, which it wrote, is {state_now}"
+        for path, seen in record.read.items():
+            if path not in theirs and path not in record.wrote and not is_unchanged(path, seen):
+                state_now = "changed" if (PROJECT_ROOT / path).exists() else "gone"
+                return f"{path}, which it reads, is {state_now}"
+        return ""
+
+    def standings(self, state: State) -> list[Standing]:
+        """Every step's status and why, without running anything."""
+        result: list[Standing] = []
+        due: list[int] = []
+        ended = ""
+        for index, step in enumerate(self.steps):
+            record = state.record(step.name)
+            why = self.reason(index, state)
+            status = record.status
+            if ended:
+                result.append(Standing(step, "skipped", f"{ended} ended the program early", False, record))
+                continue
+            if status == "done":
+                waits = [self.steps[each].name for each in due if self._depends(index, each)]
+                if why:
+                    status = "stale"
+                elif waits:
+                    status, why = "stale", f"it depends on {waits[0]}"
+                elif record.ended_early and not due:
+                    ended = step.name
+            if why:
+                due.append(index)
+            result.append(Standing(step, status, why, bool(why), record))
+        return result
+
+    def _depends(self, index: int, earlier: int) -> bool:
+        if self.steps[index].program != self.steps[earlier].program:
+            return bool(set(self.takes(index)) & set(self.gives(earlier)) - {CONTEXT})
+        touched = set(self.gives(earlier)) | set(self.takes(earlier))
+        return bool(set(self.takes(index)) & touched)
+
+
+def _where(function: Callable[..., Any]) -> tuple[str, str]:
+    inner = getattr(function, "func", function)
+    return getattr(inner, "__module__", ""), getattr(inner, "__qualname__", "").partition(".")[0]
+
+
+def _journaled(folder: Path, names: list[str]) -> set[str]:
+    from .running import Journal
+
+    return {path for name in names for path in Journal(folder / name / "touched.jsonl").entries()}
+
+
+def _changed_code(before: dict[str, str], now: dict[str, str]) -> str:
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if not changed:
+        return ""
+    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    return f"its code changed: {changed[0].replace(':<module>', '')}{more}"
+
+
+def _changed_settings(before: dict[str, str]) -> str:
+    settings = configuration.loaded()
+    for name, text in before.items():
+        now = settings.describe(name) if settings is not None else None
+        if now != text:
+            if text.startswith("secret "):
+                return f"the setting {name} changed"
+            return f"the setting {name} changed from {text} to {now}"
+    return ""
+
+
+def _changed_inputs(before: dict[str, str], now: dict[str, str]) -> str:
+    for name in {**before, **now}:
+        if before.get(name) != now.get(name):
+            return f"its input {name.removeprefix('@')} changed"
+    return ""
+
+
+def _changed_environment(before: dict[str, str]) -> str:
+    now = environment(PROJECT_ROOT)
+    for name, text in before.items():
+        if now.get(name) != text:
+            return f"{name} changed"
+    return ""
+
+
+class CodeHashes:
+    """`CodeIndex.reach` with its answers kept on disk for as long as no file of the package changes."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+        self.path = STATE_FOLDER / "code.json"
+        self._index: CodeIndex | None = None
+        self._known: dict[str, dict[str, str]] | None = None
+        self._stamp = ""
+
+    def reach(self, starts: list[tuple[str, str]]) -> dict[str, str]:
+        known = self._load()
+        key = json.dumps(sorted(set(starts)))
+        if key not in known:
+            if self._index is None:
+                self._index = CodeIndex(self.package, PACKAGE_FOLDER)
+            known[key] = self._index.reach(starts)
+            self._save()
+        return known[key]
+
+    def _load(self) -> dict[str, dict[str, str]]:
+        if self._known is None:
+            files = sorted(PACKAGE_FOLDER.rglob("*.py"))
+            stats = [(path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+            self._stamp = json.dumps([[path.relative_to(PACKAGE_FOLDER).as_posix() for path in files], stats])
+            try:
+                data = json.loads(self.path.read_bytes())
+                self._known = dict(data["reach"]) if data["stamp"] == self._stamp else {}
+            except (OSError, ValueError, KeyError, TypeError):
+                self._known = {}
+        return self._known
+
+    def _save(self) -> None:
+        try:
+            store.make_folder(self.path.parent)
+            staged = self.path.with_suffix(".new")
+            store.remove(staged)
+            store.write_file(staged, [json.dumps({"stamp": self._stamp, "reach": self._known}).encode()])
+            store.rename(staged, self.path)
+        except OSError:
+            return

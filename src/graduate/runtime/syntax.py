@@ -1,0 +1,62 @@
+"""Where loops begin and end in a source file; asked only where a loop may have been left by `break`."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@functools.cache
+def _tree(filename: str) -> ast.Module | None:
+    try:
+        return ast.parse(Path(filename).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+@functools.cache
+def encloses(filename: str, loop_line: int, line: int) -> bool:
+    """Whether the loop with its header at `loop_line` has `line` in its body. When unsure, yes."""
+    tree = _tree(filename)
+    found = [node for node in ast.walk(tree) if _has_header_at(node, loop_line)] if tree is not None else []
+    if not found:
+        return True
+    innermost = max(found, key=lambda node: node.lineno)
+    return any(each.lineno <= line <= (each.end_lineno or each.lineno) for each in innermost.body)
+
+
+def _has_header_at(node: ast.AST, line: int) -> bool:
+    if isinstance(node, ast.While):
+        return node.lineno <= line <= (node.test.end_lineno or node.lineno)
+    return isinstance(node, ast.For) and node.lineno <= line <= (node.iter.end_lineno or node.lineno)
+
+
+@functools.cache
+def block_allows_done(filename: str, line: int) -> bool:
+    """Whether leaving the `with` block at `line` by `break` goes on just after it.
+
+    Not so when the block holds a `return`, or a loop with `else`: then it is not known how it was left.
+    """
+    tree = _tree(filename)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.With) and node.lineno <= line <= node.body[0].lineno:
+            if any(_called_checkpoint(item) for item in node.items):
+                return not any(
+                    isinstance(each, ast.Return) or (isinstance(each, (ast.For, ast.While)) and each.orelse)
+                    for each in _own_statements(node)
+                )
+    return False
+
+
+def _called_checkpoint(item: ast.withitem) -> bool:
+    return isinstance(item.context_expr, ast.Call)
+
+
+def _own_statements(node: ast.AST) -> Iterator[ast.AST]:
+    """What is inside, without the bodies of functions and classes."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            yield child
+            yield from _own_statements(child)

@@ -1,0 +1,8 @@
+"""Lets every test import what stands in tests/ itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
