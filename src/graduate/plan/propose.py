@@ -12,9 +12,9 @@ from graduate.model.source import SourceModule, Sources
 from graduate.plan.evidence import find_main_role, is_import, weigh_statements
 from graduate.plan.homes import propose_definitions, propose_modules
 from graduate.plan.names import SegmentNames, find_taken_names, name_steps
-from graduate.plan.segmentation import FORBIDDEN, Run, count_crossing, cut_sequence
+from graduate.plan.segmentation import FORBIDDEN, Run, count_crossing, cut_sequence, cut_sequence_few
 from graduate.plan.steps import AFFINITY, STEP_ROLES, STEPS
-from graduate.plan.titles import Title, find_titles
+from graduate.plan.titles import MAX_COMMENT_WORDS, Title, find_titles, make_slug
 
 STEP_COST = 2.0
 STEP_BACKWARDS_COST = 8.0
@@ -27,8 +27,11 @@ GAP_COSTS = (0.3, 0.0, -0.4)
 COMMENT_BONUS = 0.6
 TITLE_COST = -0.5
 MIN_TITLED_LINES = 4
+MIN_REMARKED_LINES = 8
 # A loader is cheap to make and dear to store.
 LOADER_CROSSING = 2.0
+MAX_STEPS = 8
+MERGE_SCALE = 2.0
 
 SEGMENT_ROLES: tuple[Role, ...] = (
     "download",
@@ -139,7 +142,9 @@ def _cut_spine(program: ProgramFacts, titles: Sequence[Title]) -> tuple[Cut, ...
     ]
     # Without any evidence it is a computation.
     step_gains[0][STEPS.index("train")] += 1e-3
-    runs = cut_sequence(step_gains, step_costs, backwards_cost=STEP_BACKWARDS_COST)
+    runs = cut_sequence_few(
+        step_gains, step_costs, backwards_cost=STEP_BACKWARDS_COST, most=MAX_STEPS, scale=MERGE_SCALE
+    )
     return tuple(Cut(STEPS[run.label], _cut_step(spine, weights, titles, crossing, run)) for run in runs)
 
 
@@ -151,8 +156,7 @@ def _cut_step(
     step: Run,
 ) -> tuple[Run, ...]:
     inside = range(step.start, step.stop)
-    sizes = _section_sizes(spine, titles, step)
-    sections = [titles[i].strong and sizes[i] for i in inside]
+    sections = _find_sections(spine, titles, step)
     costs = []
     for i in inside:
         cost = SEGMENT_COST + _gap_cost(titles[i])
@@ -167,22 +171,31 @@ def _cut_step(
         gains,
         costs,
         backwards_cost=SEGMENT_BACKWARDS_COST,
-        may_repeat=[bool(section) for section in sections],
+        may_repeat=sections,
     )
     return tuple(Run(run.start + step.start, run.stop + step.start, run.label) for run in runs)
 
 
-def _section_sizes(spine: Sequence[StatementFact], titles: Sequence[Title], step: Run) -> dict[int, bool]:
-    """For each strong title inside a step, whether the sections on both sides of it are worth a function."""
-    marks = [step.start, *(i for i in range(step.start + 1, step.stop) if titles[i].strong), step.stop]
-    lines = [
-        sum(spine[i].end_line - spine[i].line + 1 for i in range(start, stop))
-        for start, stop in pairwise(marks)
-    ]
-    worth = {step.start: False}
-    for position in range(1, len(marks) - 1):
-        worth[marks[position]] = min(lines[position - 1], lines[position]) >= MIN_TITLED_LINES
-    return {i: worth.get(i, False) for i in range(step.start, step.stop)}
+def _find_sections(spine: Sequence[StatementFact], titles: Sequence[Title], step: Run) -> list[bool]:
+    """For each statement of a step, whether a titled section starts there that is worth a function.
+
+    A remark above a paragraph is taken for a title where there is much code on both sides of it.
+    """
+    marks = [step.start, *(i for i in range(step.start + 1, step.stop) if _may_name(titles[i])), step.stop]
+    lines = [sum(spine[i].end_line - spine[i].line + 1 for i in range(*pair)) for pair in pairwise(marks)]
+    worth = [False] * (step.stop - step.start)
+    before = lines[0]
+    for mark, after in zip(marks[1:-1], lines[1:], strict=True):
+        least = MIN_TITLED_LINES if titles[mark].strong else MIN_REMARKED_LINES
+        if min(before, after) >= least:
+            worth[mark - step.start] = True
+            before = 0
+        before += after
+    return worth
+
+
+def _may_name(title: Title) -> bool:
+    return title.strong or (title.gap > 0 and bool(make_slug(title.text, MAX_COMMENT_WORDS)))
 
 
 def _shares_line(spine: Sequence[StatementFact], i: int) -> bool:

@@ -54,6 +54,29 @@ def cut_sequence(
     return _trace(best, came)
 
 
+def cut_sequence_few(
+    gains: Sequence[Sequence[float]],
+    cut_costs: Sequence[float],
+    *,
+    backwards_cost: float,
+    most: int,
+    scale: float,
+) -> tuple[Run, ...]:
+    """Like `cut_sequence`, with at most `most` runs: while there are more, cuts cost `scale` times as much."""
+    runs = cut_sequence(gains, cut_costs, backwards_cost=backwards_cost)
+    factor = 1.0
+    while len(runs) > most:
+        factor *= scale
+        sums = [[sum(column) for column in zip(*gains[run.start : run.stop], strict=True)] for run in runs]
+        merged = cut_sequence(
+            sums,
+            [cut_costs[run.start] * factor for run in runs],
+            backwards_cost=backwards_cost * factor,
+        )
+        runs = tuple(Run(runs[run.start].start, runs[run.stop - 1].stop, run.label) for run in merged)
+    return runs
+
+
 def _step(
     best: list[float], cost: float, backwards_cost: float, may_repeat: bool
 ) -> tuple[list[float], list[int]]:

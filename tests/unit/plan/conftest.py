@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -56,15 +57,15 @@ def make_facts(
                     place(node),
                     node.lineno,
                     node.end_lineno or node.lineno,
-                    ast.get_source_segment(text, node) or "",
+                    ast.unparse(node),
                     choose_role(seen),
                     seen,
                     tuple(sorted(reads - set(imports) - set(definitions))),
                     tuple(sorted(writes)),
                 )
             )
-    written = [n for fact in spine for n in fact.writes]
-    rebound = frozenset(n for n in written if written.count(n) > 1)
+    written = Counter(n for fact in spine for n in fact.writes)
+    rebound = frozenset(n for n, count in written.items() if count > 1)
     options = find_constants(ast.parse(text).body, text, rebound=rebound, place=place)
     facts = ProgramFacts(name, path, tuple(spine), tuple(found), options, (), (), unstorable)
     return module, facts
