@@ -1,0 +1,146 @@
+"""Command lines that run Python files, found in shell scripts, Makefiles and code blocks of a README."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from posixpath import basename, dirname, join, normpath
+
+_PYTHON = re.compile(
+    r"^(?:.*/)?(?:python|python[23](?:\.\d+)?|ipython3?|pypy3?|\$\{?PYTHON\}?|\$\(PYTHON3?\))$"
+)
+_LAUNCHERS = {"torchrun", "accelerate", "deepspeed", "horovodrun", "mpirun", "mpiexec", "srun", "launch"}
+_NOT_KNOWN = re.compile(r"[<>\[\]{}$`*]|\.\.\.|…")
+_PYTHON_FLAGS_WITH_VALUE = {"-W", "-X", "-c"}
+_FENCE = re.compile(r"^\s*(```|~~~)")
+_ASSIGNMENT = re.compile(r"^(?:export\s+)?([A-Za-z_]\w*)\s*:?=\s*(\"[^\"]*\"|'[^']*'|\S*)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that runs the module at `path`; `origin` is `run.sh:3`.
+
+    `arguments` is () when the text holds placeholders that stand for something else.
+    """
+
+    path: str
+    arguments: tuple[str, ...]
+    origin: str
+
+
+def find_commands(texts: Sequence[tuple[str, str]], modules: Sequence[str]) -> tuple[Command, ...]:
+    """The commands in texts that run one of the modules: shell scripts first, then Makefiles, then READMEs."""
+    found: list[Command] = []
+    for path, text in sorted((item for item in texts if _rank(item[0]) < 9), key=lambda item: _key(item[0])):
+        for number, line, names in _lines(path, text):
+            for words in _split(line, names):
+                command = _read_command(words, dirname(path), f"{path}:{number}", modules)
+                if command is not None:
+                    found.append(command)
+    return tuple(found)
+
+
+def _rank(path: str) -> int:
+    name = basename(path).lower()
+    if name.endswith((".sh", ".bash")):
+        return 0 if re.match(r"run|main|all|train|pipeline|reproduce", name) else 1
+    if name in {"makefile", "gnumakefile"} or name.endswith(".mk"):
+        return 2
+    return 3 if name.startswith("readme") else 9
+
+
+def _key(path: str) -> tuple[int, int, str]:
+    return path.count("/"), _rank(path), path
+
+
+def _lines(path: str, text: str) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """Command lines with their numbers and the variables that are set above them."""
+    names: dict[str, str] = {}
+    fenced = not basename(path).lower().startswith("readme")
+    is_readme = not fenced
+    start, pending = 1, ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if is_readme and _FENCE.match(line):
+            fenced, pending = not fenced, ""
+            continue
+        is_code = fenced or (is_readme and line.startswith(("    ", "\t")))
+        if not is_code or line.strip().startswith("#"):
+            continue
+        start = start if pending else number
+        pending += re.sub(r"^\s*(?:[$>%!]\s+|[@-]+)?", "", line) if not pending else line.strip()
+        if pending.endswith("\\"):
+            pending = pending[:-1] + " "
+            continue
+        if match := _ASSIGNMENT.match(pending):
+            names[match[1]] = match[2].strip("\"'")
+        yield start, pending, dict(names)
+        pending = ""
+
+
+def _split(line: str, names: dict[str, str]) -> Iterator[list[str]]:
+    """The words of each simple command of a line, with known variables filled in."""
+    if "py" not in line and "PYTHON" not in line and "-m" not in line:
+        return
+    for name, value in names.items():
+        line = re.sub(rf"\$\{{{name}\}}|\$\({name}\)|\${name}\b", value.replace("\\", r"\\"), line)
+    for part in re.split(r"&&|\|\||[;|]|(?<![>&\d])&(?!>)", line):
+        try:
+            words = shlex.split(part, comments=True)
+        except ValueError:
+            continue
+        if words:
+            yield words
+
+
+def _read_command(words: list[str], folder: str, origin: str, modules: Sequence[str]) -> Command | None:
+    at = next((n for n, word in enumerate(words) if _PYTHON.match(word)), None)
+    if at is not None:
+        rest = words[at + 1 :]
+    else:
+        at = next((n for n, word in enumerate(words) if word in _LAUNCHERS or word.startswith("./")), None)
+        if at is None:
+            return None
+        rest = words[at if words[at].startswith("./") else at + 1 :]
+    for number, word in enumerate(rest):
+        if word.endswith((".py", ".ipynb")):
+            path = _find(word, folder, modules)
+        elif word == "-m" and number + 1 < len(rest) and rest[number + 1] not in {"torch.distributed.launch"}:
+            path = _find_module(rest[number + 1], folder, modules)
+            number += 1
+            if path is None:
+                return None
+        else:
+            continue
+        arguments = _arguments(rest[number + 1 :])
+        return None if path is None or arguments is None else Command(path, arguments, origin)
+    return None
+
+
+def _find(word: str, folder: str, modules: Sequence[str]) -> str | None:
+    for candidate in (normpath(join(folder, word)), normpath(word)):
+        if candidate in modules:
+            return candidate
+    same_name = [path for path in modules if basename(path) == basename(word)]
+    return same_name[0] if len(same_name) == 1 and not word.startswith("/") else None
+
+
+def _find_module(name: str, folder: str, modules: Sequence[str]) -> str | None:
+    path = name.replace(".", "/")
+    for base in dict.fromkeys((folder, "", "src")):
+        for candidate in (join(base, f"{path}.py"), join(base, path, "__main__.py")):
+            if candidate in modules:
+                return candidate
+    return None
+
+
+def _arguments(words: list[str]) -> tuple[str, ...] | None:
+    """The arguments up to a redirection; () when they are placeholders, None for a request for help."""
+    end = next((n for n, word in enumerate(words) if re.match(r"\d?>|&>|<$|2>&1", word)), len(words))
+    arguments = words[:end]
+    if {"-h", "--help", "--version"} & set(arguments):
+        return None
+    if any(_NOT_KNOWN.search(word) for word in arguments):
+        return ()
+    return tuple(arguments)

@@ -1,0 +1,94 @@
+"""Which modules of the source folder a module imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from posixpath import dirname, join
+
+
+@dataclass(frozen=True)
+class LocalModules:
+    """The Python files of a source folder, to look imports up in."""
+
+    paths: tuple[str, ...]
+
+    @cached_property
+    def _files(self) -> frozenset[str]:
+        return frozenset(path for path in self.paths if path.endswith(".py"))
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        found: set[str] = set()
+        for path in self._files:
+            while path := dirname(path):
+                found.add(path)
+        return frozenset(found)
+
+    def find_imports(self, path: str, tree: ast.Module) -> tuple[str, ...]:
+        """The files that the module at `path` imports, packages' `__init__.py` included."""
+        found: dict[str, None] = {}
+        for level, module, members in _imports(tree):
+            for target in self._resolve(path, level, module, members):
+                found[target] = None
+        found.pop(path, None)
+        return tuple(sorted(found))
+
+    def find_foreign(self, path: str, tree: ast.Module) -> frozenset[str]:
+        """The top-level names that the module imports from elsewhere."""
+        return frozenset(
+            module.partition(".")[0]
+            for level, module, _ in _imports(tree)
+            if level == 0 and module and not self._resolve(path, level, module, ())
+        )
+
+    def _resolve(self, path: str, level: int, module: str, members: Collection[str]) -> list[str]:
+        parts = module.split(".") if module else []
+        if level:
+            base = path
+            for _ in range(level):
+                base = dirname(base)
+            return self._below(base, parts, members)
+        # As Python looks: the folder of the script that runs, then folders that people put on the path.
+        bases = [dirname(path)]
+        while bases[-1]:
+            bases.append(dirname(bases[-1]))
+        bases += [base for base in ("src", "lib") if base in self._folders]
+        for base in bases:
+            if found := self._below(base, parts, members):
+                return found
+        return []
+
+    def _below(self, base: str, parts: list[str], members: Collection[str]) -> list[str]:
+        found: list[str] = []
+        for number, part in enumerate(parts, 1):
+            base = join(base, part)
+            if f"{base}.py" in self._files:
+                return [*found, f"{base}.py"] if number == len(parts) else []
+            if base not in self._folders:
+                return []
+            found += [init for init in (f"{base}/__init__.py",) if init in self._files]
+        inside = [join(base, member) for member in members]
+        for member in inside:
+            found += [f for f in (f"{member}.py", f"{member}/__init__.py") if f in self._files]
+        return found
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield 0, alias.name, ()
+        elif isinstance(node, ast.ImportFrom):
+            yield node.level, node.module or "", tuple(alias.name for alias in node.names)
+        elif isinstance(node, ast.Call) and _is_import_module(node.func) and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield 0, first.value, ()
+
+
+def _is_import_module(function: ast.expr) -> bool:
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name in {"import_module", "__import__"}

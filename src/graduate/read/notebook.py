@@ -1,0 +1,278 @@
+"""Jupyter notebooks as plain Python: the code cells joined in order."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from graduate.errors import ReadError
+from graduate.model.source import Cell, Omission, Place, SourceModule
+from graduate.read.displayed import (
+    find_drawing_names,
+    find_silent_functions,
+    has_drawing,
+    show_last_value,
+)
+from graduate.read.files import read_bytes, read_python
+from graduate.read.headings import last_heading
+from graduate.read.lines import Gathered, Line, join, number_lines
+from graduate.read.magics import to_python
+from graduate.read.parsing import parse_python
+
+
+@dataclass(frozen=True, slots=True)
+class RawCell:
+    """A cell as the notebook stores it; `number` counts all cells from 1."""
+
+    number: int
+    kind: str
+    source: str
+    executed: int | None = None
+    failed: bool = False
+
+
+def read_notebook(root: Path, path: str) -> SourceModule:
+    """A notebook under `root` as a module. Raises ReadError when it has no code or is not Python."""
+    cells = load_cells(root / path, path)
+    gathered = Gathered(path)
+    gathered.run = _Runner(root, path, gathered, (path,)).lines
+    plain = [(cell, _read_cell(cell, path, gathered)) for cell in cells if cell.kind == "code"]
+    if not any(cell.source.strip() for cell, _ in plain):
+        raise ReadError(
+            f"{path} has no code.",
+            where=path,
+            why="None of its cells is a code cell with content.",
+            fix="Name a notebook with code, or leave this one out of the source folder.",
+        )
+    _note_order([cell for cell, _ in plain], path, gathered)
+    return _assemble(path, cells, {cell.number: lines for cell, lines in plain}, gathered)
+
+
+def load_cells(file: Path, path: str) -> list[RawCell]:
+    """The cells of a notebook file of any format version."""
+    data = read_bytes(file, path)
+    try:
+        notebook = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise _no_notebook(path, f"It is not UTF-8 text (byte {error.start}).", path) from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        why = "The file is empty." if not data.strip() else f"It is not JSON: {error}."
+        if b"<<<<<<<" in data and b">>>>>>>" in data:
+            why = f"It holds the marks of a git merge conflict. {why}"
+        raise _no_notebook(path, why, f"{path}:{line}") from error
+    if not isinstance(notebook, dict) or not ("cells" in notebook or "worksheets" in notebook):
+        raise _no_notebook(path, "It is JSON, but has no cells.", path)
+    if "worksheets" in notebook or notebook.get("nbformat", 4) < 4:
+        notebook = _upgrade(notebook, path)
+    _check_language(notebook, path)
+    cells = notebook["cells"]
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise _no_notebook(path, "Its cells are not a list of cells.", path)
+    return [
+        RawCell(number, str(cell.get("cell_type", "raw")), _source(cell), _count(cell), _has_failed(cell))
+        for number, cell in enumerate(cells, 1)
+    ]
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _count(cell: dict[str, Any]) -> int | None:
+    count = cell.get("execution_count")
+    return count if isinstance(count, int) else None
+
+
+def _has_failed(cell: dict[str, Any]) -> bool:
+    """Whether the stored output says that Python could not parse the cell."""
+    outputs = cell.get("outputs") or []
+    names = {output.get("ename") for output in outputs if isinstance(output, dict)}
+    return bool(names & {"SyntaxError", "IndentationError", "TabError"})
+
+
+def _upgrade(notebook: dict[str, Any], path: str) -> dict[str, Any]:
+    import nbformat
+
+    try:
+        upgraded: dict[str, Any] = nbformat.convert(nbformat.from_dict(notebook), 4)  # type: ignore[no-untyped-call]
+    except Exception as error:  # nbformat raises whatever the malformed part leads to
+        raise _no_notebook(path, f"Its old format cannot be upgraded: {error}.", path) from error
+    return upgraded
+
+
+def _no_notebook(path: str, why: str, where: str) -> ReadError:
+    return ReadError(
+        f"{path} is not a Jupyter notebook.",
+        where=where,
+        why=why,
+        fix="Open it in Jupyter and save it again, or leave it out of the source folder.",
+    )
+
+
+def _check_language(notebook: dict[str, Any], path: str) -> None:
+    metadata = notebook.get("metadata") or {}
+    info, kernel = metadata.get("language_info") or {}, metadata.get("kernelspec") or {}
+    language = str(info.get("name") or kernel.get("language") or "python")
+    if not re.match(r"i?python|xpython|pyspark|sage", language, re.IGNORECASE):
+        raise ReadError(
+            f"{path} is a notebook in another language: {language}.",
+            where=path,
+            why="Python notebooks are read.",
+            fix="Leave it out of the source folder.",
+        )
+
+
+def _read_cell(cell: RawCell, path: str, gathered: Gathered) -> list[Line]:
+    if not cell.source.strip():
+        return []
+    lines = number_lines(cell.source, path, cell.number)
+    try:
+        return to_python(lines, gathered)
+    except ReadError:
+        if not cell.failed:
+            raise
+        gathered.omit(lines, cell.source, "it is not valid Python, and its stored output says the same")
+        return [line.with_text("") for line in lines]
+
+
+def _note_order(cells: Sequence[RawCell], path: str, gathered: Gathered) -> None:
+    """Say so when the stored execution counts show that the author ran the cells in another order."""
+    ran = [cell for cell in cells if cell.executed is not None]
+    for before, after in pairwise(ran):
+        if (after.executed or 0) < (before.executed or 0):
+            place = Place(path, 1, 1, after.number)
+            reason = (
+                f"cells were last executed in another order "
+                f"(cell {after.number} as [{after.executed}], before cell {before.number} as [{before.executed}])"
+            )
+            gathered.omissions.append(Omission(place, "", reason))
+            return
+
+
+def _assemble(
+    path: str, cells: Sequence[RawCell], plain: dict[int, list[Line]], gathered: Gathered
+) -> SourceModule:
+    trees = {number: parse_python(join(lines)) for number, lines in plain.items()}
+    own_display = _handle_display(trees, plain, gathered)
+    silent, drawing = find_silent_functions(trees.values()), find_drawing_names(trees.values())
+    result: list[Line] = []
+    if gathered.future_annotations:
+        result.append(Line("from __future__ import annotations", Place(path, 1, 1, 1)))
+    found: list[Cell] = []
+    above: list[str] = []
+    heading = ""
+    for cell in cells:
+        if cell.kind == "markdown":
+            above.append(cell.source.strip())
+            heading = last_heading(cell.source) or heading
+        if cell.kind != "code":
+            continue
+        lines, shows = plain[cell.number], False
+        if lines and result:
+            result.append(result[-1].with_text(""))
+        if lines and not own_display and not _is_captured(cell):
+            lines, shows = show_last_value(lines, silent, gathered)
+        if lines and not _is_captured(cell) and has_drawing(trees[cell.number], drawing):
+            lines = [*lines, lines[-1].with_text("show_figures()")]
+            gathered.helpers.add("show_figures")
+        first = len(result) + 1
+        result += lines
+        found.append(Cell(cell.number, first, len(result), "\n\n".join(above), heading, shows))
+        above = []
+    text = join(result) + "\n"
+    return SourceModule(
+        path=path,
+        kind="notebook",
+        text=text,
+        places=tuple(line.place for line in result),
+        cells=tuple(found),
+        omissions=tuple(gathered.omissions),
+        helpers=tuple(sorted(gathered.helpers)),
+        requirements=tuple(dict.fromkeys(gathered.requirements)),
+    )
+
+
+def _is_captured(cell: RawCell) -> bool:
+    return cell.source.lstrip().startswith("%%capture")
+
+
+def _handle_display(trees: dict[int, ast.Module], plain: dict[int, list[Line]], gathered: Gathered) -> bool:
+    """Whether `display` is a name of the author's own. IPython's is the project's: its import goes."""
+    for number, tree in trees.items():
+        for node in tree.body:
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("IPython"):
+                continue
+            if any(a.name == "display" and a.asname is None for a in node.names):
+                _remove_import(node, plain[number], gathered)
+    nodes = [node for tree in trees.values() for node in ast.walk(tree)]
+    if any(isinstance(n, ast.Name) and n.id == "display" and isinstance(n.ctx, ast.Load) for n in nodes):
+        gathered.helpers.add("display")
+    own = [
+        *(n for n in nodes if isinstance(n, ast.Name) and n.id == "display" and isinstance(n.ctx, ast.Store)),
+        *(n for n in nodes if isinstance(n, ast.FunctionDef) and n.name == "display"),
+    ]
+    if own:
+        gathered.helpers.discard("display")
+        first = next(lines for lines in plain.values() if lines)
+        gathered.omit(first[:1], "", "displayed values are not shown: the notebook defines its own `display`")
+    return bool(own)
+
+
+def _remove_import(node: ast.ImportFrom, lines: list[Line], gathered: Gathered) -> None:
+    start, end = node.lineno - 1, node.end_lineno or node.lineno
+    original = lines[start:end]
+    rest = [a for a in node.names if a.name != "display" or a.asname is not None]
+    new = ast.unparse(ast.ImportFrom(node.module, rest, node.level)) if rest else ""
+    if original[0].text[: node.col_offset].strip() or ";" in original[-1].text:
+        return
+    gathered.omit(original, join(original).strip(), "`display` comes with the project")
+    lines[start:end] = [line.with_text("" if n else new) for n, line in enumerate(original)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """`%run`: the lines of another file of the source folder, which may run further ones."""
+
+    root: Path
+    path: str
+    gathered: Gathered
+    running: tuple[str, ...]
+
+    def lines(self, name: str, place: Place) -> list[Line] | None:
+        file = (self.root / self.path).parent / name
+        candidates = [file, file.with_name(file.name + ".py"), file.with_name(file.name + ".ipynb")]
+        target = next((c for c in candidates if c.suffix in {".py", ".ipynb"} and c.is_file()), None)
+        if target is None or not target.resolve().is_relative_to(self.root.resolve()):
+            return None
+        path = target.resolve().relative_to(self.root.resolve()).as_posix()
+        if path in self.running:
+            raise ReadError(
+                f"{path} runs itself with %run.",
+                where=str(place),
+                why=" → ".join([*self.running, path]),
+                fix="Remove the %run that closes the circle.",
+            )
+        before = self.gathered.run
+        self.gathered.run = replace(self, path=path, running=(*self.running, path)).lines
+        try:
+            return list(self._read(target, path))
+        finally:
+            self.gathered.run = before
+
+    def _read(self, target: Path, path: str) -> Iterable[Line]:
+        if target.suffix == ".py":
+            lines = to_python(number_lines(read_python(target, path), path), self.gathered)
+            yield from lines
+            return
+        for cell in load_cells(target, path):
+            if cell.kind == "code":
+                yield from _read_cell(cell, path, self.gathered)

@@ -1,0 +1,63 @@
+"""Python text as a tree, and what is wrong with text that has none."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+
+from graduate.errors import ReadError
+
+_PYTHON_2_MESSAGES = re.compile(
+    r"Missing parentheses in call to '(print|exec)'|multiple exception types must be parenthesized"
+    r"|leading zeros in decimal integer|use an 0o prefix"
+)
+_PYTHON_2_LINES = re.compile(
+    r"""^\s*print\s+(?:["'\w]|>>)     # print "x"; print >>f, x
+    |^\s*exec\s+["'\w]               # exec "x"
+    |^\s*except\s+[\w.()\s,]+,\s*\w+\s*:                     # except X, e:
+    |^\s*raise\s+[\w.]+\s*,                                  # raise X, "message"
+    |\w\s*<>\s*\w                                            # a <> b
+    |`[^`'"]+`                                               # `x`
+    |\b\d+[lL]\b                         # 10L
+    |\bur["']                                                # ur"x"
+    """,
+    re.VERBOSE,
+)
+
+
+def parse_python(text: str) -> ast.Module:
+    """The tree of Python text; raises SyntaxError when there is none, whatever the cause."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(text)
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise SyntaxError(f"Python cannot parse it: {error or type(error).__name__}") from error
+
+
+def is_python(text: str) -> bool:
+    try:
+        parse_python(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def explain_syntax_error(shown: str, where: str, text: str, error: SyntaxError) -> ReadError:
+    """The error for a user: `where` is the place of the line at fault, `text` what did not parse."""
+    lines = text.split("\n")
+    number = min(max(error.lineno or 1, 1), len(lines))
+    line = lines[number - 1].strip()
+    if _PYTHON_2_MESSAGES.search(error.msg or "") or _PYTHON_2_LINES.search(lines[number - 1]):
+        return ReadError(
+            f"{shown} is Python 2 code.",
+            where=where,
+            why=f"{line}  ({error.msg})",
+            fix="Convert it to Python 3 first, for example with `2to3 -w` or `futurize --stage1 -w`, and run it once.",
+        )
+    if isinstance(error, TabError):
+        fix = "Indent the file with spaces only."
+    else:
+        fix = "Correct it so that Python runs the file, or leave the file out of the source folder."
+    return ReadError(f"{shown} is not valid Python.", where=where, why=f"{line}  ({error.msg})", fix=fix)

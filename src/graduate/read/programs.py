@@ -1,0 +1,226 @@
+"""Which modules people run, with which arguments, and in which order."""
+
+from __future__ import annotations
+
+import ast
+import heapq
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from posixpath import basename, dirname, splitext
+
+from graduate.model.source import Program, SourceModule
+from graduate.read.commands import Command
+from graduate.read.local_imports import LocalModules
+from graduate.read.parsing import parse_python
+from graduate.syntax.file_uses import FileUse, find_file_uses
+from graduate.syntax.imports import is_import_only
+from graduate.syntax.spine import is_main_guard
+
+_NOT_RUN = re.compile(
+    r"(^|/)(test_[^/]*|[^/]*_test|conftest|setup|versioneer|noxfile|fabfile|tasks|__init__|_version)\.py$"
+    r"|(^|/)(tests?|docs?|\.?ci)/"
+)
+_NOT_OURS = re.compile(
+    r"(^|/)(test_[^/]*|[^/]*_test|conftest|setup|versioneer|noxfile|fabfile)\.py$|(^|/)(tests?|docs?)/[^/]*\.py$"
+)
+_RUN_BY_NAME = re.compile(
+    r"^(main|run|train|training|finetune|pretrain|fit|eval|evaluate|evaluation|predict|prediction|infer|inference|"
+    r"sample|generate|demo|benchmark|preprocess|prepare|download|experiment|simulate|search|sweep|app|cli|\d+)(_|$|\d)"
+    r"|_(main|train|eval|demo|cli|experiment|inference)$"
+)
+_OPTION_PARSERS = {
+    "argparse",
+    "click",
+    "fire",
+    "typer",
+    "hydra",
+    "absl",
+    "docopt",
+    "optparse",
+    "tyro",
+    "simple_parsing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What matters of a module for the choice of programs."""
+
+    path: str
+    imports: tuple[str, ...]
+    foreign: frozenset[str]
+    uses: tuple[FileUse, ...]
+    guarded: bool
+    drives: bool
+
+    @property
+    def parses_options(self) -> bool:
+        return bool(self.foreign & _OPTION_PARSERS)
+
+
+def look_at(module: SourceModule, local: LocalModules) -> Seen:
+    tree = parse_python(module.text)
+    return Seen(
+        path=module.path,
+        imports=local.find_imports(module.path, tree),
+        foreign=local.find_foreign(module.path, tree),
+        uses=find_file_uses(tree),
+        guarded=any(is_main_guard(node) for node in tree.body),
+        drives=module.kind == "notebook" or any(_drives(node) for node in tree.body),
+    )
+
+
+def _drives(node: ast.stmt) -> bool:
+    """Whether a top-level statement does something: not an import, a definition, a constant or a docstring."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or is_import_only(node):
+        return False
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        return False
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return False
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        called = ast.unparse(node.value.func)
+        return not re.match(
+            r"(sys\.path|warnings|logging|os\.environ|matplotlib\.use|plt\.(style|rc))", called
+        )
+    return not is_main_guard(node) and not isinstance(node, (ast.If, ast.Try, ast.Pass))
+
+
+def is_left_out(path: str) -> bool:
+    """Whether a Python file is for testing, packaging or documentation, and no part of the research code."""
+    return _NOT_OURS.search(path) is not None
+
+
+def find_programs(
+    seen: Sequence[Seen], commands: Sequence[Command], ran: Collection[str] = ()
+) -> tuple[Program, ...]:
+    """The programs in the order in which they run; `ran` names the modules that notebooks run themselves."""
+    by_path = {one.path: one for one in seen}
+    given: dict[str, Command] = {}
+    for command in commands:
+        if command.path in by_path and basename(command.path) != "setup.py":
+            given.setdefault(command.path, command)
+    imported = {path for one in seen for path in one.imports}
+    chosen = [one for one in seen if one.path in given or (one.path not in ran and _is_run(one, imported))]
+    if not chosen:
+        chosen = [one for one in seen if one.guarded and not _NOT_RUN.search(one.path)]
+    ordered = _order(chosen, list(given))
+    names = find_program_names([one.path for one in ordered])
+    programs = []
+    for one in ordered:
+        found = given.get(one.path)
+        arguments, origin = (found.arguments, found.origin) if found else ((), "")
+        programs.append(Program(names[one.path], one.path, arguments, origin))
+    return tuple(programs)
+
+
+def _is_run(one: Seen, imported: Collection[str]) -> bool:
+    if one.path.endswith(".ipynb"):
+        return True
+    if _NOT_RUN.search(one.path):
+        return False
+    if one.path not in imported:
+        return one.guarded or one.drives
+    stem = splitext(basename(one.path))[0].lower()
+    # A guard in a module that others import is a self-test, unless it takes options or has a program's name.
+    return one.guarded and (one.parses_options or _RUN_BY_NAME.search(stem) is not None)
+
+
+def find_program_names(paths: Iterable[str]) -> dict[str, str]:
+    """A short name for each program, unique: its file's stem, with the folder's name where stems clash."""
+    paths = list(paths)
+    names: dict[str, str] = {}
+    for path in paths:
+        stem = splitext(basename(path))[0]
+        own = dirname(path) if stem == "__main__" else splitext(path)[0]
+        same = [p for p in paths if splitext(basename(p))[0] == stem]
+        parts = own.split("/")
+        depth = 1 if len(same) == 1 else len(parts)
+        name = re.sub(r"\W+", "_", "_".join(parts[-depth:])).strip("_").lower() or "program"
+        name = f"program_{name}" if name[0].isdigit() else name
+        while name in names.values():
+            name += f"_{splitext(path)[1].lstrip('.')}"
+        names[path] = name
+    return names
+
+
+def _order(chosen: Sequence[Seen], commanded: Sequence[str]) -> list[Seen]:
+    """Commands in their order, then numbered names, then by name; who reads a file goes after who writes it."""
+    ranked = sorted(chosen, key=lambda one: _rank(one.path, commanded))
+    after: dict[str, set[str]] = {one.path: set() for one in ranked}
+    chain = [one.path for one in ranked if one.path in commanded]
+    chains = [chain]
+    for folder in dict.fromkeys(dirname(one.path) for one in ranked):
+        numbered = [o.path for o in ranked if dirname(o.path) == folder and find_number(o.path) is not None]
+        chains.append([path for path in numbered if path not in commanded])
+    for one_chain in chains:
+        for before, later in pairwise(one_chain):
+            after[later].add(before)
+    for writer in ranked:
+        for reader in ranked:
+            if (
+                writer is not reader
+                and _feeds(writer, reader)
+                and not _reaches(reader.path, writer.path, after)
+            ):
+                after[reader.path].add(writer.path)
+    return _sort([one.path for one in ranked], after, {one.path: one for one in ranked})
+
+
+def _rank(path: str, commanded: Sequence[str]) -> tuple[int, int, str, int, list[tuple[int, int, str]]]:
+    if path in commanded:
+        return 0, commanded.index(path), "", 0, []
+    number = find_number(path)
+    return 1 if number is not None else 2, 0, dirname(path), number or 0, natural(basename(path))
+
+
+def find_number(path: str) -> int | None:
+    """The number that a file name starts with (`01_clean.ipynb`, `2. Model.ipynb`, `step3_fit.py`)."""
+    match = re.match(
+        r"(?:step|part|chapter|ch|lesson|lab|exercise|notebook|nb|stage)?[ _-]?(\d+)", basename(path), re.I
+    )
+    return int(match[1]) if match else None
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """A sort key by which `part2` comes before `part10`."""
+    parts = re.split(r"(\d+)", text.lower())
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
+
+
+def _feeds(writer: Seen, reader: Seen) -> bool:
+    """Whether one program writes a file, by a literal name, that the other one reads and does not write."""
+    written = {use.pattern for use in writer.uses if use.mode == "write" and "." in basename(use.pattern)}
+    own = {use.pattern for use in reader.uses if use.mode == "write"}
+    read = {use.pattern for use in reader.uses if use.mode == "read"}
+    return bool(written & (read - own))
+
+
+def _reaches(start: str, goal: str, after: Mapping[str, set[str]]) -> bool:
+    """Whether `goal` must already come after `start`."""
+    pending, known = [goal], {goal}
+    while pending:
+        for before in after[pending.pop()] - known:
+            known.add(before)
+            pending.append(before)
+    return start in known
+
+
+def _sort(paths: Sequence[str], after: Mapping[str, set[str]], by_path: Mapping[str, Seen]) -> list[Seen]:
+    """A topological order that keeps the given one wherever it may."""
+    position = {path: number for number, path in enumerate(paths)}
+    waiting = {path: set(after[path]) for path in paths}
+    ready = [position[path] for path in paths if not waiting[path]]
+    heapq.heapify(ready)
+    result = []
+    while ready:
+        path = paths[heapq.heappop(ready)]
+        result.append(by_path[path])
+        for later in paths:
+            if path in waiting[later]:
+                waiting[later].discard(path)
+                if not waiting[later]:
+                    heapq.heappush(ready, position[later])
+    return result

@@ -1,0 +1,173 @@
+"""A script, a notebook, or a folder with either, as Sources."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from posixpath import basename
+
+from graduate.errors import ReadError
+from graduate.model.source import OtherFile, Program, SourceModule, Sources
+from graduate.read.commands import Command, find_commands
+from graduate.read.local_imports import LocalModules
+from graduate.read.names import find_name
+from graduate.read.notebook import read_notebook
+from graduate.read.programs import Seen, find_program_names, find_programs, is_left_out, look_at
+from graduate.read.script import read_script
+from graduate.read.walk import MODULE_SUFFIXES, Walk, walk
+
+_TEXTS = re.compile(
+    r"^(requirements.*\.(txt|in)|constraints.*\.txt|.*\.(ya?ml|toml|ini|cfg|json|sh|bash)|setup\.py|Pipfile"
+    r"|README.*|(GNU)?[Mm]akefile|.*\.mk|runtime\.txt)$",
+    re.IGNORECASE,
+)
+_MAX_TEXT_BYTES = 200_000
+_FILE_DEPTH = 3
+_FILE_ENTRIES = 5_000
+_MESSAGE_HOW = "Name a Python file (.py), a notebook (.ipynb), or a folder with either."
+
+
+def read_project(path: Path) -> Sources:
+    """Research code at `path` as frozen values; nothing is written and nothing is run.
+
+    Raises ReadError with the place and the next step for whatever cannot be read.
+    """
+    if not path.exists():
+        raise ReadError(f"{path} does not exist.", where=str(path), why="", fix=_MESSAGE_HOW)
+    if path.is_dir():
+        return _read_folder(path.resolve(), str(path))
+    if path.is_file() and path.suffix in MODULE_SUFFIXES:
+        return _read_file(path.absolute(), str(path))
+    why = (
+        "It is neither a file nor a folder."
+        if not path.is_file()
+        else f"It ends in {path.suffix or 'nothing'!r}."
+    )
+    raise ReadError(
+        f"{path} is not research code that graduate reads.", where=str(path), why=why, fix=_MESSAGE_HOW
+    )
+
+
+def _read_folder(root: Path, shown: str) -> Sources:
+    found = walk(root)
+    left_out = [path for path in found.modules if is_left_out(path)]
+    texts = _read_texts(root, found, left_out)
+    paths = [path for path in found.modules if not is_left_out(path)]
+    if not paths:
+        raise ReadError(
+            f"{shown} holds no Python file or notebook.",
+            where=shown,
+            why=f"{len(found.files) + len(left_out)} other files were found.",
+            fix=_MESSAGE_HOW,
+        )
+    modules, broken = _read_modules(root, paths)
+    local = LocalModules(tuple(paths))
+    seen = [look_at(module, local) for module in modules]
+    commands = find_commands(texts, paths)
+    ran = {place.path for m in modules if m.kind == "notebook" for place in m.places} - {
+        m.path for m in modules if m.kind == "notebook"
+    }
+    programs = find_programs(seen, commands, ran)
+    _refuse_broken(broken, programs, seen, commands)
+    if not programs:
+        raise ReadError(
+            f"{shown} holds no program.",
+            where=shown,
+            why=f"Its {len(modules)} modules only define things; none does something when it is run.",
+            fix="Name the file that you run, or add a script that calls the code.",
+        )
+    unread = [OtherFile(path, (root / path).stat().st_size) for path in [*left_out, *broken]]
+    files = tuple(sorted([*found.files, *unread], key=lambda file: file.path))
+    return _sources(root, root.name, modules, seen, programs, files, texts)
+
+
+def _read_modules(root: Path, paths: Iterable[str]) -> tuple[list[SourceModule], dict[str, ReadError]]:
+    """The modules that can be read, and the errors of the others."""
+    modules: list[SourceModule] = []
+    broken: dict[str, ReadError] = {}
+    for path in paths:
+        try:
+            modules.append(_read_module(root, path))
+        except ReadError as error:
+            broken[path] = error
+    return modules, broken
+
+
+def _read_module(root: Path, path: str) -> SourceModule:
+    return read_notebook(root, path) if path.endswith(".ipynb") else read_script(root, path)
+
+
+def _refuse_broken(
+    broken: dict[str, ReadError],
+    programs: Sequence[Program],
+    seen: Sequence[Seen],
+    commands: Sequence[Command],
+) -> None:
+    """A file that cannot be read stops the conversion only when it is a program or a program needs it."""
+    by_path = {one.path: one for one in seen}
+    needed = [command.path for command in commands] + [program.path for program in programs]
+    known = set(needed)
+    for path in needed:
+        for imported in by_path[path].imports if path in by_path else ():
+            if imported not in known:
+                known.add(imported)
+                needed.append(imported)
+    for path, error in broken.items():
+        is_empty = path.endswith(".ipynb") and error.what.endswith("has no code.")
+        if path in known or not programs or (path.endswith(".ipynb") and not is_empty):
+            raise error
+
+
+def _read_file(file: Path, shown: str) -> Sources:
+    """One file, the local modules that it needs, and what lies beside it."""
+    root, entry = file.parent, file.name
+    found = walk(root, depth=_FILE_DEPTH, most=_FILE_ENTRIES)
+    local = LocalModules(found.modules if entry in found.modules else (*found.modules, entry))
+    modules: list[SourceModule] = []
+    seen: list[Seen] = []
+    pending = [entry]
+    for path in pending:
+        module = _read_module(root, path)
+        modules.append(module)
+        seen.append(look_at(module, local))
+        pending += [needed for needed in seen[-1].imports if needed not in pending]
+    texts = _read_texts(root, found, ())
+    own = [command for command in find_commands(texts, found.modules) if command.path == entry]
+    name = find_program_names([entry])[entry]
+    program = Program(name, entry, own[0].arguments, own[0].origin) if own else Program(name, entry)
+    return _sources(root, file.stem, modules, seen, (program,), found.files, texts)
+
+
+def _sources(
+    root: Path,
+    stem: str,
+    modules: Sequence[SourceModule],
+    seen: Sequence[Seen],
+    programs: tuple[Program, ...],
+    files: tuple[OtherFile, ...],
+    texts: tuple[tuple[str, str], ...],
+) -> Sources:
+    taken = {name for one in seen for name in one.foreign}
+    taken |= {file.path.split("/")[0] for file in files}
+    return Sources(
+        name=find_name(stem, taken),
+        root=str(root),
+        modules=tuple(sorted(modules, key=lambda module: module.path)),
+        programs=programs,
+        files=files,
+        texts=texts,
+    )
+
+
+def _read_texts(root: Path, found: Walk, also: Collection[str]) -> tuple[tuple[str, str], ...]:
+    texts = []
+    sizes = {file.path: file.size for file in found.files}
+    setup = [path for path in also if basename(path) == "setup.py"]
+    for path in sorted([*sizes, *setup]):
+        if _TEXTS.match(basename(path)) and sizes.get(path, 0) < _MAX_TEXT_BYTES:
+            try:
+                texts.append((path, (root / path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")))
+            except (OSError, UnicodeDecodeError):
+                continue
+    return tuple(texts)

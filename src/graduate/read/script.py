@@ -1,0 +1,46 @@
+"""Python scripts and modules, also those that are notebooks stored as scripts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from graduate.model.source import Cell, SourceModule
+from graduate.read.files import read_python
+from graduate.read.lines import Gathered, join, number_lines
+from graduate.read.magics import to_python
+from graduate.read.parsing import explain_syntax_error, parse_python
+from graduate.read.percent import find_cells, find_commented_magics, find_flavour
+
+_IPYTHON = re.compile(r"^\s*[!%]\w|^\s*\w+\s*=\s*[!%]\w|get_ipython\(\)\.", re.MULTILINE)
+
+
+def read_script(root: Path, path: str) -> SourceModule:
+    """A Python file under `root` as a module; raises ReadError when it is not Python 3."""
+    text = read_python(root / path, path)
+    flavour = find_flavour(text)
+    gathered = Gathered(path)
+    lines = number_lines(text, path)
+    try:
+        tree = parse_python(text)
+        changed = _IPYTHON.search(text) is not None and "get_ipython()." in text
+    except SyntaxError as error:
+        if not _IPYTHON.search(text):
+            raise explain_syntax_error(path, f"{path}:{error.lineno or 1}", text, error) from error
+        changed = True
+    if changed:
+        lines = to_python(lines, gathered)
+        text = join(lines)
+        tree = parse_python(text)
+    omissions, requirements = find_commented_magics(text, path) if flavour else ([], [])
+    cells: tuple[Cell, ...] = find_cells(text, flavour, tree) if flavour else ()
+    return SourceModule(
+        path=path,
+        kind="percent" if flavour else "script",
+        text=text,
+        places=tuple(line.place for line in lines) if changed else (),
+        cells=cells,
+        omissions=(*gathered.omissions, *omissions),
+        helpers=tuple(sorted(gathered.helpers)),
+        requirements=tuple(dict.fromkeys([*gathered.requirements, *requirements])),
+    )

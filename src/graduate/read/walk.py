@@ -1,0 +1,111 @@
+"""The files of a source folder, in a fixed order, without what people do not write themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from graduate.errors import ReadError
+from graduate.model.source import OtherFile
+
+_IGNORED = {"__pycache__", "node_modules", "site-packages", "__MACOSX"}
+_BUILT = {"build", "dist"}
+MODULE_SUFFIXES = (".py", ".ipynb")
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What was found below the root: modules are Python files and notebooks."""
+
+    modules: tuple[str, ...]
+    files: tuple[OtherFile, ...]
+
+
+def walk(root: Path, *, depth: int | None = None, most: int | None = None) -> Walk:
+    """The files below `root`, at most `depth` folders deep and at most `most` of them.
+
+    Raises ReadError for a folder that cannot be listed, or a link that leads back to a folder around it.
+    """
+    modules: list[str] = []
+    files: list[OtherFile] = []
+    seen: set[str] = set()
+    for relative, entry in _entries(root, "", (os.path.realpath(root),), depth):
+        if most is not None and len(modules) + len(files) >= most:
+            break
+        try:
+            size = entry.stat().st_size
+        except OSError:
+            continue
+        if relative.endswith(MODULE_SUFFIXES):
+            real = os.path.realpath(entry.path)
+            if real not in seen:
+                modules.append(relative)
+            seen.add(real)
+        else:
+            files.append(OtherFile(relative, size))
+    return Walk(tuple(sorted(modules)), tuple(sorted(files, key=lambda file: file.path)))
+
+
+def _entries(
+    folder: Path, prefix: str, around: tuple[str, ...], depth: int | None
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Files first, then folders, each by name; so a limit on their number cuts off the deepest."""
+    folders = []
+    for entry in _list(folder, prefix):
+        if entry.name.startswith("."):
+            continue
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError as error:  # a link to itself
+            raise ReadError(
+                f"The link {prefix}{entry.name} cannot be followed.",
+                where=prefix + entry.name,
+                why=error.strerror or str(error),
+                fix="Remove the link, or make it point to a file.",
+            ) from error
+        if is_folder:
+            folders.append(entry)
+        elif is_file:
+            yield prefix + entry.name, entry
+    for entry in folders:
+        if not _is_ignored(entry) and (depth is None or len(around) <= depth):
+            real = os.path.realpath(entry.path)
+            if real in around:
+                raise _loop(prefix + entry.name, entry, around)
+            yield from _entries(Path(entry.path), f"{prefix}{entry.name}/", (*around, real), depth)
+
+
+def _list(folder: Path, prefix: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise ReadError(
+            f"The folder {prefix.rstrip('/') or folder.name} cannot be listed.",
+            where=prefix.rstrip("/") or str(folder),
+            why=error.strerror or str(error),
+            fix="Check that you have permission to read it, or leave it out of the source folder.",
+        ) from error
+
+
+def _is_ignored(entry: os.DirEntry[str]) -> bool:
+    name, path = entry.name, Path(entry.path)
+    return (
+        name in _IGNORED
+        or name.endswith((".egg-info", ".dist-info"))
+        or (path / "pyvenv.cfg").exists()
+        or (path / "conversion.json").exists()
+        or (name in _BUILT and not (path / "__init__.py").exists())
+    )
+
+
+def _loop(relative: str, entry: os.DirEntry[str], around: tuple[str, ...]) -> ReadError:
+    above = relative.split("/")[: around.index(os.path.realpath(entry.path))]
+    return ReadError(
+        f"The link {relative} leads back to a folder that it lies in.",
+        where=relative,
+        why=f"It points to {'/'.join(above) or 'the source folder itself'}, so the folder never ends.",
+        fix="Remove the link, or make it point to a single file.",
+    )

@@ -1,0 +1,294 @@
+"""The file names that code holds as literals, and whether it reads or writes them.
+
+Names are put together from literals, constants, `os.path.join`, `Path` with `/`, and f-strings; a part
+that is not known is `*`, so `f"runs/{name}.csv"` is the pattern `runs/*.csv`.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["read", "write", "named"]
+
+_WRITES = re.compile(
+    r"^(to_(?!numpy|list|dict|datetime|numeric|tensor|device|string|frame|records|crs|markdown|latex)\w+|save\w*|dump|"
+    r"write\w*|im(?:save|write)|makedirs|mkdir|touch|FileHandler|SummaryWriter|CSVLogger|ModelCheckpoint|copyfile_to|"
+    r"export\w*|sink_\w+|VideoWriter|TensorBoard|CheckpointManager|urlretrieve|download_file)$"
+)
+_READS = re.compile(
+    r"^(read\w*|load\w*|open_dataset|imread|genfromtxt|fromfile|memmap|listdir|scandir|i?glob|rglob|iterdir|walk|"
+    r"ImageFolder|DatasetFolder|exists|is_file|is_dir|isfile|isdir|stat|getsize|flow_from_directory|"
+    r"image_dataset_from_directory|text_dataset_from_directory|scan_\w+|get_data|parse|restore|from_pretrained|"
+    r"from_file|from_csv|from_json|load_from_checkpoint|TextLineDataset|TFRecordDataset|csv_reader)$"
+)
+_OPENERS = {"open", "File", "ZipFile", "TarFile", "HDFStore", "connect", "fopen", "smart_open", "LmdbDataset"}
+_JOINS = {"os.path.join", "path.join", "osp.join", "join", "posixpath.join"}
+_PATHS = {"Path", "pathlib.Path", "PurePath", "PosixPath", "str", "os.fspath", "UPath"}
+_SAME = {"os.path.abspath", "os.path.realpath", "os.path.normpath", "os.path.expanduser", "osp.abspath"}
+_SAME_METHODS = {"resolve", "absolute", "expanduser", "as_posix", "strip", "format"}
+_HERE = {"os.getcwd", "Path.cwd", "pathlib.Path.cwd", "os.curdir"}
+_FILE = "\0file"
+
+
+@dataclass(frozen=True, slots=True)
+class FileUse:
+    """A file name or pattern in code; `here` says that it is relative to the module's own folder."""
+
+    pattern: str
+    mode: Mode
+    line: int
+    here: bool = False
+
+
+def find_file_uses(tree: ast.Module) -> tuple[FileUse, ...]:
+    """All file names in a module, in the order of their lines."""
+    names = _find_constants(tree)
+    known: dict[ast.AST, Mode] = {}
+    uses: dict[FileUse, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            for argument, mode in _arguments(node):
+                for part in ast.walk(argument):
+                    known.setdefault(part, mode)
+                for use in _uses(argument, mode, names):
+                    uses[use] = None
+    for node in _outermost(tree):
+        for use in _uses(node, known.get(node, "named"), names):
+            uses[use] = None
+    return tuple(sorted(uses, key=lambda use: (use.line, use.pattern, use.mode)))
+
+
+def _uses(node: ast.expr, mode: Mode, names: Mapping[str, str]) -> Iterator[FileUse]:
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        for element in node.elts:
+            yield from _uses(element, mode, names)
+        return
+    pattern = _evaluate(node, names)
+    if pattern is None:
+        return
+    here = pattern.startswith(_FILE)
+    pattern = _normalise(pattern.removeprefix(_FILE).lstrip("/") if here else pattern)
+    if pattern and "://" not in pattern and len(pattern) < 300 and "\n" not in pattern:
+        yield FileUse(pattern, mode, node.lineno, here)
+
+
+def _normalise(pattern: str) -> str:
+    """The pattern without `./`; "" when nothing of it is known."""
+    return posixpath.normpath(pattern) if re.sub(r"[*/.?]", "", pattern) else ""
+
+
+def _outermost(tree: ast.AST) -> Iterator[ast.expr]:
+    """Expressions that make one string or path, not the parts they are made of, and no docstrings."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, (ast.Constant, ast.JoinedStr)) or _is_composed(node):
+            assert isinstance(node, ast.expr)
+            yield node
+            if isinstance(node, (ast.Constant, ast.JoinedStr)):
+                continue
+        pending.extend(ast.iter_child_nodes(node))
+
+
+def _is_composed(node: ast.AST) -> bool:
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, (ast.Div, ast.Add, ast.Mod))
+    return isinstance(node, ast.Call)
+
+
+def _arguments(call: ast.Call) -> Iterator[tuple[ast.expr, Mode]]:
+    """The arguments of a call that are file names by what the call does."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    mode: Mode
+    if name in _OPENERS:
+        mode = _open_mode(call)
+    elif _WRITES.match(name):
+        mode = "write"
+    elif _READS.match(name):
+        mode = "read"
+    else:
+        return
+    is_path_method = isinstance(call.func, ast.Attribute) and (
+        name
+        in {
+            "open",
+            "exists",
+            "is_file",
+            "is_dir",
+            "mkdir",
+            "touch",
+            "iterdir",
+            "stat",
+            "unlink",
+            "rglob",
+            "glob",
+        }
+        or name in {"read_text", "read_bytes", "write_text", "write_bytes"}
+    )
+    if is_path_method:
+        assert isinstance(call.func, ast.Attribute)
+        yield call.func.value, _open_mode(call, 0) if name == "open" else mode
+    if not is_path_method or name in {"open", "exists", "glob"}:
+        for argument in call.args:
+            yield argument, mode
+        for keyword in call.keywords:
+            if keyword.arg not in {
+                "mode",
+                "sep",
+                "encoding",
+                "format",
+                "columns",
+                "index_col",
+                "key",
+                "engine",
+            }:
+                yield keyword.value, mode
+
+
+def _open_mode(call: ast.Call, position: int = 1) -> Mode:
+    given = [k.value for k in call.keywords if k.arg == "mode"] or call.args[position : position + 1]
+    if given and isinstance(given[0], ast.Constant) and isinstance(given[0].value, str):
+        return "write" if set(given[0].value) & set("wax") else "read"
+    return "read"
+
+
+def _find_constants(tree: ast.Module) -> dict[str, str]:
+    """Names, also attributes and parameter defaults, that stand for one text all through the module."""
+    names: dict[str, str] = {}
+    ambiguous: set[str] = set()
+    for target, value in _bindings(tree):
+        text = _evaluate(value, names)
+        if text is None or (target in names and names[target] != text):
+            ambiguous.add(target)
+        elif target not in ambiguous:
+            names[target] = text
+    names |= {f"--{dest}": text for dest, text in _option_defaults(tree)}
+    return {name: text for name, text in names.items() if name not in ambiguous}
+
+
+def _option_defaults(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Destination and default of options of a command line that stand for one text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _dotted(node.func).endswith("add_argument"):
+            flags = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            given = {k.arg: k.value for k in node.keywords}
+            text = _evaluate(given["default"], {}) if "default" in given else None
+            if flags and text is not None:
+                yield max(flags, key=len).lstrip("-").replace("-", "_"), text
+
+
+def _bindings(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    assignments = [n for n in ast.walk(tree) if isinstance(n, (ast.Assign, ast.AnnAssign, ast.FunctionDef))]
+    for node in sorted(assignments, key=lambda n: n.lineno):
+        if isinstance(node, ast.FunctionDef):
+            arguments = node.args.args[len(node.args.args) - len(node.args.defaults) :]
+            yield from ((a.arg, d) for a, d in zip(arguments, node.args.defaults, strict=True))
+        elif node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if name := _dotted(target):
+                    yield name, node.value
+
+
+def _evaluate(node: ast.expr, names: Mapping[str, str]) -> str | None:
+    """The text of an expression with `*` for unknown parts; None when it is no text at all."""
+    match node:
+        case ast.Constant(value=str() as text):
+            return text
+        case ast.Name(id="__file__"):
+            return f"{_FILE}/*"
+        case ast.Name() | ast.Attribute(attr="parent" | "parents"):
+            return names.get(_dotted(node)) or _parent(node, names)
+        case ast.Attribute(attr=attribute):
+            return names.get(_dotted(node)) or names.get(f"--{attribute}")
+        case ast.JoinedStr(values=values):
+            return re.sub(r"\*+", "*", "".join(_part(value, names) for value in values))
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            base, rest = _evaluate(left, names), _evaluate(right, names)
+            return None if base is None and rest is None else _join(base or "*", rest or "*")
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            base, rest = _evaluate(left, names), _evaluate(right, names)
+            return None if base is None and rest is None else (base or "*") + (rest or "*")
+        case ast.BinOp(left=left, op=ast.Mod()):
+            base = _evaluate(left, names)
+            return None if base is None else re.sub(r"%[-\d.]*[sdifgr]", "*", base)
+        case ast.Subscript(value=ast.Attribute(attr="parents")):
+            return None
+        case ast.Call():
+            return _evaluate_call(node, names)
+    return None
+
+
+def _parent(node: ast.expr, names: Mapping[str, str]) -> str | None:
+    if isinstance(node, ast.Attribute) and node.attr == "parent":
+        base = _evaluate(node.value, names)
+        return None if base is None else _dirname(base)
+    return None
+
+
+def _evaluate_call(node: ast.Call, names: Mapping[str, str]) -> str | None:
+    name = _dotted(node.func)
+    if name in _HERE:
+        return "."
+    if name in _PATHS or name in _SAME:
+        parts = [_evaluate(argument, names) for argument in node.args]
+        if not parts:
+            return "."
+        return None if parts[0] is None else _join(*(part or "*" for part in parts))
+    if name in _JOINS and len(node.args) > 1:
+        parts = [_evaluate(argument, names) for argument in node.args]
+        return None if all(part is None for part in parts) else _join(*(part or "*" for part in parts))
+    if name in {"os.path.dirname", "osp.dirname", "dirname"} and node.args:
+        base = _evaluate(node.args[0], names)
+        return None if base is None else _dirname(base)
+    if not isinstance(node.func, ast.Attribute):
+        return None
+    method, base = node.func.attr, _evaluate(node.func.value, names)
+    if base is None:
+        return None
+    if method in _SAME_METHODS:
+        return re.sub(r"\{[^{}]*\}", "*", base) if method == "format" else base
+    if method in {"joinpath", "glob", "rglob"}:
+        rest = [_evaluate(argument, names) or "*" for argument in node.args]
+        return _join(base, *(["**"] if method == "rglob" else []), *rest)
+    if method in {"with_suffix", "with_name"} and node.args:
+        last = _evaluate(node.args[0], names) or "*"
+        return (
+            posixpath.splitext(base)[0] + last
+            if method == "with_suffix"
+            else _join(posixpath.dirname(base), last)
+        )
+    return None
+
+
+def _dirname(path: str) -> str:
+    if path == _FILE or path.startswith(f"{_FILE}/.."):
+        return f"{path}/.."
+    return posixpath.dirname(path) or "."
+
+
+def _join(*parts: str) -> str:
+    return posixpath.join(*parts)
+
+
+def _part(node: ast.expr, names: Mapping[str, str]) -> str:
+    if isinstance(node, ast.FormattedValue):
+        return _evaluate(node.value, names) or "*"
+    return _evaluate(node, names) or ""
+
+
+def _dotted(node: ast.expr) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([node.id, *reversed(parts)])
