@@ -45,7 +45,7 @@ def is_import(statement: StatementFact) -> bool:
 
 def find_main_role(weight: Weights) -> Role | None:
     """The role that a statement most speaks for."""
-    return max(weight, key=lambda role: weight[role]) if weight else None
+    return max(weight.items(), key=lambda item: item[1])[0] if weight else None
 
 
 def _total(statement: StatementFact) -> dict[Role, float]:

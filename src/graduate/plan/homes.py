@@ -194,9 +194,8 @@ def propose_modules(sources: Sources, facts: Facts) -> tuple[ModulePlan, ...]:
 
     An entry module that others import is a local module too.
     """
-    entries = {program.path for program in sources.programs}
-    roots = {str(PurePosixPath(path).parent) for path in entries} | {".", "src"}
-    paths = [m.path for m in sources.modules if m.path not in entries or _is_imported(m.path, sources)]
+    roots = {str(PurePosixPath(program.path).parent) for program in sources.programs} | {".", "src"}
+    paths = find_local_modules(sources)
     roles = dict(facts.module_roles)
     groups: dict[str, list[str]] = {}
     for path in paths:
@@ -213,6 +212,12 @@ def propose_modules(sources: Sources, facts: Facts) -> tuple[ModulePlan, ...]:
             home = f"{folder}/{name}/{inner}" if inner else f"{folder}/{name}"
             plans.append(ModulePlan(path, home, roles.get(path, "other")))
     return tuple(sorted(plans, key=lambda plan: plan.path))
+
+
+def find_local_modules(sources: Sources) -> list[str]:
+    """The paths of the modules that move as a whole."""
+    entries = {program.path for program in sources.programs}
+    return [m.path for m in sources.modules if m.path not in entries or _is_imported(m.path, sources)]
 
 
 def _is_imported(path: str, sources: Sources) -> bool:

@@ -20,6 +20,8 @@ RESERVED = frozenset(
     }
 )  # fmt: skip
 
+BUILTINS = frozenset([*keyword.kwlist, *keyword.softkwlist, *dir(builtins)])
+
 _VERBS: dict[Role, tuple[str, str]] = {
     "download": ("download", "data"),
     "preprocess": ("prepare", "data"),
@@ -36,7 +38,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 def find_taken_names(sources: Sources, facts: Facts) -> frozenset[str]:
     """Every identifier of the programs and local modules, and what Python and the generated project use."""
-    taken = set(RESERVED) | set(keyword.kwlist) | set(keyword.softkwlist) | set(dir(builtins))
+    taken = set(RESERVED | BUILTINS)
     for program in facts.programs:
         taken.update(_IDENTIFIER.findall(sources.module(program.path).text))
         taken.update(definition.name for definition in program.definitions)

@@ -237,7 +237,11 @@ def _given_names(program: CutProgram, run: Run) -> list[str]:
     """The names that a run writes and later statements read, in order."""
     settings = program.settings
     written = [n for s in program.facts.spine[run.start : run.stop] for n in _values(settings, s)]
-    return list(dict.fromkeys(name for name in written if program.last_read.get(name, -1) >= run.stop))
+    return list(
+        dict.fromkeys(
+            name for name in written if name.isidentifier() and program.last_read.get(name, -1) >= run.stop
+        )
+    )
 
 
 def _qualifiers(program: CutProgram, cut: Cut) -> list[str]:
