@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from graduate.read.lines import Gathered, Line, join
 from graduate.read.parsing import parse_python
+from graduate.syntax.nodes import list_nodes
 from graduate.syntax.text import Edit, SourceText
 
 _COMMENT = re.compile(r"#[^\n]*")
@@ -57,7 +58,7 @@ def find_drawing_names(trees: Iterable[ast.Module]) -> frozenset[str]:
     names: set[str] = set()
     definitions: list[ast.FunctionDef | ast.ClassDef] = []
     for tree in trees:
-        for node in ast.walk(tree):
+        for node in list_nodes(tree):
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 definitions.append(node)
             elif isinstance(node, ast.Import):
@@ -83,7 +84,7 @@ def _draws(body: Sequence[ast.stmt], names: Iterable[str]) -> bool:
 
 
 def _calls(node: ast.AST) -> Iterator[ast.Call]:
-    return (child for child in ast.walk(node) if isinstance(child, ast.Call))
+    return (child for child in list_nodes(node) if isinstance(child, ast.Call))
 
 
 def _is_drawing(function: ast.expr, names: Iterable[str]) -> bool:

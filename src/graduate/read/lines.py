@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from graduate.model.source import Omission, Place
+from graduate.syntax.nodes import list_nodes
 from graduate.syntax.text import string_lines
 
 
@@ -71,7 +72,7 @@ class Gathered:
         self.omissions.append(Omission(span(lines), source, reason))
 
     def remember_names(self, tree: ast.Module) -> None:
-        for node in ast.walk(tree):
+        for node in list_nodes(tree):
             if isinstance(node, ast.Name):
                 if isinstance(node.ctx, ast.Store):
                     self.names.add(node.id)

@@ -17,7 +17,7 @@ def find_name(stem: str, taken: Collection[str]) -> str:
     ascii_only = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "_", ascii_only).strip("_") or "project"
     if name[0].isdigit():
-        name = f"project_{name}"
+        name = re.sub(r"^[\d_]+", "", name) or f"project_{name}"
     is_used = name in taken or name in sys.stdlib_module_names or name in _RESERVED
     if is_used or keyword.iskeyword(name) or keyword.issoftkeyword(name):
         name += "_project"

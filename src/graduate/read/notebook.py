@@ -24,6 +24,7 @@ from graduate.read.headings import last_heading
 from graduate.read.lines import Gathered, Line, join, number_lines
 from graduate.read.magics import to_python
 from graduate.read.parsing import parse_python
+from graduate.syntax.nodes import list_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ def _handle_display(trees: dict[int, ast.Module], plain: dict[int, list[Line]], 
                 continue
             if any(a.name == "display" and a.asname is None for a in node.names):
                 _remove_import(node, plain[number], gathered)
-    nodes = [node for tree in trees.values() for node in ast.walk(tree)]
+    nodes = list_nodes(*trees.values())
     if any(isinstance(n, ast.Name) and n.id == "display" and isinstance(n.ctx, ast.Load) for n in nodes):
         gathered.helpers.add("display")
     own = [

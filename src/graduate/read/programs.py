@@ -8,11 +8,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from posixpath import basename, dirname, splitext
+from posixpath import basename, dirname, join, splitext
 
-from graduate.model.source import Program, SourceModule
+from graduate.model.source import ModuleKind, Program, SourceModule
 from graduate.read.commands import Command
-from graduate.read.local_imports import LocalModules
+from graduate.syntax.local_imports import LocalModules
 from graduate.read.parsing import parse_python
 from graduate.syntax.file_uses import FileUse, find_file_uses
 from graduate.syntax.imports import is_import_only
@@ -30,6 +30,7 @@ _RUN_BY_NAME = re.compile(
     r"sample|generate|demo|benchmark|preprocess|prepare|download|experiment|simulate|search|sweep|app|cli|\d+)(_|$|\d)"
     r"|_(main|train|eval|demo|cli|experiment|inference)$"
 )
+_SAME_SHARE = 0.7
 _OPTION_PARSERS = {
     "argparse",
     "click",
@@ -49,6 +50,7 @@ class Seen:
     """What matters of a module for the choice of programs."""
 
     path: str
+    kind: ModuleKind
     imports: tuple[str, ...]
     foreign: frozenset[str]
     uses: tuple[FileUse, ...]
@@ -62,10 +64,12 @@ class Seen:
 
 def look_at(module: SourceModule, local: LocalModules) -> Seen:
     tree = parse_python(module.text)
+    imports, foreign = local.find_imports(module.path, tree)
     return Seen(
         path=module.path,
-        imports=local.find_imports(module.path, tree),
-        foreign=local.find_foreign(module.path, tree),
+        kind=module.kind,
+        imports=imports,
+        foreign=foreign,
         uses=find_file_uses(tree),
         guarded=any(is_main_guard(node) for node in tree.body),
         drives=module.kind == "notebook" or any(_drives(node) for node in tree.body),
@@ -97,6 +101,7 @@ def find_programs(
     seen: Sequence[Seen], commands: Sequence[Command], ran: Collection[str] = ()
 ) -> tuple[Program, ...]:
     """The programs in the order in which they run; `ran` names the modules that notebooks run themselves."""
+    ran = {*ran, *_run_by_others(seen)}
     by_path = {one.path: one for one in seen}
     given: dict[str, Command] = {}
     for command in commands:
@@ -114,6 +119,40 @@ def find_programs(
         arguments, origin = (found.arguments, found.origin) if found else ((), "")
         programs.append(Program(names[one.path], one.path, arguments, origin))
     return tuple(programs)
+
+
+def find_exports(modules: Sequence[SourceModule], seen: Sequence[Seen]) -> frozenset[str]:
+    """Scripts that repeat the notebook of the same name beside them, and that nothing imports."""
+    imported = {path for one in seen for path in one.imports}
+    notebooks = {splitext(m.path)[0]: set(_code_lines(m.text)) for m in modules if m.kind == "notebook"}
+    found = set()
+    for module in modules:
+        stem = splitext(module.path)[0]
+        if module.kind == "notebook" or stem not in notebooks or module.path in imported:
+            continue
+        lines = _code_lines(module.text)
+        shared = sum(line in notebooks[stem] for line in lines)
+        if shared >= _SAME_SHARE * len(lines):
+            found.add(module.path)
+    return frozenset(found)
+
+
+def _code_lines(text: str) -> list[str]:
+    lines = (line.strip() for line in text.split("\n"))
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _run_by_others(seen: Sequence[Seen]) -> set[str]:
+    """Modules that another module names as a file: it executes them, or starts them itself."""
+    paths = {one.path for one in seen}
+    found = set()
+    for one in seen:
+        for use in one.uses:
+            if use.pattern.endswith(".py"):
+                found |= {p for p in (join(dirname(one.path), use.pattern), use.pattern) if p in paths} - {
+                    one.path
+                }
+    return found
 
 
 def _is_run(one: Seen, imported: Collection[str]) -> bool:
@@ -139,7 +178,13 @@ def find_program_names(paths: Iterable[str]) -> dict[str, str]:
         parts = own.split("/")
         depth = 1 if len(same) == 1 else len(parts)
         name = re.sub(r"\W+", "_", "_".join(parts[-depth:])).strip("_").lower() or "program"
-        name = f"program_{name}" if name[0].isdigit() else name
+        shorter = re.sub(r"^[\d_]+", "", name)
+        if not shorter:
+            name = f"program_{name}"
+        elif shorter not in names.values():
+            name = shorter
+        elif name[0].isdigit():
+            name = f"program_{name}"
         while name in names.values():
             name += f"_{splitext(path)[1].lstrip('.')}"
         names[path] = name

@@ -10,10 +10,10 @@ from posixpath import basename
 from graduate.errors import ReadError
 from graduate.model.source import OtherFile, Program, SourceModule, Sources
 from graduate.read.commands import Command, find_commands
-from graduate.read.local_imports import LocalModules
+from graduate.syntax.local_imports import LocalModules
 from graduate.read.names import find_name
 from graduate.read.notebook import read_notebook
-from graduate.read.programs import Seen, find_program_names, find_programs, is_left_out, look_at
+from graduate.read.programs import Seen, find_exports, find_program_names, find_programs, is_left_out, look_at
 from graduate.read.script import read_script
 from graduate.read.walk import MODULE_SUFFIXES, Walk, walk
 
@@ -65,6 +65,9 @@ def _read_folder(root: Path, shown: str) -> Sources:
     local = LocalModules(tuple(paths))
     seen = [look_at(module, local) for module in modules]
     commands = find_commands(texts, paths)
+    exports = find_exports(modules, seen) - {command.path for command in commands}
+    modules = [module for module in modules if module.path not in exports]
+    seen = [one for one in seen if one.path not in exports]
     ran = {place.path for m in modules if m.kind == "notebook" for place in m.places} - {
         m.path for m in modules if m.kind == "notebook"
     }
@@ -77,7 +80,7 @@ def _read_folder(root: Path, shown: str) -> Sources:
             why=f"Its {len(modules)} modules only define things; none does something when it is run.",
             fix="Name the file that you run, or add a script that calls the code.",
         )
-    unread = [OtherFile(path, (root / path).stat().st_size) for path in [*left_out, *broken]]
+    unread = [OtherFile(path, (root / path).stat().st_size) for path in [*left_out, *broken, *exports]]
     files = tuple(sorted([*found.files, *unread], key=lambda file: file.path))
     return _sources(root, root.name, modules, seen, programs, files, texts)
 

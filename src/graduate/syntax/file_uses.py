@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from graduate.syntax.nodes import list_nodes
 
 Mode = Literal["read", "write", "named"]
 
@@ -32,6 +34,7 @@ _PATHS = {"Path", "pathlib.Path", "PurePath", "PosixPath", "str", "os.fspath", "
 _SAME = {"os.path.abspath", "os.path.realpath", "os.path.normpath", "os.path.expanduser", "osp.abspath"}
 _SAME_METHODS = {"resolve", "absolute", "expanduser", "as_posix", "strip", "format"}
 _HERE = {"os.getcwd", "Path.cwd", "pathlib.Path.cwd", "os.curdir"}
+_COMPOSED = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call)
 _FILE = "\0file"
 
 
@@ -47,18 +50,22 @@ class FileUse:
 
 def find_file_uses(tree: ast.Module) -> tuple[FileUse, ...]:
     """All file names in a module, in the order of their lines."""
-    names = _find_constants(tree)
+    nodes = list_nodes(tree)
+    names = _find_constants(nodes)
     known: dict[ast.AST, Mode] = {}
     uses: dict[FileUse, None] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Call):
             for argument, mode in _arguments(node):
-                for part in ast.walk(argument):
+                for part in list_nodes(argument):
                     known.setdefault(part, mode)
                 for use in _uses(argument, mode, names):
                     uses[use] = None
-    for node in _outermost(tree):
-        for use in _uses(node, known.get(node, "named"), names):
+    texts = {n.value for n in nodes if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
+    for composed in nodes:
+        if composed in texts or not isinstance(composed, _COMPOSED):
+            continue
+        for use in _uses(composed, known.get(composed, "named"), names):
             uses[use] = None
     return tuple(sorted(uses, key=lambda use: (use.line, use.pattern, use.mode)))
 
@@ -80,27 +87,6 @@ def _uses(node: ast.expr, mode: Mode, names: Mapping[str, str]) -> Iterator[File
 def _normalise(pattern: str) -> str:
     """The pattern without `./`; "" when nothing of it is known."""
     return posixpath.normpath(pattern) if re.sub(r"[*/.?]", "", pattern) else ""
-
-
-def _outermost(tree: ast.AST) -> Iterator[ast.expr]:
-    """Expressions that make one string or path, not the parts they are made of, and no docstrings."""
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            continue
-        if isinstance(node, (ast.Constant, ast.JoinedStr)) or _is_composed(node):
-            assert isinstance(node, ast.expr)
-            yield node
-            if isinstance(node, (ast.Constant, ast.JoinedStr)):
-                continue
-        pending.extend(ast.iter_child_nodes(node))
-
-
-def _is_composed(node: ast.AST) -> bool:
-    if isinstance(node, ast.BinOp):
-        return isinstance(node.op, (ast.Div, ast.Add, ast.Mod))
-    return isinstance(node, ast.Call)
 
 
 def _arguments(call: ast.Call) -> Iterator[tuple[ast.expr, Mode]]:
@@ -159,23 +145,23 @@ def _open_mode(call: ast.Call, position: int = 1) -> Mode:
     return "read"
 
 
-def _find_constants(tree: ast.Module) -> dict[str, str]:
+def _find_constants(nodes: Sequence[ast.AST]) -> dict[str, str]:
     """Names, also attributes and parameter defaults, that stand for one text all through the module."""
     names: dict[str, str] = {}
     ambiguous: set[str] = set()
-    for target, value in _bindings(tree):
+    for target, value in _bindings(nodes):
         text = _evaluate(value, names)
         if text is None or (target in names and names[target] != text):
             ambiguous.add(target)
         elif target not in ambiguous:
             names[target] = text
-    names |= {f"--{dest}": text for dest, text in _option_defaults(tree)}
+    names |= {f"--{dest}": text for dest, text in _option_defaults(nodes)}
     return {name: text for name, text in names.items() if name not in ambiguous}
 
 
-def _option_defaults(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def _option_defaults(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, str]]:
     """Destination and default of options of a command line that stand for one text."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Call) and _dotted(node.func).endswith("add_argument"):
             flags = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             given = {k.arg: k.value for k in node.keywords}
@@ -184,8 +170,8 @@ def _option_defaults(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 yield max(flags, key=len).lstrip("-").replace("-", "_"), text
 
 
-def _bindings(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    assignments = [n for n in ast.walk(tree) if isinstance(n, (ast.Assign, ast.AnnAssign, ast.FunctionDef))]
+def _bindings(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
+    assignments = [n for n in nodes if isinstance(n, (ast.Assign, ast.AnnAssign, ast.FunctionDef))]
     for node in sorted(assignments, key=lambda n: n.lineno):
         if isinstance(node, ast.FunctionDef):
             arguments = node.args.args[len(node.args.args) - len(node.args.defaults) :]

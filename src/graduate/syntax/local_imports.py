@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from posixpath import dirname, join
 
+from graduate.syntax.nodes import list_nodes
+
 
 @dataclass(frozen=True)
 class LocalModules:
@@ -27,22 +29,17 @@ class LocalModules:
                 found.add(path)
         return frozenset(found)
 
-    def find_imports(self, path: str, tree: ast.Module) -> tuple[str, ...]:
-        """The files that the module at `path` imports, packages' `__init__.py` included."""
-        found: dict[str, None] = {}
+    def find_imports(self, path: str, tree: ast.Module) -> tuple[tuple[str, ...], frozenset[str]]:
+        """The files that the module at `path` imports, packages' `__init__.py` included, and the
+        top-level names that it imports from elsewhere."""
+        found: set[str] = set()
+        foreign: set[str] = set()
         for level, module, members in _imports(tree):
-            for target in self._resolve(path, level, module, members):
-                found[target] = None
-        found.pop(path, None)
-        return tuple(sorted(found))
-
-    def find_foreign(self, path: str, tree: ast.Module) -> frozenset[str]:
-        """The top-level names that the module imports from elsewhere."""
-        return frozenset(
-            module.partition(".")[0]
-            for level, module, _ in _imports(tree)
-            if level == 0 and module and not self._resolve(path, level, module, ())
-        )
+            targets = self._resolve(path, level, module, members)
+            found.update(targets)
+            if not targets and not level and module:
+                foreign.add(module.partition(".")[0])
+        return tuple(sorted(found - {path})), frozenset(foreign)
 
     def _resolve(self, path: str, level: int, module: str, members: Collection[str]) -> list[str]:
         parts = module.split(".") if module else []
@@ -77,7 +74,7 @@ class LocalModules:
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-    for node in ast.walk(tree):
+    for node in list_nodes(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield 0, alias.name, ()
