@@ -42,6 +42,8 @@ def find_taken_names(sources: Sources, facts: Facts) -> frozenset[str]:
     for program in facts.programs:
         taken.update(_IDENTIFIER.findall(sources.module(program.path).text))
         taken.update(definition.name for definition in program.definitions)
+        for statement in program.spine:
+            taken.update(statement.reads, statement.writes)
     taken.update(definition.name for definition in facts.local_modules)
     return frozenset(taken)
 
@@ -51,6 +53,7 @@ class SegmentNames:
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
+        self._owners: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
 
     def choose(
@@ -67,16 +70,21 @@ class SegmentNames:
         """
         candidates = list(_candidates(statements, given, role, title))
         for candidate in (*candidates, *(f"{name}_{_snake(program)}" for name in candidates)):
+            if self._owners.get(candidate, program) != program:
+                candidate = f"{candidate}_{_snake(program)}"
             if candidate not in self._taken:
-                self._taken.add(candidate)
-                return candidate
+                return self._take(candidate, program)
         # Nothing of the author's tells them apart.
         number = self._numbers.get(candidates[0], 2)
         while f"{candidates[0]}_{number}" in self._taken:
             number += 1
         self._numbers[candidates[0]] = number + 1
-        self._taken.add(f"{candidates[0]}_{number}")
-        return f"{candidates[0]}_{number}"
+        return self._take(f"{candidates[0]}_{number}", program)
+
+    def _take(self, name: str, program: str) -> str:
+        self._taken.add(name)
+        self._owners[name] = program
+        return name
 
 
 def _candidates(
