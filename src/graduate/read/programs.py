@@ -12,10 +12,10 @@ from posixpath import basename, dirname, join, splitext
 
 from graduate.model.source import ModuleKind, Program, SourceModule
 from graduate.read.commands import Command
-from graduate.syntax.local_imports import LocalModules
 from graduate.read.parsing import parse_python
 from graduate.syntax.file_uses import FileUse, find_file_uses
 from graduate.syntax.imports import is_import_only
+from graduate.syntax.local_imports import LocalModules
 from graduate.syntax.spine import is_main_guard
 
 _NOT_RUN = re.compile(

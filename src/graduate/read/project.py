@@ -10,12 +10,12 @@ from posixpath import basename
 from graduate.errors import ReadError
 from graduate.model.source import OtherFile, Program, SourceModule, Sources
 from graduate.read.commands import Command, find_commands
-from graduate.syntax.local_imports import LocalModules
 from graduate.read.names import find_name
 from graduate.read.notebook import read_notebook
 from graduate.read.programs import Seen, find_exports, find_program_names, find_programs, is_left_out, look_at
 from graduate.read.script import read_script
 from graduate.read.walk import MODULE_SUFFIXES, Walk, walk
+from graduate.syntax.local_imports import LocalModules
 
 _TEXTS = re.compile(
     r"^(requirements.*\.(txt|in)|constraints.*\.txt|.*\.(ya?ml|toml|ini|cfg|json|sh|bash)|setup\.py|Pipfile"

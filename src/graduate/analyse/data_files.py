@@ -1,0 +1,168 @@
+"""The files of the source folder that the programs need at run time.
+
+A file counts when the code or a configuration file names it, or a folder or pattern that it lies in; in
+doubt, when it looks like data. A file that the code writes and never reads is an output, and is left where it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from posixpath import basename, dirname
+
+from graduate.model.facts import DataFile
+from graduate.model.source import OtherFile, Place, Sources
+from graduate.syntax.file_uses import FileUse, find_file_uses
+
+LIMIT_BYTES = 200 * 1024 * 1024
+_UNNAMED_LIMIT_BYTES = 20 * 1024 * 1024
+_DATA = re.compile(
+    r"\.(csv|tsv|txt|dat|data|json|jsonl|ndjson|ya?ml|toml|ini|cfg|xml|parquet|feather|arrow|orc|avro|npy|npz|mat|h5|hdf5?|"
+    r"nc|zarr|pkl|pickle|joblib|pt|pth|ckpt|safetensors|onnx|bin|model|sav|xlsx?|ods|db|sqlite3?|png|jpe?g|gif|bmp|"
+    r"tiff?|webp|svg|wav|mp3|flac|ogg|mp4|avi|zip|gz|bz2|xz|tar|tgz|arff|libsvm|svm|fasta|fa|fastq|vcf|pdb|sdf|smi|mol|"
+    r"geojson|shp|shx|dbf|prj|tif|nii|dcm|edf|bib|vocab|tok|words|sql)$",
+    re.IGNORECASE,
+)
+_NOT_DATA = re.compile(
+    r"(^|/)(docs?|\.github|tests?|examples?_output|figures?|images?_out|logs?|wandb|mlruns|runs|lightning_logs)/"
+    r"|(^|/)(readme|license|licence|copying|authors|contributing|changelog|changes|citation|notice|todo|history)[^/]*$"
+    r"|(^|/)(requirements|constraints)[^/]*\.(txt|in)$|(^|/)(pyproject\.toml|poetry\.lock|pdm\.lock|uv\.lock|pipfile"
+    r"(\.lock)?|setup\.cfg|tox\.ini|pytest\.ini|mypy\.ini|environment[^/]*\.ya?ml|runtime\.txt|manifest\.in|makefile|"
+    r"docker-compose[^/]*|compose\.ya?ml|dockerfile|mkdocs\.ya?ml|package(-lock)?\.json|[^/]*\.code-workspace|"
+    r"codecov\.ya?ml|\.?pre-commit[^/]*|meta\.ya?ml|_config\.yml|conversion\.json)$",
+    re.IGNORECASE,
+)
+_CONFIGURATION = re.compile(r"\.(ya?ml|toml|ini|cfg|json|sh|bash)$|(^|/)Makefile$", re.IGNORECASE)
+_WORD = re.compile(r"[\w./\\*~@%+\-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A pattern relative to the source root, how it is used, and where."""
+
+    pattern: str
+    mode: str
+    place: Place
+
+
+def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tuple[DataFile, ...]:
+    """The data files of a project with their checksums; those above the limit are not `copied`."""
+    named = [*_named_by_code(sources), *_named_by_texts(sources)]
+    named += [
+        _Named(word, "named", Place(p.path))
+        for p in sources.programs
+        for a in p.arguments
+        for word in _values(a)
+    ]
+    exact, patterns = _index(named)
+    texts = dict(sources.texts)
+    found = []
+    for file in sources.files:
+        uses = _uses_of(file.path, exact, patterns)
+        modes = {use.mode for use in uses}
+        if "write" in modes and "read" not in modes:
+            continue
+        if not uses and not _looks_like_data(file):
+            continue
+        if file.path in texts and _NOT_DATA.search(file.path) and not modes & {"read"}:
+            continue
+        place = min((use.place for use in uses), default=None)
+        found.append(_describe(Path(sources.root), file, limit_bytes, place))
+    return tuple(found)
+
+
+def _values(argument: str) -> list[str]:
+    """The file name in `data.csv` or `--data=data.csv`."""
+    return [argument.partition("=")[2] if argument.startswith("-") else argument]
+
+
+def _looks_like_data(file: OtherFile) -> bool:
+    if file.path.endswith((".py", ".ipynb")) or file.size >= _UNNAMED_LIMIT_BYTES:
+        return False
+    return _DATA.search(file.path) is not None and _NOT_DATA.search(file.path) is None
+
+
+def _describe(root: Path, file: OtherFile, limit_bytes: int, place: Place | None) -> DataFile:
+    digest = hashlib.sha256()
+    with (root / file.path).open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return DataFile(file.path, file.size, digest.hexdigest(), file.size <= limit_bytes, place)
+
+
+def _named_by_code(sources: Sources) -> Iterator[_Named]:
+    for module in sources.modules:
+        folder = dirname(module.path)
+        for use in find_file_uses(ast.parse(module.text)):
+            place = module.place(use.line)
+            for pattern in _resolve(use, folder):
+                yield _Named(pattern, use.mode, place)
+
+
+def _resolve(use: FileUse, folder: str) -> Iterable[str]:
+    """A name is relative to where the program runs: the root or the module's own folder."""
+    if use.here:
+        return [_inside(posixpath.join(folder, use.pattern))]
+    if use.pattern.startswith(("/", "~")):
+        return [basename(use.pattern)] if "." in basename(use.pattern) else []
+    return {_inside(use.pattern), _inside(posixpath.join(folder, use.pattern))}
+
+
+def _inside(path: str) -> str:
+    """A path relative to the root; what leads out of it is taken from its first known part."""
+    path = posixpath.normpath(path)
+    while path.startswith("../"):
+        path = path[3:]
+    return path
+
+
+def _named_by_texts(sources: Sources) -> Iterator[_Named]:
+    for path, text in sources.texts:
+        if not _CONFIGURATION.search(path):
+            continue
+        for number, line in enumerate(text.split("\n"), 1):
+            for word in _WORD.findall(line):
+                if "." in word or "/" in word:
+                    for base in {"", dirname(path)}:
+                        yield _Named(
+                            _inside(posixpath.join(base, word)), "named", Place(path, number, number)
+                        )
+
+
+def _index(named: Sequence[_Named]) -> tuple[dict[str, list[_Named]], list[tuple[re.Pattern[str], _Named]]]:
+    """The uses by exact name, and those whose name is a pattern."""
+    exact: dict[str, list[_Named]] = {}
+    patterns: dict[_Named, re.Pattern[str]] = {}
+    for use in named:
+        if not use.pattern or use.pattern == ".":
+            continue
+        if any(c in use.pattern for c in "*?["):
+            first = use.pattern.split("/")[0]
+            # A pattern such as `*.csv` or `*/x.csv` may be any file: it counts, but only when something of it is known.
+            if re.sub(r"[*?/.]", "", use.pattern) and first != "..":
+                patterns.setdefault(use, re.compile(fnmatch.translate(use.pattern)))
+        else:
+            exact.setdefault(use.pattern, []).append(use)
+    return exact, [(pattern, use) for use, pattern in patterns.items()]
+
+
+def _uses_of(
+    path: str, exact: dict[str, list[_Named]], patterns: Sequence[tuple[re.Pattern[str], _Named]]
+) -> list[_Named]:
+    """The uses that mean this file: its path, its base name, a folder around it, or a pattern."""
+    uses = list(exact.get(path, ()))
+    if "/" in path and "." in basename(path):
+        uses += exact.get(basename(path), ())
+    folder = dirname(path)
+    while folder:
+        # To write into a folder, or to make it, says nothing about the files that are already there.
+        uses += [use for use in exact.get(folder, ()) if use.mode != "write"]
+        folder = dirname(folder)
+    uses += [use for pattern, use in patterns if pattern.match(path)]
+    return uses
