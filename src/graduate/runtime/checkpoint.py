@@ -174,9 +174,9 @@ class Checkpoint:
         return itertools.chain((item if saved_item is None else saved_item,), iterator)
 
     def _look(self, run: StepRun, frame: Frame) -> None:
-        if run.stack and run.stack[-1] is self and frame in self.frames:
-            if not positions.draws_when_made(frame.iterable):
-                run.look(self)
+        innermost = run.stack and run.stack[-1] is self and frame in self.frames
+        if innermost and not positions.draws_when_made(frame.iterable):
+            run.look(self)
 
     def _unwind(self, frame: Frame) -> None:
         """Forget the loops inside that were left by `break`."""

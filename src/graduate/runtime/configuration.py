@@ -7,9 +7,9 @@ pydantic is imported only when a value has to be converted.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import re
-import sys
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -237,15 +237,13 @@ def _read_file(options: dict[str, Option]) -> dict[str, Any]:
 
 def parse_yaml(text: str, where: str) -> Any:
     """YAML with numbers as people write them: `1e-3` is a number, as it is in Python."""
-    import yaml
-
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        pass
-
+    yaml: Any = importlib.import_module("yaml")
+    # A class of its own, so that the number format below changes nobody else's loader.
+    loader: Any = type("Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {})
     number = re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789."))
+    loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789."))
     try:
-        return yaml.load(text, Loader)
+        return yaml.load(text, loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}:{mark.line + 1}" if mark else where
@@ -419,7 +417,3 @@ def _from_command_line(each: Option, value: Any) -> Any:
             return [*each.default, *items]
         return tuple(items) if get_origin(each.annotation) is tuple else items
     return convert(each, value, where) if isinstance(value, str) else value
-
-
-def program_name() -> str:
-    return Path(sys.argv[0]).name if sys.argv else ""

@@ -5,14 +5,11 @@ Used as `module://<package>.utils.figures`. Names are the step's with a number t
 
 from __future__ import annotations
 
+import importlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .paths import PROJECT_ROOT
-
-if TYPE_CHECKING:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
-    from matplotlib.backends.backend_agg import FigureManagerBase as FigureManager
 
 FOLDER = PROJECT_ROOT / "reports" / "figures"
 
@@ -22,18 +19,14 @@ _number = 0
 
 def __getattr__(name: str) -> Any:
     # matplotlib asks for these when it loads the backend; the pipeline alone must not import matplotlib.
-    if name in ("FigureCanvas", "FigureManager"):
-        from matplotlib.backends import backend_agg
-
-        return backend_agg.FigureCanvasAgg if name == "FigureCanvas" else _manager(backend_agg)
+    homes = {
+        "FigureCanvas": ("backends.backend_agg", "FigureCanvasAgg"),
+        "FigureManager": ("backend_bases", "FigureManagerBase"),
+    }
+    if name in homes:
+        home, attribute = homes[name]
+        return getattr(importlib.import_module(f"matplotlib.{home}"), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def _manager(backend: Any) -> Any:
-    found = getattr(backend, "FigureManagerBase", None)
-    if found is None:
-        from matplotlib.backend_bases import FigureManagerBase as found
-    return found
 
 
 def start(step: str) -> None:
@@ -45,8 +38,7 @@ def start(step: str) -> None:
 def show(*_: Any, **__: Any) -> None:
     """Save every open figure in the order in which they were made, and close them."""
     global _number
-    from matplotlib import pyplot
-
+    pyplot: Any = sys.modules["matplotlib.pyplot"]
     for number in pyplot.get_fignums():
         figure = pyplot.figure(number)
         _number += 1
@@ -60,6 +52,3 @@ def show_figures() -> None:
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None and pyplot.get_fignums():
         show()
-
-
-__all__ = ["FigureCanvas", "FigureManager", "show", "show_figures", "start"]

@@ -176,7 +176,8 @@ def _instance_kind(value: Any) -> str | None:
     get_state = getattr(kind, "__getstate__", None)
     if get_state is not object.__getstate__ and hasattr(kind, "__setstate__"):
         return "state"
-    plain = kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
+    reduces: list[Any] = [kind.__reduce_ex__, kind.__reduce__]
+    plain = reduces == [object.__reduce_ex__, object.__reduce__]
     if plain and (hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in kind.__mro__)):
         return "instance" if not isinstance(value, (tuple, frozenset, str, int, float, bytes)) else None
     return None
@@ -302,8 +303,7 @@ def _set_attributes(value: Any, saved: dict[str, Any]) -> None:
 
 
 def _array_content(array: Any) -> Any:
-    import numpy
-
+    numpy: Any = sys.modules["numpy"]
     if array.dtype.hasobject:
         return array.shape, None, array.ravel().tolist()
     flat = numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8)

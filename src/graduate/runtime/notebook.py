@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -18,11 +19,8 @@ def display(*objects: Any, **_: Any) -> None:
 def as_text(value: Any) -> str:
     """The text form of a value: IPython's where it is installed, else `repr`."""
     try:
-        from IPython.lib.pretty import pretty
-    except ImportError:
-        return repr(value)
-    try:
-        return str(pretty(value))
+        printer: Any = importlib.import_module("IPython.lib.pretty")
+        return str(printer.pretty(value))
     except Exception:
         return repr(value)
 

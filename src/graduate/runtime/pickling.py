@@ -5,15 +5,15 @@ Big buffers stay outside the pickle, so that unchanged ones are stored once.
 
 from __future__ import annotations
 
+import importlib
 import io
 import pickle
-import sys
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import cloudpickle
+_cloudpickle: Any = importlib.import_module("cloudpickle")
 
 OUT_OF_BAND = 64 * 1024
 """Buffers of at least this many bytes are kept outside the pickle."""
@@ -38,8 +38,7 @@ class Storage:
         self.untyped = untyped
 
     def __reduce__(self) -> tuple[Any, ...]:
-        import torch
-
+        torch: Any = importlib.import_module("torch")
         device = str(self.untyped.device)
         on_cpu = self.untyped if device == "cpu" else self.untyped.cpu()
         flat = torch.empty(0, dtype=torch.uint8).set_(on_cpu)
@@ -48,8 +47,7 @@ class Storage:
 
 def make_storage(data: Any, device: str) -> Any:
     """The memory of tensors from its bytes, on the device where it was."""
-    import torch
-
+    torch: Any = importlib.import_module("torch")
     view = memoryview(data).cast("B")
     flat = torch.empty(view.nbytes, dtype=torch.uint8)
     if view.nbytes:
@@ -77,6 +75,13 @@ def set_tensor_state(tensor: Any, state: tuple[Any, dict[str, Any]]) -> None:
     tensor.__dict__.update(state[1])
 
 
+def make_array(data: Any, dtype: Any, shape: Any, order: Any) -> Any:
+    """An array on the memory that its pickle came with."""
+    import numpy
+
+    return numpy.ndarray(shape, dtype, data, order=order)
+
+
 def make_view(owner: Any, offset: int, shape: Any, strides: Any, dtype: Any) -> Any:
     """An array on the memory of another one."""
     import numpy
@@ -93,14 +98,35 @@ def _flat(array: Any) -> Any:
     return array.ravel(order="K").view("uint8")
 
 
-class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle that keeps shared memory shared. `storages` is common to all pickles of a snapshot."""
+class Sharing:
+    """What the pickles of one snapshot know of each other's memory."""
+
+    def __init__(self) -> None:
+        self.storages: dict[Any, Storage] = {}
+        self.name = ""
+        self.users: dict[int, set[tuple[str, int]]] = {}
+        """For the memory of each array that came up: the arrays on it, with the name that led there."""
+        self.whole: set[int] = set()
+        """Memory that is stored as a whole, because several arrays share it."""
+
+    def common(self, values: dict[str, set[int]]) -> None:
+        """After all names were pickled alone: names with arrays on the same memory belong together."""
+        for owner, users in self.users.items():
+            if len({identity for _, identity in users}) > 1:
+                self.whole.add(owner)
+                for name, _ in users:
+                    if name in values:
+                        values[name].add(owner)
+
+
+class Pickler(_cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle that keeps shared memory shared."""
 
     def __init__(
         self,
         file: io.BytesIO,
         buffers: list[pickle.PickleBuffer],
-        storages: dict[Any, Storage],
+        sharing: Sharing,
         package: str = "",
         threshold: int = OUT_OF_BAND,
     ) -> None:
@@ -111,7 +137,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return False
 
         super().__init__(file, protocol=5, buffer_callback=keep_outside)
-        self.storages = storages
+        self.sharing = sharing
         self.prefix = package + "."
         self.code: set[str] = set()
 
@@ -119,7 +145,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         module = kind.__module__
         if module == "numpy" and kind.__name__ == "ndarray":
-            return _reduce_array(obj)
+            return self._reduce_array(obj)
         if module.startswith("torch") and kind.__name__ in ("Tensor", "Parameter"):
             return self._reduce_tensor(obj)
         if isinstance(obj, (type, types.FunctionType)):
@@ -127,6 +153,33 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             if home.startswith(self.prefix):
                 self.code.add(f"{home}:{obj.__qualname__.partition('.')[0]}")
         return super().reducer_override(obj)
+
+    def _reduce_array(self, array: Any) -> Any:
+        """Reduce an array to a view of the memory that it shares, or to its own bytes."""
+        import numpy
+
+        if array.dtype.hasobject or array.nbytes == 0:
+            return NotImplemented
+        owner = array
+        while type(owner.base) is numpy.ndarray:
+            owner = owner.base
+        self.sharing.users.setdefault(id(owner), set()).add((self.sharing.name, id(array)))
+        usable = (
+            owner is not array
+            and not owner.dtype.hasobject
+            and array.flags.writeable == owner.flags.writeable
+        )
+        worth_it = owner.nbytes <= 4 * array.nbytes + OUT_OF_BAND or id(owner) in self.sharing.whole
+        if usable and worth_it and (owner.flags.c_contiguous or owner.flags.f_contiguous):
+            start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+            if start >= 0:
+                return make_view, (owner, start, array.shape, array.strides, array.dtype)
+        dense = _contiguous(array)
+        if dense is not None:
+            return dense
+        # The order of the axes in memory is kept, because sums depend on it in the last bit.
+        axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+        return make_transposed, (numpy.ascontiguousarray(array.transpose(axes)), tuple(numpy.argsort(axes)))
 
     def _reduce_tensor(self, tensor: Any) -> Any:
         import torch
@@ -144,7 +197,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return super().reducer_override(tensor)
         untyped = tensor.untyped_storage()
         key = (str(untyped.device), untyped.data_ptr() or id(tensor))
-        storage = self.storages.setdefault(key, Storage(untyped))
+        storage = self.sharing.storages.setdefault(key, Storage(untyped))
         arguments = (
             storage,
             str(tensor.dtype).removeprefix("torch."),
@@ -155,48 +208,32 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             type(tensor) is torch.nn.Parameter,
         )
         gradient = tensor.grad if tensor.is_leaf else None
-        attributes = {name: value for name, value in vars(tensor).items()}
+        attributes = dict(vars(tensor))
         if gradient is None and not attributes:
             return make_tensor, arguments
         return make_tensor, arguments, (gradient, attributes), None, None, set_tensor_state
 
 
-def _reduce_array(array: Any) -> Any:
-    """Reduce an array to a view of the memory that it shares, or to itself where it shares none."""
-    import numpy
-
-    if array.dtype.hasobject or array.dtype.names is not None or array.nbytes == 0:
-        return NotImplemented
-    owner = array
-    while type(owner.base) is numpy.ndarray:
-        owner = owner.base
-    small = owner.nbytes <= 4 * array.nbytes + OUT_OF_BAND
-    whole = owner is not array and small and not owner.dtype.hasobject and owner.dtype.names is None
-    if whole and array.flags.writeable == owner.flags.writeable and _is_dense(owner):
-        start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
-        if start >= 0:
-            return make_view, (owner, start, array.shape, array.strides, array.dtype)
-    if array.flags.c_contiguous or array.flags.f_contiguous:
-        return NotImplemented
-    # The order of the axes in memory is kept, because sums depend on it in the last bit.
-    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-    dense = numpy.ascontiguousarray(array.transpose(axes))
-    return make_transposed, (dense, tuple(numpy.argsort(axes)))
+def _contiguous(array: Any) -> Any:
+    """An array that is dense in memory as its bytes and the order of its axes; None for another."""
+    if array.flags.c_contiguous:
+        data = pickle.PickleBuffer(array.reshape(-1).view("uint8"))
+        return make_array, (data, array.dtype, array.shape, "C")
+    if array.flags.f_contiguous:
+        data = pickle.PickleBuffer(array.T.reshape(-1).view("uint8"))
+        return make_array, (data, array.dtype, array.shape, "F")
+    return None
 
 
-def _is_dense(array: Any) -> bool:
-    return bool(array.flags.c_contiguous or array.flags.f_contiguous)
-
-
-def pack(value: Any, package: str = "", storages: dict[Any, Storage] | None = None) -> Packed:
+def pack(value: Any, package: str = "") -> Packed:
     """Pickle one value. Raises whatever the value's own pickling raises."""
-    return _pack(value, package, {} if storages is None else storages)[0]
+    return _pack(value, package, Sharing())[0]
 
 
-def _pack(value: Any, package: str, storages: dict[Any, Storage]) -> tuple[Packed, Pickler]:
+def _pack(value: Any, package: str, sharing: Sharing) -> tuple[Packed, Pickler]:
     file = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
-    pickler = Pickler(file, buffers, storages, package)
+    pickler = Pickler(file, buffers, sharing, package)
     pickler.dump(value)
     return Packed(file.getvalue(), buffers, tuple(sorted(pickler.code))), pickler
 
@@ -213,12 +250,13 @@ def pack_groups(
 
     Each pickle holds a dict of its names. `refuse` is told of each name that cannot be pickled.
     """
-    storages: dict[Any, Storage] = {}
+    sharing = Sharing()
     alone: dict[str, tuple[Packed, Pickler]] = {}
     shared: dict[str, set[int]] = {}
     for name, value in values.items():
+        sharing.name = name
         try:
-            packed, pickler = _pack({name: value}, package, storages)
+            packed, pickler = _pack({name: value}, package, sharing)
         except (KeyboardInterrupt, MemoryError):
             raise
         except BaseException as error:
@@ -226,12 +264,13 @@ def pack_groups(
             continue
         alone[name] = packed, pickler
         shared[name] = _mutable_parts(pickler)
-    result = []
+    sharing.common(shared)
+    result: list[tuple[tuple[str, ...], Packed]] = []
     for names in _connected(shared):
-        if len(names) == 1:
+        if len(names) == 1 and not (shared[names[0]] & sharing.whole):
             result.append((names, alone[names[0]][0]))
         else:
-            result.append((names, _pack({name: values[name] for name in names}, package, storages)[0]))
+            result.append((names, _pack({name: values[name] for name in names}, package, sharing)[0]))
     return result
 
 
@@ -264,7 +303,3 @@ def describe(value: Any) -> str:
     """A value's type as a person would write it."""
     kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def is_loaded(module: str) -> bool:
-    return module in sys.modules

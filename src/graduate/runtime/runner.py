@@ -186,8 +186,7 @@ class Runner:
         start_figures(step.name)
         try:
             with run:
-                result = step.run(**values)
-            return result
+                return step.run(**values)
         except Interrupted:
             record.status = "interrupted"
             self._note_end(record, start)

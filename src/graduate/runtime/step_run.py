@@ -490,7 +490,7 @@ def _make_pickler(
         """Refers to live objects by number; notes which of them came up."""
 
         def __init__(self) -> None:
-            super().__init__(file, buffers, {}, package)
+            super().__init__(file, buffers, pickling.Sharing(), package)
             self.found: list[tuple[int, int]] = []
             self.seen: set[tuple[int, int]] = set()
 

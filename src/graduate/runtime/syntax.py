@@ -20,17 +20,19 @@ def _tree(filename: str) -> ast.Module | None:
 def encloses(filename: str, loop_line: int, line: int) -> bool:
     """Whether the loop with its header at `loop_line` has `line` in its body. When unsure, yes."""
     tree = _tree(filename)
-    found = [node for node in ast.walk(tree) if _has_header_at(node, loop_line)] if tree is not None else []
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    found = [
+        node for node in nodes if isinstance(node, (ast.For, ast.While)) and _has_header_at(node, loop_line)
+    ]
     if not found:
         return True
     innermost = max(found, key=lambda node: node.lineno)
     return any(each.lineno <= line <= (each.end_lineno or each.lineno) for each in innermost.body)
 
 
-def _has_header_at(node: ast.AST, line: int) -> bool:
-    if isinstance(node, ast.While):
-        return node.lineno <= line <= (node.test.end_lineno or node.lineno)
-    return isinstance(node, ast.For) and node.lineno <= line <= (node.iter.end_lineno or node.lineno)
+def _has_header_at(node: ast.For | ast.While, line: int) -> bool:
+    header = node.test if isinstance(node, ast.While) else node.iter
+    return node.lineno <= line <= (header.end_lineno or node.lineno)
 
 
 @functools.cache
@@ -41,17 +43,12 @@ def block_allows_done(filename: str, line: int) -> bool:
     """
     tree = _tree(filename)
     for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.With) and node.lineno <= line <= node.body[0].lineno:
-            if any(_called_checkpoint(item) for item in node.items):
-                return not any(
-                    isinstance(each, ast.Return) or (isinstance(each, (ast.For, ast.While)) and each.orelse)
-                    for each in _own_statements(node)
-                )
+        if isinstance(node, ast.With) and node.lineno <= line < node.body[0].lineno:
+            return not any(
+                isinstance(each, ast.Return) or (isinstance(each, (ast.For, ast.While)) and each.orelse)
+                for each in _own_statements(node)
+            )
     return False
-
-
-def _called_checkpoint(item: ast.withitem) -> bool:
-    return isinstance(item.context_expr, ast.Call)
 
 
 def _own_statements(node: ast.AST) -> Iterator[ast.AST]:
