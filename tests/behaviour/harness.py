@@ -13,6 +13,7 @@ from graduate.model.project import Modules
 from graduate.model.source import Program, SourceModule, Sources
 from graduate.plan.propose import propose
 from graduate.transform import transform
+from programs import cut_at_random
 
 MAIN = """import sys
 
@@ -63,12 +64,22 @@ def read_sources(files: dict[str, str], entry: str = "main.py", arguments: tuple
 
 
 def convert(
-    files: dict[str, str], folder: Path, entry: str = "main.py", arguments: tuple[str, ...] = ()
+    files: dict[str, str],
+    folder: Path,
+    entry: str = "main.py",
+    arguments: tuple[str, ...] = (),
+    cuts: list[bool] | None = None,
 ) -> Converted:
-    """Convert a program given as {path: text} into `folder`, without what surrounds the package."""
+    """Convert a program given as {path: text} into `folder`, without what surrounds the package.
+
+    `cuts` says between which statements to cut, instead of what is proposed.
+    """
     sources = read_sources(files, entry, arguments)
     facts = analyse(sources)
-    modules = transform(sources, facts, propose(sources, facts))
+    plan = propose(sources, facts)
+    if cuts is not None:
+        plan = cut_at_random(facts, plan, cuts)
+    modules = transform(sources, facts, plan)
     package = folder / modules.name
     for module in modules.modules:
         target = package / module.path

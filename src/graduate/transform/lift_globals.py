@@ -184,8 +184,10 @@ def _thread_segments(draft: ProgramDraft) -> None:
     passed = {name for names in draft.lifted.values() for name in names}
     known: list[frozenset[str]] = [frozenset(), frozenset()]
     summaries: list[tuple[SegmentDraft, Uses, frozenset[str], frozenset[str]]] = []
+    surely: dict[int, frozenset[str]] = {}
     for segment in draft.segments:
         before = known[0] | (known[1] & certain)
+        surely[id(segment)] = known[0]
         uses = Uses()
         unsure_anywhere: set[str] = set()
         for index, flow in enumerate(flows):
@@ -209,14 +211,15 @@ def _thread_segments(draft: ProgramDraft) -> None:
         draft.context |= unsure
         segment.arguments = tuple(sorted(needed - unsure, key=lambda n: _first_use(draft, segment, n)))
     live: set[str] = set()
-    for segment, uses, before, after in reversed(summaries):
+    for segment, uses, _, after in reversed(summaries):
         returned = {n for n in uses.written if n in live and draft.is_variable(n)}
-        alone = _assigned_alone(draft, segment, certain)
+        alone = flows[0].assigned([s.node for s in segment.statements], frozenset(), Uses())
         unsure = {n for n in returned if n not in after}
         draft.context |= unsure
         returned -= unsure
         # Assigned only perhaps: the value it had before is passed through.
-        through = {n for n in returned if n not in alone and n not in segment.arguments and n in before}
+        before = surely[id(segment)] - set(segment.arguments)
+        through = {n for n in returned if alone is not None and n not in alone and n in before}
         segment.arguments = (*segment.arguments, *sorted(through))
         segment.returns = tuple(sorted(returned, key=lambda n: _first_use(draft, segment, n)))
         live = (live - set(segment.returns)) | set(segment.arguments)
@@ -231,17 +234,6 @@ def _certain_reads(draft: ProgramDraft) -> frozenset[str]:
             if isinstance(statement.node, ast.Expr | ast.Assign | ast.AugAssign | ast.AnnAssign):
                 found |= flow.loads(statement.node)
     return frozenset(found)
-
-
-def _assigned_alone(draft: ProgramDraft, segment: SegmentDraft, certain: frozenset[str]) -> frozenset[str]:
-    """What a segment assigns, whatever it was given."""
-    statements = [s.node for s in segment.statements]
-    uses = Uses()
-    strict = draft.flow().assigned(statements, frozenset(), uses)
-    if strict is None:
-        return frozenset(uses.written)
-    loose = draft.flow(loops_run=True).assigned(statements, frozenset(), Uses())
-    return strict | ((loose or frozenset()) & certain)
 
 
 def _first_use(draft: ProgramDraft, segment: SegmentDraft, name: str) -> tuple[int, str]:
