@@ -7,7 +7,6 @@ doubt, when it looks like data. A file that the code writes and never reads is a
 from __future__ import annotations
 
 import ast
-import fnmatch
 import hashlib
 import posixpath
 import re
@@ -33,7 +32,7 @@ _NOT_DATA = re.compile(
     r"(^|/)(docs?|\.github|tests?|examples?_output|figures?|images?_out|logs?|wandb|mlruns|runs|lightning_logs)/"
     r"|(^|/)(readme|license|licence|copying|authors|contributing|changelog|changes|citation|notice|todo|history)[^/]*$"
     r"|(^|/)(requirements|constraints)[^/]*\.(txt|in)$|(^|/)(pyproject\.toml|poetry\.lock|pdm\.lock|uv\.lock|pipfile"
-    r"(\.lock)?|setup\.cfg|tox\.ini|pytest\.ini|mypy\.ini|environment[^/]*\.ya?ml|runtime\.txt|manifest\.in|makefile|"
+    r"(\.lock)?|setup\.cfg|tox\.ini|pytest\.ini|mypy\.ini|environment[^/]*\.ya?ml|runtime\.txt|apt\.txt|packages\.txt|manifest\.in|makefile|"
     r"docker-compose[^/]*|compose\.ya?ml|dockerfile|mkdocs\.ya?ml|package(-lock)?\.json|[^/]*\.code-workspace|"
     r"codecov\.ya?ml|\.?pre-commit[^/]*|meta\.ya?ml|_config\.yml|conversion\.json)$",
     re.IGNORECASE,
@@ -124,7 +123,7 @@ def _inside(path: str) -> str:
 
 def _named_by_texts(sources: Sources) -> Iterator[_Named]:
     for path, text in sources.texts:
-        if not _CONFIGURATION.search(path):
+        if not _CONFIGURATION.search(path) or _NOT_DATA.search(path):
             continue
         for number, line in enumerate(text.split("\n"), 1):
             for word in _WORD.findall(line):
@@ -142,14 +141,20 @@ def _index(named: Sequence[_Named]) -> tuple[dict[str, list[_Named]], list[tuple
     for use in named:
         if not use.pattern or use.pattern == ".":
             continue
-        if any(c in use.pattern for c in "*?["):
-            first = use.pattern.split("/")[0]
-            # A pattern such as `*.csv` or `*/x.csv` may be any file: it counts, but only when something of it is known.
-            if re.sub(r"[*?/.]", "", use.pattern) and first != "..":
-                patterns.setdefault(use, re.compile(fnmatch.translate(use.pattern)))
+        if any(c in use.pattern for c in "*?"):
+            # `*.csv` may be any file: as a name it says no more than that the file looks like data.
+            if use.mode == "write" or "/" in use.pattern or not use.pattern.startswith("*."):
+                patterns.setdefault(use, _translate(use.pattern))
         else:
             exact.setdefault(use.pattern, []).append(use)
     return exact, [(pattern, use) for use, pattern in patterns.items()]
+
+
+def _translate(pattern: str) -> re.Pattern[str]:
+    """A glob pattern as a regular expression: `*` stays within a folder, `**` does not."""
+    parts = re.split(r"(\*\*/?|\*|\?)", pattern)
+    known = {"*": "[^/]*", "?": "[^/]", "**": ".*", "**/": "(?:.*/)?"}
+    return re.compile("".join(known.get(part) or re.escape(part) for part in parts) + r"\Z")
 
 
 def _uses_of(

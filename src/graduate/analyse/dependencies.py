@@ -152,6 +152,8 @@ def _find_distribution(
 ) -> str | None:
     """The distribution for an import; None when it needs none, or is optional and not there."""
     top = one.module.partition(".")[0]
+    if top.endswith(("_pb2", "_pb2_grpc")):  # made by protoc from a file of the author's
+        return None
     if one.module in _NOT_INSTALLABLE or top in _NOT_INSTALLABLE:
         return None
     here = list(dict.fromkeys(installed.get(top, ())))

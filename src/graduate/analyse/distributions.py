@@ -74,6 +74,7 @@ DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
     "talib": ("TA-Lib",),
     "telegram": ("python-telegram-bot",),
     "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tensorflow-macos"),
+    "tensorflow_serving": ("tensorflow-serving-api",),
     "tlz": ("toolz",),
     "torch": ("torch", "pytorch"),
     "umap": ("umap-learn",),

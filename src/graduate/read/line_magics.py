@@ -98,10 +98,9 @@ def read_getoutput(command: str, names: Collection[str]) -> Python:
 
 def find_requirements(command: str) -> Python | None:
     """What a command that only installs packages asks for; None for other commands."""
-    parts = [command] if "'" in command or '"' in command else re.split(r"&&|\|\||;", command)
     requirements: list[str] = []
     reason = "installs packages, which the project declares"
-    for part in filter(None, (part.strip() for part in parts)):
+    for part in _split_commands(command):
         if match := _INSTALLERS.match(part):
             requirements += _requirements_of(match[2], conda=not match[1].startswith("pip"))
         elif _SYSTEM_INSTALLERS.match(part):
@@ -109,6 +108,23 @@ def find_requirements(command: str) -> Python | None:
         elif not _INSTALLER_QUERIES.match(part):
             return None
     return Python(requirements=tuple(requirements), reason=reason)
+
+
+def _split_commands(line: str) -> list[str]:
+    """The simple commands of a shell line, without redirections to nowhere."""
+    line = re.sub(r"\s(?:\d?>&\d|&?\d?>\s*/dev/null)", "", line)
+    lexer = shlex.shlex(line, posix=False, punctuation_chars="&|;")
+    lexer.whitespace_split = True
+    commands: list[list[str]] = [[]]
+    try:
+        for word in lexer:
+            if set(word) <= set("&|;"):
+                commands.append([])
+            else:
+                commands[-1].append(word)
+    except ValueError:
+        return [line]
+    return [" ".join(words) for words in commands if words]
 
 
 def _requirements_of(arguments: str, *, conda: bool) -> list[str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from graduate.errors import ReadError
+from graduate.read.awaiting import replace_awaits
 from graduate.read.cell_magics import read_cell_magic, split_cell_magic
 from graduate.read.line_magics import Python, read_getoutput, read_line_magic, read_system
 from graduate.read.lines import Gathered, Line, join
@@ -54,6 +55,11 @@ def to_python(lines: Sequence[Line], gathered: Gathered) -> list[Line]:
         except SyntaxError as error:
             raise _explain(result, text, error) from error
     result = _without_future_imports(result, tree, gathered)
+    if "await " in text or "async " in text:
+        result = replace_awaits(result, tree, gathered)
+    if "get_ipython" in text and "get_ipython" not in gathered.names:
+        result.insert(0, result[0].with_text("from IPython import get_ipython"))
+        gathered.names.add("get_ipython")
     gathered.remember_names(tree)
     return result
 
@@ -129,18 +135,18 @@ def _replace_calls(
     lines: Sequence[Line], calls: Sequence[Line], tree: ast.Module, gathered: Gathered
 ) -> list[Line]:
     """The lines of `calls` with each `get_ipython().…` statement replaced; `lines` are the author's."""
-    result = list(calls)
     gathered.remember_names(tree)
-    for statement, alone in reversed(list(_statements(tree.body))):
+    replaced: list[tuple[int, int, list[Line]]] = []
+    for statement, alone in _statements(tree.body):
         target, call = _split_statement(statement)
-        if call is None:
-            continue
         start, end = statement.lineno - 1, statement.end_lineno or statement.lineno
-        prefix = result[start].text[: statement.col_offset]
-        replacement = _read_call(call, gathered.names)
-        if replacement is None or prefix.strip():
-            continue
-        new = _place(replacement, target, lines[start:end], prefix, alone=alone, gathered=gathered)
+        prefix = calls[start].text[: statement.col_offset]
+        replacement = None if call is None or prefix.strip() else _read_call(call, gathered.names)
+        if replacement is not None:
+            new = _place(replacement, target, lines[start:end], prefix, alone=alone, gathered=gathered)
+            replaced.append((start, end, new))
+    result = list(calls)
+    for start, end, new in reversed(replaced):
         result[start:end] = new
     return result
 

@@ -61,10 +61,14 @@ def find_file_uses(tree: ast.Module) -> tuple[FileUse, ...]:
                     known.setdefault(part, mode)
                 for use in _uses(argument, mode, names):
                     uses[use] = None
-    texts = {n.value for n in nodes if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
+    covered: set[ast.AST] = {
+        n.value for n in nodes if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)
+    }
     for composed in nodes:
-        if composed in texts or not isinstance(composed, _COMPOSED):
+        if composed in covered or not isinstance(composed, _COMPOSED):
             continue
+        if not isinstance(composed, ast.Constant) and _evaluate(composed, names) is not None:
+            covered.update(list_nodes(composed)[1:])
         for use in _uses(composed, known.get(composed, "named"), names):
             uses[use] = None
     return tuple(sorted(uses, key=lambda use: (use.line, use.pattern, use.mode)))
