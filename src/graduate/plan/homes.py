@@ -38,6 +38,7 @@ CANONICAL = frozenset({*HOMES.values(), "config/settings.py"}) | frozenset(
     )
 )  # fmt: skip
 
+_OPENING = re.compile(r"(\s*)(?:async\s+)?(?:def|class)\s+(\w+)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _MAIN_SHARE = 0.6
 
@@ -72,74 +73,87 @@ def _told_apart(home: str, origin: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Uses:
-    """Which definitions each definition uses, and which each home's segments use."""
+    """Which definitions each definition uses, and which the segments of each home use."""
 
     definitions: Mapping[str, frozenset[str]]
     segments: Mapping[str, frozenset[str]]
 
+    def find_users(self) -> dict[str, set[str]]:
+        """Definition → the definitions that use it."""
+        users: dict[str, set[str]] = {name: set() for name in self.definitions}
+        for user, used in self.definitions.items():
+            for name in used:
+                users[name].add(user)
+        return users
+
 
 def _find_homes(module: SourceModule, program: ProgramFacts, plan: ProgramPlan) -> dict[str, str]:
-    names = [definition.name for definition in program.definitions]
-    if not names:
-        return {}
+    names = list(dict.fromkeys(definition.name for definition in program.definitions))
     uses = _find_uses(module, names, plan)
     homes = {d.name: HOMES[d.role] for d in program.definitions if d.role not in {"other", "settings"}}
-    for name in _others_by_use(names, homes, uses):
-        users = {homes[user] for user in names if name in uses.definitions[user] and user in homes}
-        users |= {home for home, used in uses.segments.items() if name in used}
-        homes[name] = users.pop() if len(users) == 1 else FUNCTIONS
+    users = uses.find_users()
+    for name in _order_by_use([name for name in names if name not in homes], users):
+        found = {homes[user] for user in users[name] if user in homes}
+        found |= {home for home, used in uses.segments.items() if name in used}
+        homes[name] = found.pop() if len(found) == 1 else FUNCTIONS
     _part_cycles(homes, uses)
     return {name: homes[name] for name in names}
 
 
-def _others_by_use(names: Sequence[str], homes: Mapping[str, str], uses: _Uses) -> list[str]:
-    """Definitions without a role: users before what they use, as far as that can be."""
-    others = [name for name in names if name not in homes]
-    ordered: list[str] = []
-    while others:
-        ready = [n for n in others if not any(n in uses.definitions[user] for user in others if user != n)]
-        chosen = ready or others[:1]
-        ordered += chosen
-        others = [name for name in others if name not in chosen]
-    return ordered
+def _order_by_use(names: Sequence[str], users: Mapping[str, set[str]]) -> list[str]:
+    """Users before what they use, as far as that can be."""
+    ordered: dict[str, None] = {}
+    entered: set[str] = set()
+    own = set(names)
+    for start in names:
+        waiting = [start]
+        while waiting:
+            name = waiting[-1]
+            entered.add(name)
+            before = [user for user in sorted(users[name] & own) if user not in entered]
+            if before:
+                waiting.extend(before)
+            else:
+                ordered.setdefault(waiting.pop())
+    return list(ordered)
 
 
 def _find_uses(module: SourceModule, names: Sequence[str], plan: ProgramPlan) -> _Uses:
     lines = module.text.split("\n")
     known = set(names)
-    inside = {name: _definition_lines(lines, name) for name in names}
-    segments: dict[str, frozenset[str]] = {}
+    inside = _find_definition_lines(lines, known)
     own = {number for start, stop in inside.values() for number in range(start, stop)}
-    for step in plan.steps:
+    segments: dict[str, set[str]] = {}
+    for step in plan.steps if names else ():
         for segment in step.segments:
             span = range(segment.first_line - 1, segment.end_line)
             used = _words(lines[number] for number in span if number not in own) & known
-            home = HOMES[segment.role]
-            segments[home] = segments.get(home, frozenset()) | used
+            segments.setdefault(HOMES[segment.role], set()).update(used)
+    definitions = {name: frozenset(_words(lines[slice(*inside.get(name, (0, 0)))]) & known) for name in names}
     return _Uses(
-        {
-            name: frozenset((_words(lines[start:stop]) & known) - {name})
-            for name, (start, stop) in inside.items()
-        },
-        segments,
+        {name: used - {name} for name, used in definitions.items()},
+        {home: frozenset(used) for home, used in segments.items()},
     )
 
 
-def _definition_lines(lines: Sequence[str], name: str) -> tuple[int, int]:
-    """The lines (0-based, end exclusive) of a definition in the text, decorators included."""
-    opening = re.compile(rf"^(\s*)(async\s+)?(def|class)\s+{re.escape(name)}\b")
+def _find_definition_lines(lines: Sequence[str], names: set[str]) -> dict[str, tuple[int, int]]:
+    """The lines (0-based, end exclusive) of each definition in the text; of several of one name, the first."""
+    found: dict[str, tuple[int, int]] = {}
     for number, line in enumerate(lines):
-        if match := opening.match(line):
-            depth = len(match[1])
-            stop = number + 1
-            closing = re.compile(rf"^\s{{0,{depth}}}[\w@\"'(\[{{#]")
-            while stop < len(lines) and (not closing.match(lines[stop]) or lines[stop].lstrip()[:1] == "#"):
-                stop += 1
-            start = number
-            while start > 0 and lines[start - 1].lstrip().startswith("@"):
-                start -= 1
-            return start, stop
-    return 0, 0
+        match = _OPENING.match(line)
+        if match is None or match[2] not in names or match[2] in found:
+            continue
+        stop = number + 1
+        while stop < len(lines) and not _closes(lines[stop], len(match[1])):
+            stop += 1
+        found[match[2]] = (number, stop)
+    return found
+
+
+def _closes(line: str, depth: int) -> bool:
+    """Whether a line ends a block whose head is indented by `depth` (the end of a long signature does not)."""
+    text = line.lstrip()
+    return bool(text) and len(line) - len(text) <= depth and text[0] not in "#)]}"
 
 
 def _words(lines: Iterable[str]) -> set[str]:

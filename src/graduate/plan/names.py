@@ -6,6 +6,7 @@ import builtins
 import keyword
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from graduate.model.facts import Facts, Role, StatementFact
 from graduate.model.source import Sources
@@ -68,10 +69,14 @@ class SegmentNames:
 
         `given` are the names that these statements write and later ones read.
         """
-        candidates = list(_candidates(statements, given, role, title))
-        for candidate in (*candidates, *(f"{name}_{_snake(program)}" for name in candidates)):
+        candidates: list[str] = []
+        for candidate in _candidates(statements, given, role, title):
+            candidates.append(candidate)
             if self._owners.get(candidate, program) != program:
                 candidate = f"{candidate}_{_snake(program)}"
+            if candidate not in self._taken:
+                return self._take(candidate, program)
+        for candidate in [f"{name}_{_snake(program)}" for name in candidates]:
             if candidate not in self._taken:
                 return self._take(candidate, program)
         # Nothing of the author's tells them apart.
@@ -126,6 +131,7 @@ def _describe(statements: Sequence[StatementFact], role: Role) -> tuple[str, str
     return verb, thing
 
 
+@lru_cache(maxsize=65536)
 def _snake(name: str) -> str:
     return re.sub(r"\W+|_+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)).lower().strip("_") or "part"
 

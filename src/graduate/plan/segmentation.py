@@ -41,15 +41,17 @@ def cut_sequence(
     labels = range(len(gains[0]))
     best = [-gain for gain in gains[0]]
     # came[i][k]: the label of item i - 1 when item i starts a new run with label k, else -1.
-    came: list[list[int]] = [[-1] * len(best)]
+    stay = [-1] * len(best)
+    came: list[list[int]] = [stay]
     for i in range(1, len(gains)):
         cost = cut_costs[i]
-        row = [-1] * len(best)
-        if cost < FORBIDDEN:
+        row = stay
+        # A cut that costs more than the labels differ by never pays.
+        if cost < 0 or cost <= max(best) - min(best):
             best, row = _step(best, cost, backwards_cost, may_repeat is not None and may_repeat[i])
         gain = gains[i]
-        for k in labels:
-            best[k] -= gain[k]
+        if any(gain):
+            best = [best[k] - gain[k] for k in labels]
         came.append(row)
     return _trace(best, came)
 

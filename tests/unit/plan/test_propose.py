@@ -341,6 +341,7 @@ def test_fifty_thousand_statements_take_under_two_seconds() -> None:
     module, program = make_facts("\n".join([DIGITS] * 3600))
     assert len(program.spine) > 45_000
     sources = Sources("big", "/", (module,), (Program("train", "train.py"),))
-    start = time.perf_counter()
+    # Processor time: the other core's work must not fail this test.
+    start = time.process_time()
     propose(sources, Facts((program,)))
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
