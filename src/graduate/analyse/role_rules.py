@@ -101,7 +101,7 @@ CALLS: tuple[Rule, ...] = (
     _rule("torch.save joblib.dump pickle.dump", ("train", 0.8), ("evaluate", 0.4)),
     _rule("torch.no_grad torch.inference_mode", ("evaluate", 0.8)),
     _rule("matplotlib.pyplot.style.* matplotlib.use matplotlib.rc* seaborn.set*"),
-    _rule("matplotlib.* seaborn.* plotly.* bokeh.* altair.*", ("evaluate", 0.7)),
+    _rule("matplotlib.* seaborn.* plotly.* bokeh.* altair.*", ("evaluate", 0.8)),
 )
 
 # Methods of objects whose type is not known: the name of the method is all there is.

@@ -214,7 +214,7 @@ def _add_class(
         if isinstance(base, ast.Name) and (role := definitions.get(base.id, "other")) != "other":
             found.add(role, 4.0, f"is a {base.id}", node)
     if node.bases and node.name.lower().endswith("loss"):
-        found.add("loss", 2.5, "a class of losses by its name", node)
+        found.add("loss", 4.0, "a class of losses by its name", node)
     if {"__getitem__", "__len__"} <= methods:
         found.add("dataset", 1.5, "has __getitem__ and __len__", node)
     if {"fit", "predict"} <= methods:

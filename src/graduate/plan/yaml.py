@@ -95,8 +95,15 @@ def _dump_segment(segment: SegmentPlan, module: SourceModule, lines: list[str]) 
         short = quoted if len(quoted) <= _QUOTED else quoted[: _QUOTED - 1] + "…"
         result.yaml_add_eol_comment(short, "lines")
     if segment.doc:
-        result["doc"] = LiteralScalarString(segment.doc) if "\n" in segment.doc else segment.doc
+        result["doc"] = LiteralScalarString(segment.doc) if _is_block(segment.doc) else segment.doc
     return result
+
+
+def _is_block(text: str) -> bool:
+    """Whether a text can stand as it is, line under line, and come back the same."""
+    lines = text.split("\n")
+    plain = all(line.isprintable() and line == line.rstrip() for line in lines)
+    return plain and len(lines) > 1 and bool(lines[0]) and not lines[0].startswith(" ")
 
 
 def _render_lines(segment: SegmentPlan, module: SourceModule) -> str:
