@@ -142,7 +142,9 @@ def _capture(lines: list[Line], head: Line, name: str) -> list[Line]:
     for first, end, is_caught in _group(parse_python(join(lines)).body):
         if is_caught and not was_caught:
             target = f" as {name}" if name else ""
-            result.append(head.with_text(f"with contextlib.redirect_stdout(io.StringIO()){target}:"))
+            result.append(
+                lines[first - 1].with_text(f"with contextlib.redirect_stdout(io.StringIO()){target}:")
+            )
         own = lines[first - 1 : end]
         result += lines[start : first - 1] + (indent(own, "    ") if is_caught else own)
         start, was_caught = end, is_caught

@@ -10,7 +10,7 @@ from pathlib import Path
 from graduate.errors import ReadError
 
 MAX_SOURCE_BYTES = 20 * 1024 * 1024
-_CODING = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)", re.ASCII)
+_CODING = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)", re.ASCII | re.MULTILINE)
 _BOMS = ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
@@ -60,43 +60,41 @@ def read_python(file: Path, shown: str) -> str:
             why="It holds a null byte, so Python cannot run it either.",
             fix="Restore the file, or leave it out of the source folder.",
         )
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError as error:
-        if (bad := _find_undecodable(data)) is not None and _CODING.search(_first_lines(data)) is None:
-            raise _not_utf8(shown, data, bad) from error
-        raise ReadError(
-            f"{shown} has a coding line that Python does not know.",
-            where=f"{shown}:1",
-            why=str(error.msg),
-            fix="Correct the coding line, for example # -*- coding: utf-8 -*-.",
-        ) from error
+    encoding = _find_encoding(data, shown)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        if encoding.startswith("utf-8"):
+        if not _CODING.search(_first_lines(data)):
             raise _not_utf8(shown, data, error.start) from error
         line = data.count(b"\n", 0, error.start) + 1
         raise ReadError(
             f"{shown} is not {encoding} text, as its coding line says.",
             where=f"{shown}:{line}",
             why=f"Byte {error.start} (0x{data[error.start]:02x}) cannot be decoded: {error.reason}.",
-            fix="Correct the coding line, or save the file as UTF-8.",
+            fix="Correct the coding line, or save the file in the encoding that it names.",
         ) from error
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if encoding.startswith("utf-8") else _say_utf8(text)
 
 
+def _find_encoding(data: bytes, shown: str) -> str:
+    """The encoding by Python's rules: a byte order mark, the coding line, or UTF-8."""
+    bom = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+    head = bom + re.sub(rb"[\x80-\xff]", b"?", b"\n".join(data.removeprefix(bom).split(b"\n", 2)[:2]))
+    try:
+        # What stands outside the coding line is not looked at here, so that its error can say where it is.
+        return tokenize.detect_encoding(io.BytesIO(head).readline)[0]
+    except SyntaxError as error:
+        raise ReadError(
+            f"{shown} has a coding line that Python does not know.",
+            where=f"{shown}:1",
+            why=str(error.msg),
+            fix="Correct the coding line, for example # -*- coding: utf-8 -*-.",
+        ) from error
+
+
 def _first_lines(data: bytes) -> str:
     return b"\n".join(data.split(b"\n", 2)[:2]).decode("latin-1")
-
-
-def _find_undecodable(data: bytes) -> int | None:
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        return error.start
-    return None
 
 
 def _not_utf8(shown: str, data: bytes, offset: int) -> ReadError:

@@ -26,6 +26,8 @@ from graduate.read.magics import to_python
 from graduate.read.parsing import parse_python
 from graduate.syntax.nodes import list_nodes
 
+_MAGIC = re.compile(r"\s*%%(\S+)")
+
 
 @dataclass(frozen=True, slots=True)
 class RawCell:
@@ -180,9 +182,11 @@ def _assemble(
         lines, shows = plain[cell.number], False
         if lines and result:
             result.append(result[-1].with_text(""))
-        if lines and not own_display and not _is_captured(cell):
+        magic = _MAGIC.match(cell.source)
+        if lines and not own_display and (magic is None or magic[1] == "time"):
             lines, shows = show_last_value(lines, silent, gathered)
-        if lines and not _is_captured(cell) and has_drawing(trees[cell.number], drawing):
+        is_captured = magic is not None and magic[1] == "capture"
+        if lines and not is_captured and has_drawing(trees[cell.number], drawing):
             lines = [*lines, lines[-1].with_text("show_figures()")]
             gathered.helpers.add("show_figures")
         first = len(result) + 1
@@ -200,10 +204,6 @@ def _assemble(
         helpers=tuple(sorted(gathered.helpers)),
         requirements=tuple(dict.fromkeys(gathered.requirements)),
     )
-
-
-def _is_captured(cell: RawCell) -> bool:
-    return cell.source.lstrip().startswith("%%capture")
 
 
 def _handle_display(trees: dict[int, ast.Module], plain: dict[int, list[Line]], gathered: Gathered) -> bool:

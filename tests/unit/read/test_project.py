@@ -1,0 +1,274 @@
+"""Folders and single files: what is walked, which programs there are, in which order, under which name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from notebooks import write_notebook
+
+from graduate.model.source import Sources
+from graduate.read.names import find_name
+from graduate.read.project import read_project
+
+
+def lay_out(root: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith(".ipynb"):
+            write_notebook(root / path, text)
+        else:
+            (root / path).write_text(text, encoding="utf-8")
+    return root
+
+
+def read(root: Path, files: dict[str, str]) -> Sources:
+    return read_project(lay_out(root / "spirals", files))
+
+
+def programs(sources: Sources) -> list[str]:
+    return [program.path for program in sources.programs]
+
+
+GUARD = "\nif __name__ == '__main__':\n    main()\n"
+
+ORDERS: list[tuple[str, dict[str, str], list[str]]] = [
+    ("one script", {"train.py": "print(1)"}, ["train.py"]),
+    (
+        "a module is no program",
+        {"train.py": "import data\nprint(1)", "data.py": "x = 1\nprint(x)"},
+        ["train.py"],
+    ),
+    (
+        "a guard in an imported module is a self-test",
+        {"train.py": "import model\nmodel.fit()", "model.py": "def fit(): ..." + GUARD},
+        ["train.py"],
+    ),
+    (
+        "an imported module with options is a program",
+        {"go.py": "import one\none.f()", "one.py": "import argparse\ndef f(): ..." + GUARD},
+        ["go.py", "one.py"],
+    ),
+    (
+        "an imported module with a program's name is a program",
+        {"evaluate.py": "import train\ntrain.f()", "train.py": "def f(): ..." + GUARD},
+        ["evaluate.py", "train.py"],
+    ),
+    (
+        "notebooks by number",
+        {"10_b.ipynb": "1", "2_a.ipynb": "1", "1_c.ipynb": "1"},
+        ["1_c.ipynb", "2_a.ipynb", "10_b.ipynb"],
+    ),
+    (
+        "numbered first",
+        {"a.py": "print(1)", "02_x.py": "print(1)", "01_y.py": "print(1)"},
+        ["01_y.py", "02_x.py", "a.py"],
+    ),
+    (
+        "who reads goes after who writes",
+        {"a.py": "import pandas as pd\npd.read_csv('c.csv').sum()", "b.py": "df.to_csv('c.csv')"},
+        ["b.py", "a.py"],
+    ),
+    (
+        "commands decide",
+        {"a.py": "print(1)", "b.py": "print(1)", "c.py": "print(1)", "run.sh": "python b.py\npython a.py\n"},
+        ["b.py", "a.py", "c.py"],
+    ),
+    (
+        "a command makes an imported module a program",
+        {
+            "a.py": "import b\nb.f()",
+            "b.py": "def f(): ..." + GUARD,
+            "Makefile": "all:\n\tpython b.py && python a.py",
+        },
+        ["b.py", "a.py"],
+    ),
+    (
+        "what only defines, tests, setup and docs are no programs",
+        {
+            "a.py": "print(1)",
+            "lib.py": "def f(): ...\nX = 3\nclass C: ...",
+            "test_a.py": "print(1)",
+            "tests/helper.py": "print(1)",
+            "conftest.py": "print(1)",
+            "setup.py": "from setuptools import setup\nsetup()",
+            "docs/conf.py": "print(1)",
+        },
+        ["a.py"],
+    ),
+    (
+        "packages run with -m",
+        {
+            "pkg/__init__.py": "",
+            "pkg/fit.py": "from . import net" + GUARD,
+            "pkg/net.py": "x = 1",
+            "run.sh": "python -m pkg.fit",
+        },
+        ["pkg/fit.py"],
+    ),
+    (
+        "a script that another one starts is no program",
+        {"all.py": "import subprocess\nsubprocess.run(['python', 'part.py'])", "part.py": "print(1)"},
+        ["all.py"],
+    ),
+    (
+        "a file that %run runs is no program",
+        {"n.ipynb": "%run prepare.py", "prepare.py": "print(1)"},
+        ["n.ipynb"],
+    ),
+    (
+        "an export of a notebook is no program",
+        {"n.ipynb": "x = 1\nprint(x)", "n.py": "x = 1\nprint(x)\n"},
+        ["n.ipynb"],
+    ),
+    ("broken but not needed", {"a.py": "print(1)", "old.py": "print 'x'"}, ["a.py"]),
+    ("an empty notebook is passed over", {"a.py": "print(1)", "Untitled.ipynb": ""}, ["a.py"]),
+]
+
+
+@pytest.mark.parametrize(("files", "expected"), [o[1:] for o in ORDERS], ids=[o[0] for o in ORDERS])
+def test_programs_in_order(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
+    assert programs(read(tmp_path, files)) == expected
+
+
+COMMANDS = [
+    ("run.sh", "python train.py --epochs 30", ("--epochs", "30"), "run.sh:1"),
+    (
+        "run.sh",
+        "#!/bin/sh\n\nCUDA_VISIBLE_DEVICES=0 python3 -u train.py \\\n  --lr 0.1 > log.txt 2>&1 &",
+        ("--lr", "0.1"),
+        "run.sh:3",
+    ),
+    (
+        "run.sh",
+        'E=5\npython train.py --epochs $E --name "a b" | tee x',
+        ("--epochs", "5", "--name", "a b"),
+        "run.sh:2",
+    ),
+    ("run.sh", "for s in 1 2; do python train.py --seed $s; done", (), "run.sh:1"),
+    ("Makefile", "train:\n\t@python train.py -n 3", ("-n", "3"), "Makefile:2"),
+    ("README.md", "# Use\n\n```bash\n$ python train.py --n 3\n```\n", ("--n", "3"), "README.md:4"),
+    ("README.md", "```\npython train.py --help\npython train.py --data <path>\n```", (), "README.md:3"),
+    ("README.md", "    python train.py --n 3\n", ("--n", "3"), "README.md:1"),
+    ("README.md", "Run python train.py --n 3 now.", (), ""),
+    ("run.sh", "torchrun --nproc_per_node 2 train.py --n 3", ("--n", "3"), "run.sh:1"),
+    ("run.sh", "python -m train --n 3", ("--n", "3"), "run.sh:1"),
+    ("run.sh", "python other.py --n 3", (), ""),
+]
+
+
+@pytest.mark.parametrize(("file", "text", "arguments", "origin"), COMMANDS)
+def test_arguments_come_from_commands(
+    tmp_path: Path, file: str, text: str, arguments: tuple[str, ...], origin: str
+) -> None:
+    (program,) = read(tmp_path, {"train.py": "print(1)", file: text}).programs
+    assert (program.arguments, program.origin) == (arguments, origin)
+
+
+def test_program_names(tmp_path: Path) -> None:
+    sources = read(
+        tmp_path,
+        {
+            "01_clean data.ipynb": "1",
+            "a/train.py": "print(1)",
+            "b/train.py": "print(1)",
+            "pkg/__main__.py": "print(1)",
+        },
+    )
+    assert [program.name for program in sources.programs] == ["clean_data", "a_train", "b_train", "pkg"]
+
+
+NAMES = [
+    ("spirals", "spirals"),
+    ("My Project-2", "my_project_2"),
+    ("Übung", "ubung"),
+    ("2024_wine", "wine"),
+    ("2024", "project_2024"),
+    ("class", "class_project"),
+    ("match", "match_project"),
+    ("json", "json_project"),
+    ("torch", "torch_project"),
+    ("tests", "tests_project"),
+    ("---", "project"),
+]
+
+
+@pytest.mark.parametrize(("stem", "name"), NAMES)
+def test_name(stem: str, name: str) -> None:
+    assert find_name(stem, {"torch"}) == name
+    assert name.isidentifier()
+
+
+def test_walk_leaves_out_what_people_do_not_write(tmp_path: Path) -> None:
+    root = lay_out(
+        tmp_path / "spirals",
+        {
+            "train.py": "print(1)",
+            "data/a.csv": "1",
+            "README.md": "hello",
+            "big.yaml": "x" * 200_000,
+            ".git/x.py": "1",
+            ".ipynb_checkpoints/n.ipynb": "1",
+            "__pycache__/x.py": "1",
+            "env/pyvenv.cfg": "",
+            "env/x.py": "1",
+            "node_modules/x.py": "1",
+            "spirals.egg-info/x.py": "1",
+            "spirals-production/conversion.json": "{}",
+            "spirals-production/x.py": "1",
+            "build/x.py": "1",
+            "net/build/__init__.py": "",
+            "net/__init__.py": "",
+            "test_train.py": "x = 1",
+        },
+    )
+    sources = read_project(root)
+    assert [module.path for module in sources.modules] == [
+        "net/__init__.py",
+        "net/build/__init__.py",
+        "train.py",
+    ]
+    assert [file.path for file in sources.files] == ["README.md", "big.yaml", "data/a.csv", "test_train.py"]
+    assert dict(sources.texts) == {"README.md": "hello"}
+    assert sources.root == str(root)
+    assert sources.name == "spirals"
+
+
+def test_links_to_files_are_read_once(tmp_path: Path) -> None:
+    root = lay_out(tmp_path / "spirals", {"train.py": "print(1)", "data/a.csv": "1"})
+    (root / "z.py").symlink_to("train.py")
+    (root / "b.csv").symlink_to("data/a.csv")
+    (root / "broken.csv").symlink_to("gone")
+    sources = read_project(root)
+    assert programs(sources) == ["train.py"]
+    assert [file.path for file in sources.files] == ["b.csv", "data/a.csv"]
+
+
+def test_single_file_with_the_modules_it_needs(tmp_path: Path) -> None:
+    root = lay_out(
+        tmp_path,
+        {
+            "My Train.py": "import a\nfrom pkg import b\nprint(1)",
+            "a.py": "import deep",
+            "deep.py": "",
+            "pkg/__init__.py": "",
+            "pkg/b.py": "from .c import x",
+            "pkg/c.py": "x = 1",
+            "other.py": "print(1)",
+            "broken.py": "print 'x'",
+            "data.csv": "1",
+            "1/2/3/4/too_deep.csv": "1",
+            "requirements.txt": "numpy",
+        },
+    )
+    sources = read_project(root / "My Train.py")
+    paths = [module.path for module in sources.modules]
+    assert paths == ["My Train.py", "a.py", "deep.py", "pkg/__init__.py", "pkg/b.py", "pkg/c.py"]
+    assert (sources.name, programs(sources)) == ("my_train", ["My Train.py"])
+    assert [file.path for file in sources.files] == ["data.csv", "requirements.txt"]
+    assert dict(sources.texts) == {"requirements.txt": "numpy"}
+
+
+def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
+    files = {"b.py": "print(1)", "a.py": "print(2)", "n.ipynb": "!ls\nx", "d/x.csv": "1", "d/a.csv": "2"}
+    assert read(tmp_path, files) == read(tmp_path, files)
