@@ -29,7 +29,7 @@ __all__ = ["CannotResume", "Checkpoint", "LoopState", "StepRun"]
 class LoopState:
     """What a loop carries from one iteration to the next: names that it rebinds, objects that it changes."""
 
-    def __init__(self, **names: Any) -> None:
+    def __init__(self, /, **names: Any) -> None:
         vars(self).update(names)
 
     def __getattr__(self, name: str) -> Any:

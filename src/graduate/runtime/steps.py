@@ -69,7 +69,9 @@ class Pipeline:
         self.code = CodeHashes(self.package)
 
     def takes(self, index: int) -> tuple[str, ...]:
-        return self.steps[index].takes + ((CONTEXT,) if self.context is not None else ())
+        # A program's first step starts with an empty context, as its process did.
+        shared = self.context is not None and self.before(index) is not None
+        return self.steps[index].takes + ((CONTEXT,) if shared else ())
 
     def gives(self, index: int) -> tuple[str, ...]:
         return self.steps[index].gives + ((CONTEXT,) if self.context is not None else ())

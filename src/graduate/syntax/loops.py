@@ -303,9 +303,6 @@ def _why_not(
     impure = _impure_test(loop)
     if impure:
         return impure
-    for node in walk_same_scope(ast.Module(loop.body, [])):
-        if isinstance(node, ast.Return):
-            return "it returns from its middle"
     for o in local:
         if o.name in on_state and o.form not in {"name"} and o.use == "store":
             return f"{o.name} is bound by a {o.form} statement in it"

@@ -107,7 +107,7 @@ class UnitWriter:
         lines.append(loop)
         for after in plan.after:
             if after in plan.guarded:
-                lines.append(f'{own}if hasattr({state}, "{after}"):')
+                lines.append(f'{own}if "{after}" in vars({state}):')
                 lines.append(f"{own}{INDENT}{after} = {state}.{after}")
             else:
                 lines.append(f"{own}{after} = {state}.{after}")
