@@ -163,10 +163,13 @@ def _call_scores(
         if DOWNLOAD_COMMAND.search(" ".join(_strings(call))):
             yield ("download", 4.0), "a download command"
     elif qualified:
-        for score in find_call_scores(qualified):
+        scores = find_call_scores(qualified)
+        for score in scores:
             yield score, f"calls {qualified}"
-        if definitions.get(name, "other") in _CALLED_WEIGHT:
-            yield _CALLED_WEIGHT[definitions[name]], f"calls {name}"
+        # A function of a local module is known by its own name.
+        own = qualified.rsplit(".", 1)[-1]
+        if not scores and (role := definitions.get(own, "other")) in _CALLED_WEIGHT:
+            yield _CALLED_WEIGHT[role], f"calls {own}"
     elif isinstance(function, ast.Attribute):
         for score in find_method_scores(function.attr, _receiver(function.value)):
             yield score, f"calls .{function.attr}()"

@@ -95,7 +95,7 @@ class SegmentNames:
 def _candidates(
     statements: Sequence[StatementFact], given: Sequence[str], role: Role, title: Title
 ) -> Iterator[str]:
-    if title.text:
+    if title.text and _is_about(title, statements, role):
         limit = MAX_HEADING_WORDS if title.strong else MAX_COMMENT_WORDS
         slug = make_slug(title.text, limit, shorten=title.strong)
         if slug:
@@ -110,6 +110,13 @@ def _candidates(
         yield f"{verb}_{slug}"
     for name in dict.fromkeys(_snake(name) for statement in statements for name in statement.writes):
         yield f"{verb}_{name}"
+
+
+def _is_about(title: Title, statements: Sequence[StatementFact], role: Role) -> bool:
+    """Whether a title names these statements. The first heading of a notebook may only name the notebook."""
+    if not title.top:
+        return True
+    return any(piece.role == role and title.text in piece.what for s in statements for piece in s.evidence)
 
 
 def _describe(statements: Sequence[StatementFact], role: Role) -> tuple[str, str]:

@@ -199,7 +199,12 @@ def _may_name(title: Title) -> bool:
 
 
 def _shares_line(spine: Sequence[StatementFact], i: int) -> bool:
-    return i > 0 and spine[i].line <= spine[i - 1].end_line
+    """Whether a statement begins in a line of the one before, in the text or as its author sees it."""
+    if i == 0:
+        return False
+    before, here = spine[i - 1], spine[i]
+    same_cell = before.place.cell == here.place.cell
+    return here.line <= before.end_line or (same_cell and here.place.line <= before.place.end_line)
 
 
 def _gap_cost(title: Title) -> float:

@@ -25,6 +25,7 @@ class Title:
     """What begins at a statement: `text` is the author's, `doc` longer words if there are any.
 
     `strong` titles (headings, banners) name a section; the others are remarks on the lines below.
+    `top` is the first heading of a notebook, which may be about the whole of it.
     `gap` says how far the statement is from the one before: 0 next line, 1 blank line, 2 another cell.
     """
 
@@ -32,6 +33,7 @@ class Title:
     doc: str = ""
     strong: bool = False
     gap: int = 0
+    top: bool = False
 
 
 def find_titles(module: SourceModule, spine: Sequence[StatementFact]) -> list[Title]:
@@ -49,7 +51,7 @@ def find_titles(module: SourceModule, spine: Sequence[StatementFact]) -> list[Ti
             gap = 2
             doc = cell.markdown.strip() if len(cell.markdown) <= MAX_DOC else cell.heading
             if cell.heading and cell.heading != heading:
-                title = Title(cell.heading, doc or cell.heading, True, gap)
+                title = Title(cell.heading, doc or cell.heading, True, gap, top=not heading)
             else:
                 title = Title(comment, doc or comment, banner and bool(comment), gap)
             heading, number = cell.heading, cell.number

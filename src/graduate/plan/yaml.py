@@ -137,7 +137,7 @@ def load(text: str, path: str, sources: Sources, facts: Facts) -> Plan:
         ) from error
     except YAMLError as error:
         raise PlanError("the plan is no valid YAML", where=path, why=str(error)) from error
-    reader = _Reader(path, document, sources)
+    reader = _Reader(path, document, sources, facts)
     plan = reader.read()
     check(plan, sources, facts, reader.locate)
     return plan
@@ -146,10 +146,11 @@ def load(text: str, path: str, sources: Sources, facts: Facts) -> Plan:
 class _Reader:
     """Turns the YAML document into a plan, and knows in which line each part stands."""
 
-    def __init__(self, path: str, document: object, sources: Sources) -> None:
+    def __init__(self, path: str, document: object, sources: Sources, facts: Facts) -> None:
         self._path = path
         self._document = document
         self._sources = sources
+        self._spines = {program.path: program.spine for program in facts.programs}
 
     def locate(self, key: Key) -> str:
         """`file:line` of a part of the plan, of what holds it when it is not there."""
@@ -255,14 +256,19 @@ class _Reader:
             raise self._error(key, f"{text!r} are no lines", "write lines like `12-30`")
         start = (int(match[1]), int(match[2]))
         end = (int(match[3] or match[1]), int(match[4] or match[2]))
-        return self._find_line(module, start, key, 0), self._find_line(module, end, key, -1)
+        spine = self._spines.get(module.path, ())
+        starts = self._find_lines(module, start, key, {statement.line for statement in spine})
+        ends = self._find_lines(module, end, key, {statement.end_line for statement in spine})
+        return starts[0], ends[-1]
 
-    def _find_line(self, module: SourceModule, wanted: tuple[int, int], key: Key, which: int) -> int:
-        """The line of the module's text; of several that stand for one line of the cell, the first or last."""
+    def _find_lines(
+        self, module: SourceModule, wanted: tuple[int, int], key: Key, better: set[int]
+    ) -> list[int]:
+        """The lines of the module's text that stand for one line of a cell; those in `better` if there are any."""
         found = [i + 1 for i, place in enumerate(module.places) if (place.cell, place.line) == wanted]
         if not found:
             raise self._error(key, f"there is no line {wanted[1]} in cell {wanted[0]}", f"of {module.path}")
-        return found[which]
+        return [line for line in found if line in better] or found
 
     def _mapping(self, node: object, at: Key, *, required: set[str], optional: set[str]) -> CommentedMap:
         if not isinstance(node, CommentedMap):

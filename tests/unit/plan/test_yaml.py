@@ -28,7 +28,7 @@ def test_a_person_sees_levels_lines_and_code(made) -> None:
     sources, facts = made(DIGITS)
     written = dump(propose(sources, facts), sources)
     assert "level: steps+loops" in written
-    assert "lines: 13-14  # train_loader = DataLoader(TensorDataset(X_train, y_train), batch" in written
+    assert "lines: 13-14  # train_loader = DataLoader(TensorDataset(X_train, y_train), " in written
     assert "Net: models/architectures.py" in written
     assert "settings: [LR]" in written
 
