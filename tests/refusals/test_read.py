@@ -275,7 +275,7 @@ def test_not_utf8(tmp_path: Path) -> None:
     [
         (b"# coding: nonsense\n", "a.py has a coding line that Python does not know.", "a.py:1"),
         (b"# coding: ascii\nx = '\xe9'\n", "a.py is not ascii text, as its coding line says.", "a.py:2"),
-        (b"# coding: utf-8\n# \xe9\n", "a.py is not UTF-8 text, as its coding line says.", "a.py:2"),
+        (b"# coding: utf-8\n# \xe9\n", "a.py is not utf-8 text, as its coding line says.", "a.py:2"),
         ("x = 1".encode("utf-16"), "a.py is not UTF-8 text.", "a.py:1"),
         (b"x = 1\n\0", "a.py is not text.", "a.py:2"),
     ],

@@ -36,6 +36,7 @@ _SAME_METHODS = {"resolve", "absolute", "expanduser", "as_posix", "strip", "form
 _HERE = {"os.getcwd", "Path.cwd", "pathlib.Path.cwd", "os.curdir"}
 _COMPOSED = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call)
 _FILE = "\0file"
+_LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,11 @@ def _uses(node: ast.expr, mode: Mode, names: Mapping[str, str]) -> Iterator[File
             yield from _uses(element, mode, names)
         return
     pattern = _evaluate(node, names)
-    if pattern is None:
+    if pattern is None or "://" in pattern or "\n" in pattern or len(pattern) > _LONGEST:
         return
     here = pattern.startswith(_FILE)
     pattern = _normalise(pattern.removeprefix(_FILE).lstrip("/") if here else pattern)
-    if pattern and "://" not in pattern and len(pattern) < 300 and "\n" not in pattern:
+    if pattern:
         yield FileUse(pattern, mode, node.lineno, here)
 
 

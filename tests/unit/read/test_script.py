@@ -22,7 +22,6 @@ def read(tmp_path: Path, text: str | bytes) -> SourceModule:
         (b"x = 1\ry = 2\r", "x = 1\ny = 2\n"),
         (b"\xef\xbb\xbfx = 1\n", "x = 1\n"),
         (b"x = 1", "x = 1"),
-        (b"\tx = 1\n" if False else b"if 1:\n\tx = 1\n", "if 1:\n\tx = 1\n"),
         (b"# -*- coding: latin-1 -*-\nx = '\xe9'\n", "# -*- coding: utf-8 -*-\nx = 'é'\n"),
         (b"#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\nx = '\x80'\n", None),
     ],
@@ -80,7 +79,7 @@ def test_colab_export_with_shell_lines(tmp_path: Path) -> None:
     assert '\nshell("ls -l")\nx\n' in module.text
     assert (module.requirements, module.helpers) == (("einops",), ("shell",))
     assert [cell.heading for cell in module.cells] == ["Intro", "Train"]
-    assert module.place(module.text.split("\n").index('shell("ls -l")') + 1).line == 14
+    assert module.place(module.text.split("\n").index('shell("ls -l")') + 1).line == 15
 
 
 def test_nbconvert_export(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""Which files of the source folder the programs need."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from graduate.analyse import data_files
+from graduate.analyse.data_files import find_data_files
+from graduate.model.facts import DataFile
+from graduate.model.source import OtherFile, Place, Program, SourceModule, Sources
+
+
+def lay_out(
+    root: Path, code: str, files: dict[str, str], *, module: str = "train.py", arguments: tuple[str, ...] = ()
+) -> Sources:
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    others = tuple(OtherFile(path, len(text)) for path, text in sorted(files.items()))
+    texts = tuple(
+        (path, text) for path, text in sorted(files.items()) if path.endswith((".yaml", ".sh", ".md", ".txt"))
+    )
+    return Sources(
+        "x",
+        str(root),
+        (SourceModule(module, "script", code),),
+        (Program("train", module, arguments),),
+        others,
+        texts,
+    )
+
+
+CASES = [
+    ("exact path", "f('data/a.bin2')", ["data/a.bin2"], []),
+    ("base name", "os.path.join(d(), 'a.bin2')", ["data/a.bin2"], []),
+    ("joined", "os.path.join('data', 'a.bin2')", ["data/a.bin2"], ["b.bin2"]),
+    ("folder", "os.listdir('data')", ["data/a.x1", "data/deep/b"], ["other/a.x1"]),
+    ("folder of images", "ImageFolder(Path('data') / 'train')", ["data/train/a/1.x1"], ["data/valid/a/1.x1"]),
+    ("glob", "glob.glob('data/*.x1')", ["data/a.x1"], ["data/a.x2", "data/deep/a.x1"]),
+    ("recursive glob", "Path('data').glob('**/*.x1')", ["data/deep/a.x1", "data/a.x1"], []),
+    ("f-string", "np.load(f'data/{i}.x1')", ["data/3.x1"], ["data/3.x2"]),
+    (
+        "in doubt, data",
+        "pass",
+        ["a.csv", "d/b.npy", "c.json"],
+        ["README.md", "LICENSE", "requirements.txt", "docs/a.csv", "x.zz"],
+    ),
+    ("outputs stay", "df.to_csv('out.csv')\nplt.savefig('f.png')", ["in.csv"], ["out.csv", "f.png"]),
+    ("an output pattern", "plt.savefig(f'fig_{i}.png')", ["cat.png"], ["fig_1.png"]),
+    ("a constant that is written", "OUT = 'm.pt'\ntorch.save(m, OUT)", [], ["m.pt"]),
+    ("written and read", "df.to_csv('c.csv')\npd.read_csv('c.csv')", ["c.csv"], []),
+    ("an existing folder that is written to", "os.makedirs('out')", [], ["out/a.x1"]),
+    ("a requirement that is read", "open('requirements.txt')", ["requirements.txt"], []),
+    ("above the source folder", "open('../data/a.x1')", ["data/a.x1"], []),
+]
+
+
+@pytest.mark.parametrize(("code", "needed", "others"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_files(tmp_path: Path, code: str, needed: list[str], others: list[str]) -> None:
+    sources = lay_out(tmp_path, code, dict.fromkeys([*needed, *others], "x"))
+    assert [file.path for file in find_data_files(sources)] == sorted(needed)
+
+
+def test_relative_to_the_module(tmp_path: Path) -> None:
+    code = "open(Path(__file__).parent / 'a.x1')\nopen('b.x1')"
+    sources = lay_out(tmp_path, code, {"pkg/a.x1": "1", "pkg/b.x1": "2", "c.x1": "3"}, module="pkg/train.py")
+    assert [file.path for file in find_data_files(sources)] == ["pkg/a.x1", "pkg/b.x1"]
+
+
+def test_named_by_configuration_and_command_line(tmp_path: Path) -> None:
+    files = {
+        "config.yaml": "model: big\ndata: d/a.x1\n",
+        "d/a.x1": "",
+        "d/b.x1": "",
+        "c.x1": "",
+        "run.sh": "",
+    }
+    sources = lay_out(tmp_path, "pass", files, arguments=("--input=c.x1", "config.yaml"))
+    found = {file.path: file.place for file in find_data_files(sources)}
+    assert found["d/a.x1"] == Place("config.yaml", 2, 2)
+    assert set(found) == {"config.yaml", "d/a.x1", "c.x1"}
+
+
+def test_checksum_size_and_place(tmp_path: Path) -> None:
+    sources = lay_out(tmp_path, "x = 1\npd.read_csv('a.csv')", {"a.csv": "1,2\n"})
+    digest = hashlib.sha256(b"1,2\n").hexdigest()
+    assert find_data_files(sources) == (DataFile("a.csv", 4, digest, True, Place("train.py", 2, 2)),)
+
+
+def test_big_files_are_declared_not_copied(tmp_path: Path) -> None:
+    sources = lay_out(tmp_path, "pd.read_csv('a.csv')", {"a.csv": "12345", "b.csv": "1"})
+    found = find_data_files(sources, limit_bytes=4)
+    assert [(file.path, file.copied) for file in found] == [("a.csv", False), ("b.csv", True)]
+
+
+def test_big_files_that_nothing_names_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_files, "_UNNAMED_LIMIT_BYTES", 3)
+    sources = lay_out(tmp_path, "pd.read_csv('a.csv')", {"a.csv": "12345", "b.csv": "12345", "c.csv": "1"})
+    assert [file.path for file in find_data_files(sources)] == ["a.csv", "c.csv"]

@@ -1,0 +1,154 @@
+"""Imports and declarations → distributions."""
+
+from __future__ import annotations
+
+import pytest
+
+from graduate.analyse.dependencies import find_dependencies, find_python
+from graduate.model.facts import Dependency
+from graduate.model.source import Place, SourceModule, Sources
+
+INSTALLED = {"numpy": ["numpy"], "xgboost": ["xgboost-cpu"], "yaml": ["PyYAML"], "cupy": ["cupy-cuda12x"]}
+
+
+def sources(code: str, *texts: tuple[str, str], more: tuple[SourceModule, ...] = ()) -> Sources:
+    modules = (SourceModule("train.py", "script", code), *more)
+    return Sources("x", "/nowhere", modules, (), texts=texts)
+
+
+def find(code: str, *texts: tuple[str, str]) -> dict[str, str]:
+    found = find_dependencies(sources(code, *texts), installed=INSTALLED)
+    return {one.distribution: one.requirement for one in found}
+
+
+IMPORTS = [
+    ("import os, sys, json", []),
+    ("import numpy as np\nfrom numpy import linalg", ["numpy"]),
+    ("import xgboost", ["xgboost-cpu"]),
+    ("from sklearn.svm import SVC", ["scikit-learn"]),
+    ("import cv2, PIL.Image, skimage", ["opencv-python", "pillow", "scikit-image"]),
+    ("def f():\n    import tqdm", ["tqdm"]),
+    ("if TYPE_CHECKING:\n    import torch", ["torch"]),
+    ("import importlib\nimportlib.import_module('torch')", []),
+    ("from mpl_toolkits.mplot3d import Axes3D", ["matplotlib"]),
+    ("from google.cloud import storage", ["google-cloud-storage"]),
+    ("from google.colab import drive", []),
+    ("import some_package", ["some-package"]),
+    ("import utils", []),
+    ("import person_pb2", []),
+    ("from . import sibling", []),
+    ("try:\n    import wandb\nexcept ImportError:\n    wandb = None", []),
+    ("try:\n    import cupy as np\nexcept ImportError:\n    import numpy as np", ["cupy-cuda12x", "numpy"]),
+    ("try:\n    import ujson as json\nexcept ImportError:\n    import json", []),
+    ("try:\n    import a_one as a\nexcept ImportError:\n    import a_two as a", ["a-two"]),
+    ("try:\n    import wandb\nexcept ValueError:\n    pass", ["wandb"]),
+    ("import pandas as pd\npd.read_excel('a.xlsx')", ["openpyxl", "pandas"]),
+    ("import pandas as pd\ndf.to_parquet('a')", ["pandas", "pyarrow"]),
+    ("import polars as pl\npl.read_parquet('a')", ["polars"]),
+    ("import pandas, fastparquet\ndf.to_parquet('a')", ["fastparquet", "pandas"]),
+    ("import pandas as pd\npd.read_hdf('a')", ["pandas", "tables"]),
+    ("from torch.utils.tensorboard import SummaryWriter", ["tensorboard", "torch"]),
+]
+
+
+@pytest.mark.parametrize(("code", "expected"), IMPORTS)
+def test_imports(code: str, expected: list[str]) -> None:
+    assert list(find(code)) == expected
+
+
+DECLARED = [
+    ("requirements.txt", "# c\nnumpy==1.2  # pinned\n-r other.txt\nrich\n", "numpy==1.2"),
+    (
+        "requirements.txt",
+        "NumPy [extra] >= 1 ; python_version >= '3'\n",
+        'NumPy[extra]>=1; python_version >= "3"',
+    ),
+    ("requirements.txt", "numpy ; python_version < '3'\n", "numpy"),
+    ("sub/requirements-dev.txt", "numpy>=2\n", "numpy>=2"),
+    ("environment.yml", "name: x\ndependencies:\n  - python=3.9\n  - numpy=1.21\n", "numpy==1.21.*"),
+    ("environment.yml", "dependencies:\n- conda-forge::numpy=1.21.0=py38_0\n", "numpy==1.21.0"),
+    ("environment.yml", "dependencies:\n  - scipy\n  - pip:\n    - numpy==1.5\n", "numpy==1.5"),
+    ("environment.yml", "dependencies:\n  - numpy>=1.2,<2\n", "numpy<2,>=1.2"),
+    ("pyproject.toml", '[project]\ndependencies = ["numpy<2"]\n', "numpy<2"),
+    ("pyproject.toml", '[project.optional-dependencies]\nx = ["numpy<2"]\n', "numpy<2"),
+    ("pyproject.toml", '[tool.poetry.dependencies]\npython = "^3.9"\nnumpy = "^1.2"\n', "numpy>=1.2"),
+    ("pyproject.toml", "not toml [", "numpy"),
+    ("setup.cfg", "[options]\ninstall_requires =\n    numpy>1\n    rich\n", "numpy>1"),
+    ("setup.py", "from setuptools import setup\nsetup(install_requires=['numpy!=1.1'])", "numpy!=1.1"),
+    ("Pipfile", '[packages]\nnumpy = "==1.7"\n', "numpy==1.7"),
+    ("notes.txt", "numpy==1\n", "numpy"),
+]
+
+
+@pytest.mark.parametrize(("path", "text", "requirement"), DECLARED)
+def test_versions_of_the_repository_win(path: str, text: str, requirement: str) -> None:
+    (found,) = find("import numpy", (path, text)).values()
+    assert found.replace("NumPy", "numpy") == requirement.replace("NumPy", "numpy")
+
+
+def test_declared_alternative_of_a_module_wins() -> None:
+    assert find("import cv2", ("requirements.txt", "opencv-python-headless==4.5")) == {
+        "opencv-python-headless": "opencv-python-headless==4.5"
+    }
+    assert find("import torch", ("environment.yml", "dependencies:\n - pytorch=2.1\n")) == {
+        "torch": "torch==2.1.*"
+    }
+
+
+def test_only_plugins_are_kept_without_an_import() -> None:
+    found = find("import numpy", ("requirements.txt", "lxml\nblack\nopenpyxl>=3\njupyter\n"))
+    assert found == {"lxml": "lxml", "numpy": "numpy", "openpyxl": "openpyxl>=3"}
+
+
+def test_origins_and_imports() -> None:
+    notebook = SourceModule(
+        "n.ipynb",
+        "notebook",
+        "import yaml\ndisplay(x)\n",
+        places=(Place("n.ipynb", 1, 1, 2), Place("n.ipynb", 1, 1, 4)),
+        helpers=("display",),
+        requirements=("einops==0.7",),
+    )
+    found = find_dependencies(
+        sources("x = 1\nimport numpy, einops", ("requirements.txt", "numpy"), more=(notebook,)),
+        installed=INSTALLED,
+    )
+    assert found == (
+        Dependency("einops", "einops==0.7", ("einops",), "n.ipynb (%pip install)"),
+        Dependency("ipython", "ipython", (), "displayed values"),
+        Dependency("numpy", "numpy", ("numpy",), "requirements.txt:1"),
+        Dependency("PyYAML", "PyYAML", ("yaml",), "n.ipynb#cell2:1"),
+    )
+
+
+def test_local_modules_are_no_dependencies() -> None:
+    local = tuple(
+        SourceModule(path, "script", text)
+        for path, text in [
+            ("model.py", "import numpy"),
+            ("pkg/__init__.py", ""),
+            ("pkg/deep.py", "import yaml"),
+        ]
+    )
+    found = find_dependencies(
+        sources("import model, pkg.deep\nfrom pkg import deep", more=local), installed=INSTALLED
+    )
+    assert [one.distribution for one in found] == ["numpy", "PyYAML"]
+
+
+PYTHONS = [
+    ("pyproject.toml", '[project]\nrequires-python = ">=3.8"', ">=3.11"),
+    ("pyproject.toml", '[project]\nrequires-python = ">=3.12"', ">=3.12"),
+    ("pyproject.toml", '[project]\nrequires-python = ">=3.9,<3.13"', ">=3.11,<3.13"),
+    ("pyproject.toml", '[project]\nrequires-python = ">=3.7,<3.10"', ">=3.11"),
+    ("pyproject.toml", '[tool.poetry.dependencies]\npython = "^3.12"', ">=3.12"),
+    ("setup.cfg", "[options]\npython_requires = >=3.13", ">=3.13"),
+    ("setup.py", "setup(python_requires='>=3.12')", ">=3.12"),
+    ("pyproject.toml", '[project]\nrequires-python = "what"', ">=3.11"),
+    ("README.md", "", ">=3.11"),
+]
+
+
+@pytest.mark.parametrize(("path", "text", "expected"), PYTHONS)
+def test_python(path: str, text: str, expected: str) -> None:
+    assert find_python(sources("x = 1", (path, text))) == expected
