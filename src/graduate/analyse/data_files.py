@@ -21,6 +21,8 @@ from graduate.syntax.file_uses import FileUse, find_file_uses
 
 LIMIT_BYTES = 200 * 1024 * 1024
 _UNNAMED_LIMIT_BYTES = 20 * 1024 * 1024
+# Beside one file that was named, more than this is a folder of other work, not the data of this file.
+_FEW_FILES = 50
 _DATA = re.compile(
     r"\.(csv|tsv|txt|dat|data|json|jsonl|ndjson|ya?ml|toml|ini|cfg|xml|parquet|feather|arrow|orc|avro|npy|npz|mat|h5|hdf5?|"
     r"nc|zarr|pkl|pickle|joblib|pt|pth|ckpt|safetensors|onnx|bin|model|sav|xlsx?|ods|db|sqlite3?|png|jpe?g|gif|bmp|"
@@ -60,6 +62,7 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
         for word in _values(a)
     ]
     exact, patterns = _index(named)
+    in_doubt = sources.whole_folder or len(sources.files) <= _FEW_FILES
     texts = dict(sources.texts)
     found = []
     for file in sources.files:
@@ -67,7 +70,7 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
         modes = {use.mode for use in uses}
         if "write" in modes and "read" not in modes:
             continue
-        if not uses and not _looks_like_data(file):
+        if not uses and not (in_doubt and _looks_like_data(file)):
             continue
         if file.path in texts and _NOT_DATA.search(file.path) and not modes & {"read"}:
             continue

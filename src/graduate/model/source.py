@@ -110,7 +110,8 @@ class Sources:
     the paths are relative to (needed to copy data files; never written into any output).
     `programs` stand in the order in which they run. `modules` are sorted by path and hold the
     entry modules too. `texts` maps paths of small text files that matter later (requirements,
-    pyproject, environment.yml, README, shell scripts, YAML) to their content.
+    pyproject, environment.yml, README, shell scripts, YAML) to their content. `whole_folder` is False
+    when one file was named: then `files` also holds what lies beside it and belongs to other work.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Sources:
     programs: tuple[Program, ...]
     files: tuple[OtherFile, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
+    whole_folder: bool = True
 
     def module(self, path: str) -> SourceModule:
         for module in self.modules:

@@ -7,7 +7,7 @@ import heapq
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from posixpath import basename, dirname, join, splitext
 
 from graduate.model.source import ModuleKind, Program, SourceModule
@@ -203,14 +203,13 @@ def _order(chosen: Sequence[Seen], commanded: Sequence[str]) -> list[Seen]:
     for one_chain in chains:
         for before, later in pairwise(one_chain):
             after[later].add(before)
-    for writer in ranked:
-        for reader in ranked:
-            if (
-                writer is not reader
-                and _feeds(writer, reader)
-                and not _reaches(reader.path, writer.path, after)
-            ):
-                after[reader.path].add(writer.path)
+    written = {one.path: _written(one) for one in ranked}
+    read = {one.path: {use.pattern for use in one.uses if use.mode == "read"} for one in ranked}
+    for writer, reader in product(written, written):
+        # Who writes a file that it also reads keeps it for itself.
+        feeds = written[writer] & read[reader] - written[reader] if written[writer] else ()
+        if writer != reader and feeds and not _reaches(reader, writer, after):
+            after[reader].add(writer)
     return _sort([one.path for one in ranked], after, {one.path: one for one in ranked})
 
 
@@ -235,12 +234,9 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
 
 
-def _feeds(writer: Seen, reader: Seen) -> bool:
-    """Whether one program writes a file, by a literal name, that the other one reads and does not write."""
-    written = {use.pattern for use in writer.uses if use.mode == "write" and "." in basename(use.pattern)}
-    own = {use.pattern for use in reader.uses if use.mode == "write"}
-    read = {use.pattern for use in reader.uses if use.mode == "read"}
-    return bool(written & (read - own))
+def _written(one: Seen) -> set[str]:
+    """The files, by literal names, that a program writes."""
+    return {use.pattern for use in one.uses if use.mode == "write" and "." in basename(use.pattern)}
 
 
 def _reaches(start: str, goal: str, after: Mapping[str, set[str]]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from posixpath import basename
 
@@ -139,7 +140,8 @@ def _read_file(file: Path, shown: str) -> Sources:
     own = [command for command in find_commands(texts, found.modules) if command.path == entry]
     name = find_program_names([entry])[entry]
     program = Program(name, entry, own[0].arguments, own[0].origin) if own else Program(name, entry)
-    return _sources(root, file.stem, modules, seen, (program,), found.files, texts)
+    sources = _sources(root, file.stem, modules, seen, (program,), found.files, texts)
+    return replace(sources, whole_folder=False)
 
 
 def _sources(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,11 @@ def test_big_files_that_nothing_names_are_left(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(data_files, "_UNNAMED_LIMIT_BYTES", 3)
     sources = lay_out(tmp_path, "pd.read_csv('a.csv')", {"a.csv": "12345", "b.csv": "12345", "c.csv": "1"})
     assert [file.path for file in find_data_files(sources)] == ["a.csv", "c.csv"]
+
+
+def test_beside_one_file_in_a_full_folder_only_what_it_names_counts(tmp_path: Path) -> None:
+    files = {f"other{n}.csv": "1" for n in range(60)} | {"a.csv": "1"}
+    sources = replace(lay_out(tmp_path, "pd.read_csv('a.csv')", files), whole_folder=False)
+    assert [file.path for file in find_data_files(sources)] == ["a.csv"]
+    few = replace(sources, files=sources.files[:3])
+    assert len(find_data_files(few)) == 3
