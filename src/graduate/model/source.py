@@ -106,8 +106,8 @@ class OtherFile:
 class Sources:
     """A whole research project as read.
 
-    `name` is a valid, lower-case Python identifier made from the folder or file name; `root` is the absolute folder that
-    the paths are relative to (needed to copy data files; never written into any output).
+    `name` is a valid, lower-case Python identifier made from the folder or file name; `root` is the absolute
+    folder that the paths are relative to (needed to copy data files; never written into any output).
     `programs` stand in the order in which they run. `modules` are sorted by path and hold the
     entry modules too. `texts` maps paths of small text files that matter later (requirements,
     pyproject, environment.yml, README, shell scripts, YAML) to their content. `whole_folder` is False
