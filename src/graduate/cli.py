@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +23,7 @@ from graduate.errors import (
     PlanError,
     ReadError,
 )
-from graduate.model.plan import LEVELS, Level
+from graduate.model.plan import LEVELS
 
 if TYPE_CHECKING:
     from graduate.conversion import Converted
@@ -109,7 +109,7 @@ def convert(
                     force=force,
                     plan_file=plan,
                     lock=not no_lock,
-                    level=cast("Level | None", level),
+                    level=level,
                     progress=progress,
                 )
         _report(made)

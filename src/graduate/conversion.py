@@ -94,7 +94,7 @@ def convert(
     level: Level | None = None,
     progress: Progress = _silent,
 ) -> Converted:
-    """Convert `source` into a project at `out` (default: `./<name>-production`). Nothing is left behind by a failure."""
+    """Convert `source` into a project at `out` (default `./<name>-production`). A failure leaves nothing behind."""
     sources, facts = analyze(source, progress)
     progress("planning")
     if plan_file is not None:

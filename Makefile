@@ -1,0 +1,65 @@
+# graduate. `make help` lists the targets.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH := 2.13.0
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format lint types layers test-slow test-examples test-containers benchmark lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+install: $(STAMP) ## create .venv with everything that is needed
+
+# PyTorch only as a CPU wheel that is at hand (a folder named by PIP_FIND_LINKS): an index would give a CUDA build of
+# several GB. Without it the tests marked `torch` are skipped and the demo uses the NumPy example.
+$(STAMP): requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@if ls $(PIP_FIND_LINKS)/torch-$(TORCH)*cpu*.whl >/dev/null 2>&1; then \
+	  $(BIN)/python -m pip install -q torch==$(TORCH); \
+	else echo "no CPU wheel of torch $(TORCH) in PIP_FIND_LINKS: going on without PyTorch"; fi
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP) ## convert an example, run it, kill and resume it, verify it, show the verdict
+	@exec $(BIN)/python tools/demo.py
+
+test: $(STAMP) ## run the tests
+	@exec $(BIN)/python -m pytest
+
+check: format lint types layers ## formatting, lint, types, layers
+
+format: $(STAMP)
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+layers: $(STAMP)
+	$(BIN)/lint-imports
+
+test-slow: $(STAMP) ## the slow tests: long random programs, fault sweeps
+	@exec $(BIN)/python -m pytest -m slow --override-ini addopts="-q --strict-markers"
+
+test-examples: $(STAMP) ## every example: convert, then all its own make targets
+	@exec $(BIN)/python tools/try_examples.py $(EXAMPLES)
+
+test-containers: $(STAMP) ## every example in a container: build, status (needs a Docker engine)
+	@exec $(BIN)/python tools/try_examples.py --containers $(EXAMPLES)
+
+benchmark: $(STAMP) ## measure, and write the table of benchmarks/README.md
+	@exec $(BIN)/python benchmarks/run.py
+
+lock: ## compile requirements-dev.lock anew
+	$(BIN)/uv pip compile pyproject.toml requirements-dev.in --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate --python-version 3.11 --allow-unsafe -q -U -o requirements-dev.lock
+
+clean: ## remove what was installed and made here
+	rm -rf $(VENV) demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
