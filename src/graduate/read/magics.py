@@ -16,6 +16,7 @@ from graduate.read.cell_magics import read_cell_magic, split_cell_magic
 from graduate.read.line_magics import Python, read_getoutput, read_line_magic, read_system
 from graduate.read.lines import Gathered, Line, join
 from graduate.read.parsing import explain_syntax_error, is_python, parse_python
+from graduate.syntax.nodes import list_nodes
 
 _ROUNDS = 500
 _AUTOMAGIC = re.compile(
@@ -57,9 +58,9 @@ def to_python(lines: Sequence[Line], gathered: Gathered) -> list[Line]:
     result = _without_future_imports(result, tree, gathered)
     if "await " in text or "async " in text:
         result = replace_awaits(result, tree, gathered)
-    if "get_ipython" in text and "get_ipython" not in gathered.names:
-        result.insert(0, result[0].with_text("from IPython import get_ipython"))
-        gathered.names.add("get_ipython")
+    used = {n.id for n in list_nodes(tree) if isinstance(n, ast.Name)} if "get_ipython" in text else ()
+    if "get_ipython" in used and "get_ipython" not in gathered.names:
+        gathered.helpers.add("get_ipython")
     gathered.remember_names(tree)
     return result
 

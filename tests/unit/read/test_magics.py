@@ -102,7 +102,12 @@ REWRITTEN = [
     ("x = await f()", ["import asyncio", "x = asyncio.run(f())"], set()),
     ("x = await (f())", ["import asyncio", "x = asyncio.run(f())"], set()),
     ("async def f():\n    await g()", ["async def f():", "    await g()"], set()),
-    ("str(get_ipython())", ["from IPython import get_ipython", "str(get_ipython())"], set()),
+    ("str(get_ipython())", ["str(get_ipython())"], {"get_ipython"}),
+    (
+        "from IPython import get_ipython\nget_ipython()",
+        ["from IPython import get_ipython", "get_ipython()"],
+        set(),
+    ),
 ]
 
 
