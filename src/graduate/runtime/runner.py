@@ -151,10 +151,11 @@ class Runner:
         if not self.is_set_up:
             self.is_set_up = True
             prepare_process(self.pipeline, step)
-            if self.pipeline.setup is not None:
+            setup = self.pipeline.setup(step.program)
+            if setup is not None:
                 settings_read.in_setup = True
                 try:
-                    self.pipeline.setup()
+                    setup()
                 finally:
                     settings_read.in_setup = False
         for skipped in self.skipped:

@@ -54,7 +54,7 @@ class Pipeline:
     def __init__(
         self,
         *steps: Step,
-        setup: Callable[[], Any] | None = None,
+        setup: Callable[[], Any] | dict[str, Callable[[], Any]] | None = None,
         context: Context | None = None,
         package: str | None = None,
     ) -> None:
@@ -63,10 +63,14 @@ class Pipeline:
         if twice:
             raise ValueError(f"two steps have the same name: {', '.join(sorted(twice))}")
         self.steps = steps
-        self.setup = setup
+        self._setup = setup
         self.context = context
         self.package = package or ""
         self.code = CodeHashes(self.package)
+
+    def setup(self, program: str) -> Callable[[], Any] | None:
+        """What sets the process-wide state of a program: one function, or one for each program."""
+        return self._setup.get(program) if isinstance(self._setup, dict) else self._setup
 
     def takes(self, index: int) -> tuple[str, ...]:
         # A program's first step starts with an empty context, as its process did.
@@ -103,8 +107,9 @@ class Pipeline:
     def code_of(self, index: int, state: State) -> dict[str, str]:
         """The hashes of the code that a step can run, the classes of the values that it takes included."""
         starts = [_where(self.steps[index].run)]
-        if self.setup is not None:
-            starts.append(_where(self.setup))
+        setup = self.setup(self.steps[index].program)
+        if setup is not None:
+            starts.append(_where(setup))
         if index > 0:
             record = state.record(self.steps[index - 1].name)
             for name in self.takes(index):

@@ -160,7 +160,8 @@ class PackageBuilder:
             inner = "".join(f"\n    {a}: Any," for a in segment.arguments)
             head = f"def {segment.name}({inner}\n) -> {'Any' if segment.returns else 'None'}:"
         lines = [head]
-        if segment.doc.strip():
+        first_text = draft.syntax.source.slice(segment.statements[0].start, segment.statements[0].end)
+        if segment.doc.strip() and f"# {segment.doc.strip()}" not in " ".join(first_text.split()):
             lines.append(docstring(segment.doc))
         rows = []
         previous_end = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graduate.model.facts import Role
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import reindent
-from graduate.transform.assemble import PROJECT_NAMES, free_names, import_lines
+from graduate.transform.assemble import PROJECT_NAMES, free_names, import_lines, sorted_imports
 from graduate.transform.draft import ProgramDraft, StepDraft
 from graduate.transform.local_modules import dotted_home, relative_module
 from graduate.transform.write_units import UnitWriter
@@ -32,8 +33,7 @@ class StepText:
 
 def docstring(text: str, indent: str = "    ") -> str:
     """A docstring of the author's words."""
-    words = text.strip()
-    lines = words.split("\n")
+    lines = [re.sub(r"^#+\s*", "", line) for line in text.strip().split("\n")]
     words = "\n".join([lines[0].strip(), *(indent + li.strip() if li.strip() else "" for li in lines[1:])])
     escaped = words.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     if escaped.endswith('"'):
@@ -72,8 +72,8 @@ def render_step(
     parameters = ", ".join(f"{n}: Any" for n in takes)
     lines = [f"def {function}({parameters}) -> {'Any' if gives else 'None'}:"]
     lines.append(docstring(_step_doc(step)))
-    for segment in step.segments:
-        lines.append(f"    from {relative_module(segment.home, HOME)} import {segment.name}")
+    imports = [f"from {relative_module(s.home, HOME)} import {s.name}" for s in step.segments]
+    lines += [f"    {line}" for block in sorted_imports(imports) for line in block.split("\n")]
     lines.append("")
     for segment in step.segments:
         call = f"{segment.name}({', '.join(segment.arguments)})"
@@ -106,7 +106,10 @@ def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
     imports = _imports(draft, "\n".join(body))
     if draft.arguments:
         imports = ["import shlex", "import sys", *imports]
-    return "\n".join([*head, *(f"    {i}" for i in dict.fromkeys([*imports, *extra])), "", *body]).rstrip()
+    ordered = sorted_imports([*imports, *(line.partition("  #")[0] for line in extra)])
+    unused = {line.partition("  #")[0] for line in extra}
+    marked = [f"{line}  # noqa: F401" if line in unused else line for line in ordered]
+    return "\n".join([*head, *(f"    {line}" for line in marked), "", *body]).rstrip()
 
 
 def render_restore(draft: ProgramDraft, step: StepDraft, name: str) -> str:

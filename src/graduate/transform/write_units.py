@@ -137,7 +137,7 @@ class UnitWriter:
         spine = self.draft.syntax.is_spine_scope(o.at.resolve(name) if name != o.name else o.scope)
         if spine and name == "__file__":
             return f'source_path("{self.source.path}")'
-        if spine and name == "__name__":
+        if spine and name == "__name__" and not self._tests_for_main(o):
             return f'"{self.module_name}"'
         for plan in plans:
             if name not in plan.state or not self._inside_loop(o, plan):
@@ -148,6 +148,11 @@ class UnitWriter:
         if spine and name in self.replaced:
             return self.replaced[name]
         return name
+
+    def _tests_for_main(self, o: Occurrence) -> bool:
+        """Whether `__name__` stands in an `if` that asks whether the module is the program: that stays true."""
+        line = self.source.line(o.start)
+        return "__main__" in self.source.slice(self.source.line_start(line), self.source.line_end(line))
 
     def _inside_loop(self, o: Occurrence, plan: LoopPlan) -> bool:
         if not self.source.start(plan.node) <= o.start < self.source.end(plan.node):
