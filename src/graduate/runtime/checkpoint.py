@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 from . import positions
 from .live import Registry
 from .positions import Frame
-from .step_run import CannotResume, StepRun, clock
+from .step_run import CannotResume, Resume, StepRun, clock
 from .syntax import block_allows_done, encloses
 
 Item = TypeVar("Item")
@@ -63,9 +63,10 @@ class Checkpoint:
         self.max_overhead = max_overhead
         self.frames: list[Frame] = []
         self.children = 0
+        self.ends: list[Any] = []
         self.path = ""
         self.is_done = False
-        self.resume: list[tuple[int, int, tuple[Any, ...]]] | None = None
+        self.resume: Resume | None = None
         self.registry = Registry({})
         self.exhausted = True
         self._run: StepRun | None = None
@@ -83,6 +84,8 @@ class Checkpoint:
         self.registry = Registry(
             vars(self.state), lambda value: any(each.number(value) is not None for each in outer)
         )
+        if run.stack and run.stack[-1].frames:
+            run.stack[-1].frames[-1].had_children = True
         self.path = run.path_of(self.name)
         run.stack.append(self)
         self._start = clock()
@@ -139,19 +142,29 @@ class Checkpoint:
                 if note:
                     frame.now = positions.capture(frame.iterable, run.registries())
                 yield item
-                frame.count += 1
                 if frames[-1] is not frame:
                     self._unwind(frame)
-                frame.children = 0
-                note = frame.had_children
+                if frame.had_children:
+                    note = True
+                    frame.advance()
+                else:
+                    note = False
+                    frame.count += 1
                 if clock() >= timer.due:
                     self._look(run, frame)
             finished = True
         finally:
             if frame in frames:
                 del frames[frames.index(frame) :]
+                self._note_end(run, frame)
             if not frames:
                 self.exhausted = finished
+
+    def _note_end(self, run: StepRun, frame: Frame) -> None:
+        """Keep the random state with which a loop ended, for when it is skipped."""
+        parent = self.frames[-1] if self.frames else self
+        parent.ends += [None] * (frame.ordinal + 1 - len(parent.ends))
+        parent.ends[frame.ordinal] = positions.capture(None, run.registries())
 
     def _begin(self, run: StepRun, frame: Frame) -> Iterator[Any]:
         frame.made = positions.capture(frame.iterable, run.registries())
@@ -159,12 +172,12 @@ class Checkpoint:
 
     def _go_on(self, run: StepRun, frame: Frame, extra: tuple[Any, ...]) -> Iterator[Any]:
         """The iterator of a loop that was stopped, after the items that are done."""
-        frame.made, frame.now, saved_item, saved_iterable = extra
+        frame.made, frame.now, saved_item, saved_iterable, _ = extra
         if saved_iterable is not None:
             frame.iterable = saved_iterable
         positions.restore(frame.iterable, frame.made, run.registries())
         iterator = positions.iterate_from(frame.iterable, frame.count)
-        if self.resume is None:
+        if self._is_at_position(run):
             run.reach()
             frame.now = None
             return iterator
@@ -174,8 +187,7 @@ class Checkpoint:
         return itertools.chain((item if saved_item is None else saved_item,), iterator)
 
     def _look(self, run: StepRun, frame: Frame) -> None:
-        innermost = run.stack and run.stack[-1] is self and frame in self.frames
-        if innermost and not positions.draws_when_made(frame.iterable):
+        if run.stack and run.stack[-1] is self and frame in self.frames:
             run.look(self)
 
     def _unwind(self, frame: Frame) -> None:
@@ -197,15 +209,31 @@ class Checkpoint:
         frame = Frame(ordinal, iterable, key)
         if self.resume is None:
             return frame, None
-        wanted, count, extra = self.resume[depth]
+        wanted, count, extra = self.resume.frames[depth] if depth < len(self.resume.frames) else (None, 0, ())
+        if wanted is None:
+            wanted, depth = self.resume.children, -1
         if ordinal < wanted:
+            self._skip(ordinal)
             return None
-        if ordinal > wanted:
+        if ordinal > wanted or depth < 0:
             raise CannotResume("the loop that it stopped in was not reached")
         frame.count = count
-        if depth == len(self.resume) - 1:
-            self.resume = None
         return frame, extra
+
+    def _skip(self, ordinal: int) -> None:
+        """A loop that was finished before leaves the random state that it left then."""
+        depth = len(self.frames)
+        if self.resume is not None and self._run is not None:
+            ends = self.resume.frames[depth - 1][2][4] if depth else self.resume.ends
+            parent = self.frames[-1] if self.frames else self
+            parent.ends = list(ends[: ordinal + 1])
+            if ordinal < len(ends):
+                positions.restore(None, ends[ordinal], self._run.registries())
+
+    def _is_at_position(self, run: StepRun) -> bool:
+        """Whether the loop that was just opened is the innermost one of the checkpoint."""
+        resume = self.resume
+        return resume is not None and resume.is_last and len(self.frames) == len(resume.frames)
 
     def _drop_left_loops(self, key: Any) -> None:
         """Loops of the same function that do not enclose the new one were left by `break`."""
@@ -214,6 +242,8 @@ class Checkpoint:
             same = open_frame.key[0] == identity and open_frame.key[1] == filename
             if same and not encloses(filename, open_frame.key[2], line):
                 del self.frames[position:]
+                if self._run is not None:
+                    self._note_end(self._run, open_frame)
                 return
 
     def proceed(self, condition: Any) -> bool:
@@ -231,7 +261,7 @@ class Checkpoint:
             frame, extra = opened
             self.frames.append(frame)
             if extra is not None:
-                if self.resume is None:
+                if self._is_at_position(run):
                     run.reach()
                 else:
                     positions.restore(None, extra[1], run.registries())
@@ -240,10 +270,10 @@ class Checkpoint:
                 return True
         else:
             self._unwind(frame)
-            frame.count += 1
-            frame.children = 0
+            frame.advance()
         if not condition:
             del self.frames[self.frames.index(frame) :]
+            self._note_end(run, frame)
             if not self.frames:
                 self.exhausted = True
             return False

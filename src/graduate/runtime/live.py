@@ -204,6 +204,11 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
         yield value.__self__
 
 
+def children_of_handle(value: Any) -> list[Any]:
+    """What a function or partial closes over, flat."""
+    return list(_children("handle", value))
+
+
 def _cell(cell: Any) -> list[Any]:
     try:
         return [cell.cell_contents]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from . import random_state
@@ -14,12 +14,25 @@ from .live import Registry, put_back
 class Frame:
     """One open loop: the how-manieth loop of its surrounding iteration it is, and what is done of it."""
 
-    __slots__ = ("children", "count", "had_children", "item", "iterable", "key", "made", "now", "ordinal")
+    __slots__ = (
+        "children",
+        "count",
+        "ends",
+        "had_children",
+        "item",
+        "iterable",
+        "key",
+        "made",
+        "now",
+        "ordinal",
+    )
 
     def __init__(self, ordinal: int, iterable: Any = None, key: Any = None) -> None:
         self.ordinal = ordinal
         self.count = 0
         self.children = 0
+        self.ends: list[Any] = []
+        """The random state with which each finished loop of the iteration in progress ended."""
         self.had_children = False
         self.iterable = iterable
         self.key = key
@@ -33,22 +46,34 @@ class Frame:
         """What a checkpoint keeps of the loop beside its position."""
         item = self.item if self.had_children and keeps_item(self.iterable) else None
         kept = self.iterable if is_plain_data(self.iterable) else None
-        return self.made, self.now if self.had_children else None, item, kept
+        return self.made, self.now if self.had_children else None, item, kept, list(self.ends)
+
+    def advance(self) -> None:
+        """An iteration is over."""
+        self.count += 1
+        self.children = 0
+        self.ends = []
+
+
+def sources(iterable: Any) -> list[Any]:
+    """What an iterable takes its items from: itself, or what `enumerate`, `zip`, a progress bar wrap."""
+    if type(iterable) in (enumerate, zip):
+        return [inner for each in _inner(iterable) for inner in sources(each)]
+    wrapped = getattr(iterable, "iterable", None) if type(iterable).__name__.startswith("tqdm") else None
+    return [iterable] if wrapped is None else sources(wrapped)
 
 
 def generators_of(iterable: Any) -> list[Any]:
     """The torch generators that a DataLoader draws from, besides the global one."""
     found: list[Any] = []
-    if type(iterable) in (enumerate, zip):
-        for each in _inner(iterable):
-            found += generators_of(each)
-    elif is_loader(iterable) or hasattr(iterable, "_index_sampler"):
-        sampler = getattr(iterable, "sampler", None)
-        batch_sampler = getattr(iterable, "batch_sampler", getattr(iterable, "_index_sampler", None))
-        for owner in (iterable, sampler, batch_sampler, getattr(batch_sampler, "sampler", None)):
-            generator = getattr(owner, "generator", None)
-            if hasattr(generator, "get_state") and all(generator is not each for each in found):
-                found.append(generator)
+    for source in sources(iterable):
+        if is_loader(source) or hasattr(source, "_index_sampler"):
+            sampler = getattr(source, "sampler", None)
+            batch_sampler = getattr(source, "batch_sampler", getattr(source, "_index_sampler", None))
+            for owner in (source, sampler, batch_sampler, getattr(batch_sampler, "sampler", None)):
+                generator = getattr(owner, "generator", None)
+                if hasattr(generator, "get_state") and all(generator is not each for each in found):
+                    found.append(generator)
     return found
 
 
@@ -91,47 +116,58 @@ def is_plain_data(iterable: Any) -> bool:
     return torch is not None and type(iterable) is torch.Tensor and iterable.nbytes <= 1 << 24
 
 
-def iterate_from(iterable: Iterable[Any], count: int) -> Iterator[Any]:
+def iterate_from(iterable: Any, count: int) -> Iterator[Any]:
     """An iterator without its first `count` items, made with as little work as the kind allows."""
-    if count and _can_skip_indices(iterable):
-        loader_iterator: Any = iter(iterable)
+    if count == 0:
+        return iter(iterable)
+    if type(iterable) is enumerate:
+        arguments: Any = iterable.__reduce__()[1]
+        inner, start = arguments
+        return enumerate(iterate_from(inner, count), start + count)
+    if type(iterable) is zip:
+        return zip(*(iterate_from(each, count) for each in _inner(iterable)), strict=False)
+    if len(sources(iterable)) == 1 and sources(iterable)[0] is not iterable:
+        return _advance_bar(iterable, count)
+    iterator: Any = iter(iterable) if not isinstance(iterable, range) else iter(iterable[count:])
+    if _can_skip_indices(iterator):
         for _ in range(count):
-            loader_iterator._next_index()
-        loader_iterator._num_yielded += count
-        return loader_iterator  # type: ignore[no-any-return]
-    if isinstance(iterable, (range, list, tuple)):
-        return (
-            iter(iterable[count:]) if isinstance(iterable, range) else itertools.islice(iterable, count, None)
-        )
-    iterator = iter(iterable)
-    for _ in itertools.islice(iterator, count):
-        pass
-    return iterator
+            iterator._next_index()
+        iterator._num_yielded += count
+    elif not isinstance(iterable, range):
+        for _ in itertools.islice(iterator, count):
+            pass
+    return iterator  # type: ignore[no-any-return]
 
 
-def _can_skip_indices(iterable: Any) -> bool:
+def _advance_bar(bar: Any, count: int) -> Iterator[Any]:
+    """A progress bar that stands where it stood."""
+    bar.iterable = _Rest(bar.iterable, count)
+    bar.initial = bar.n = bar.n + count
+    return iter(bar)
+
+
+class _Rest:
+    def __init__(self, iterable: Any, count: int) -> None:
+        self.iterable = iterable
+        self.count = count
+
+    def __iter__(self) -> Iterator[Any]:
+        return iterate_from(self.iterable, self.count)
+
+
+def _can_skip_indices(iterator: Any) -> bool:
     """Whether the batches of a DataLoader can be skipped without loading them."""
-    if not is_loader(iterable) or iterable.num_workers:
+    if type(iterator).__name__ != "_SingleProcessDataLoaderIter":
         return False
-    return not isinstance(iterable.dataset, sys.modules["torch.utils.data"].IterableDataset)
+    return not isinstance(iterator._dataset, sys.modules["torch.utils.data"].IterableDataset)
 
 
 def keeps_item(iterable: Any) -> bool:
     """Whether an item in progress is saved, because making it again could draw other random numbers."""
-    return is_loader(iterable)
-
-
-def draws_when_made(iterable: Any) -> bool:
-    """Whether an iterator was made before the loop could note the random state, and drew from it then."""
-    kind = type(iterable)
-    if kind in (enumerate, zip):
-        return any(draws_when_made(each) for each in _inner(iterable))
-    return kind.__name__ == "_MultiProcessingDataLoaderIter"
+    return any(is_loader(each) or hasattr(each, "_next_index") for each in sources(iterable))
 
 
 def _inner(iterable: Any) -> list[Any]:
-    try:
-        parts = iterable.__reduce__()[1]
-    except TypeError:
-        return []
+    """What an `enumerate` or `zip` that has not started iterates over."""
+    parts = iterable.__reduce__()[1]
     return list(parts[:1]) if type(iterable) is enumerate else list(parts)

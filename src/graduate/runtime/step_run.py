@@ -9,12 +9,13 @@ import os
 import pickle
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import configuration, random_state, store
 from .files import FileRecord, record_of, recorder, stat_of
-from .live import Registry, Unlike, content, is_handle, put_back
+from .live import Registry, Unlike, children_of_handle, content, put_back
 from .log import say, say_once
 from .objects import Damaged, Objects
 from .output import Muted, mute
@@ -49,6 +50,21 @@ class CannotResume(BaseException):
 
     Not an `Exception`, so that research code that catches everything lets it pass.
     """
+
+
+@dataclass
+class Resume:
+    """Where a block goes on: its open loops from the outside in, each (ordinal, count, extra).
+
+    `children` loops inside the innermost of them are finished; `ends` are the random states that
+    finished loops beside the outermost one left. `is_last` says that the position is in this block, not in
+    one inside it.
+    """
+
+    frames: list[tuple[int, int, tuple[Any, ...]]]
+    children: int
+    ends: list[Any]
+    is_last: bool
 
 
 class StepRun:
@@ -202,10 +218,16 @@ class StepRun:
             random_state.restore(natural)
         except (Damaged, Unlike) as error:
             self._give_up(target, str(error))
-        block.resume = [
-            (ordinal, count, extra)
-            for (ordinal, count), extra in zip(blocks[depth]["frames"], frames[depth], strict=True)
-        ]
+        described = blocks[depth]
+        block.resume = Resume(
+            [
+                (ordinal, count, extra)
+                for (ordinal, count), extra in zip(described["frames"], frames[depth]["frames"], strict=True)
+            ],
+            described["children"],
+            frames[depth]["ends"],
+            depth == len(blocks) - 1,
+        )
 
     def _leads_to(self, block: Checkpoint) -> bool:
         depth = len(self.stack) - 1
@@ -232,6 +254,7 @@ class StepRun:
         self.schedule(self.stack[-1])
         for block in self.stack:
             block.registry.hold(False)
+            block.resume = None
         self._caught_up(target)
 
     def unmute(self, *, repeat: bool) -> None:
@@ -243,7 +266,7 @@ class StepRun:
         self.folder.discard(saved)
         raise CannotResume(f"checkpoint {saved.number}: {why}")
 
-    def _load(self, saved: Saved, part: str) -> list[list[Any]]:
+    def _load(self, saved: Saved, part: str) -> list[dict[str, Any]]:
         """Put back the states of all blocks that a part holds; the extras of their open loops."""
         data, buffers = self.folder.load(saved, part)
         registries = [block.registry for block in self.stack]
@@ -262,7 +285,7 @@ class StepRun:
             vars(block.state).clear()
             vars(block.state).update(state)
         random_state.restore(head["random"])
-        frames: list[list[Any]] = head["frames"]
+        frames: list[dict[str, Any]] = head["frames"]
         return frames
 
     # -- saving -----------------------------------------------------------------------------
@@ -337,7 +360,10 @@ class StepRun:
         pickler.dump(
             {
                 "states": [dict(vars(block.state)) for block in blocks],
-                "frames": [[frame.extra() for frame in block.frames] for block in blocks],
+                "frames": [
+                    {"frames": [frame.extra() for frame in block.frames], "ends": list(block.ends)}
+                    for block in blocks
+                ],
                 "random": random_state.capture(),
             }
         )
@@ -346,7 +372,11 @@ class StepRun:
             registry = registries[level]
             value = registry.get(number)
             kind = registry.kinds[number]
-            if value is not None and kind != "handle":
+            if kind == "handle":
+                # A function stays as it is, but what it closes over may have changed.
+                for child in children_of_handle(value):
+                    pickler.persistent_id(child)
+            elif value is not None:
                 pickler.dump((level, number, content(kind, value)))
         pickler.dump(None)
         return Packed(file.getvalue(), buffers)
@@ -368,7 +398,11 @@ class StepRun:
             "files": self._keep_files(parts),
             "signatures": [block.registry.signature for block in self.stack],
             "blocks": [
-                {"path": block.path, "frames": [(frame.ordinal, frame.count) for frame in block.frames]}
+                {
+                    "path": block.path,
+                    "frames": [(frame.ordinal, frame.count) for frame in block.frames],
+                    "children": (block.frames[-1] if block.frames else block).children,
+                }
                 for block in self.stack
             ],
         }
@@ -519,6 +553,3 @@ class _Unpickler(pickle.Unpickler):
         if found is None:
             raise Unlike("an object of the checkpoint does not live any more")
         return found
-
-
-__all__ = ["CannotResume", "StepRun", "is_handle"]
