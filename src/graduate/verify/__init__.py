@@ -1,0 +1,5 @@
+"""Runs the original and the converted project, and says whether they computed the same."""
+
+from graduate.verify.prove import verify
+
+__all__ = ["verify"]

@@ -1,0 +1,232 @@
+"""Kills the converted run at random moments, resumes it, and compares what it ends with."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graduate.errors import VerifyError
+from graduate.model.verdict import Finding
+from graduate.verify import processes
+from graduate.verify.compare import Result, compare_trees
+from graduate.verify.compare_files import compare_files
+from graduate.verify.noise import fits
+from graduate.verify.observe import Observation, clean_text
+from graduate.verify.observer.trees import Tree
+from graduate.verify.run import Bench, copy_for_run, observe_project, project_task
+from graduate.verify.scratch import Snapshot, copy_project, take_snapshot
+
+_REDRAWS = 5
+_EVERY = {"CHECKPOINT_EVERY": "1"}
+_RESUME = "resume-all"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A run that was killed and resumed: the last process's observation, and every process's output in order.
+
+    `moments` are the seconds after which each process was killed.
+    """
+
+    observation: Observation
+    outputs: tuple[str, ...]
+    moments: tuple[float, ...]
+
+
+def run_interrupted(
+    bench: Bench, duration: float, kills: int, seed: int, progress: Callable[[str], None]
+) -> Interrupted:
+    """Run the project in a fresh copy, kill it `kills` times, and let the last process end.
+
+    A kill that would have come after the end is taken back and drawn earlier.
+    """
+    draw = random.Random(seed)
+    root = copy_for_run(bench, "interrupted")
+    before = take_snapshot(root)
+    outputs: list[str] = []
+    moments: list[float] = []
+    seconds = 0.0
+    for number in range(1, kills + 1):
+        killed = _kill_once(bench, root, number, draw, duration)
+        if killed is None:
+            progress(f"kill {number}: the rest is too short to be killed again")
+            break
+        finished, moment = killed
+        moments.append(moment)
+        outputs.append(_clean(finished.stdout, root, before))
+        seconds += finished.seconds
+        progress(f"killed {number} of {kills}, after {moment:.1f} s")
+    task = project_task(bench, root, _RESUME if moments else "train-all", "last", **_EVERY)
+    finished = processes.run(task, bench.timeout)
+    observation = observe_project(bench, root, before, finished, task)
+    outputs.append(observation.stdout)
+    return Interrupted(observation, tuple(outputs), tuple(moments))
+
+
+def _kill_once(
+    bench: Bench, root: Path, number: int, draw: random.Random, longest: float
+) -> tuple[processes.Finished, float] | None:
+    """One process that is killed while it works; None when it always ends before it can be."""
+    kept = root.parent / f"before-{number}"
+    copy_project(root, kept, state=True)
+    for redraw in range(_REDRAWS + 1):
+        moment = draw.uniform(0.05, 1.0) * longest / 2**redraw
+        command = _RESUME if number > 1 else "train-all"
+        task = project_task(bench, root, command, f"kill-{number}-{redraw}", **_EVERY)
+        finished = processes.run(task, bench.timeout, kill_after=moment)
+        if finished.was_killed:
+            shutil.rmtree(kept)
+            return finished, moment
+        if finished.code:
+            raise VerifyError(
+                "The converted project failed when it was run again.",
+                why=finished.stderr.strip()[-500:],
+                fix="run it by hand with CHECKPOINT_EVERY=1",
+            )
+        shutil.rmtree(root)
+        copy_project(kept, root, state=True)
+    shutil.rmtree(kept)
+    return None
+
+
+def _clean(text: str, root: Path, before: Snapshot) -> str:
+    return clean_text(text, root, before.links)
+
+
+# -- comparing ------------------------------------------------------------------------------------
+
+
+def compare_interrupted(
+    bench: Bench, originals: Sequence[Observation], straight: Observation, interrupted: Interrupted
+) -> tuple[Finding, ...]:
+    """The findings on a killed and resumed run; the first variable that differs is named first."""
+    last = interrupted.observation
+    if last.code != straight.code:
+        detail = f"exit code {last.code} instead of {straight.code}: {last.stderr.strip()[-300:]}"
+        return (Finding("resume", "exit", "different", detail),)
+    texts = [each.stdout for each in originals]
+    printed = compare_outputs([straight.stdout, *texts], interrupted.outputs)
+    findings = [
+        Finding("resume", "exit", "same"),
+        Finding("resume", "stdout", printed.outcome, printed.detail),
+    ]
+    for program, names in straight.variables.items():
+        known = [each.variables.get(program, {}) for each in originals]
+        findings += _compare_names(
+            program, names, known, last.variables.get(program), len(straight.variables) > 1
+        )
+    for found in compare_files(bench, [straight, *_noisy_files(originals, straight)], last, "resumed"):
+        findings.append(Finding("resume", found.subject, found.outcome, found.detail))
+    return tuple(findings)
+
+
+def _noisy_files(originals: Sequence[Observation], straight: Observation) -> list[Observation]:
+    """The originals count as references only when they wrote the same files as the project."""
+    return [each for each in originals if each.files.keys() == straight.files.keys()]
+
+
+def _compare_names(
+    program: str,
+    straight: dict[str, Tree],
+    originals: Sequence[dict[str, Tree]],
+    resumed: dict[str, Tree] | None,
+    several: bool,
+) -> list[Finding]:
+    label = f"{program}: " if several else ""
+    if resumed is None:
+        reason = (
+            "its steps were finished before the last kill; what they stored went into the steps after them"
+        )
+        return [Finding("resume", f"{label}variables", "not comparable", reason)]
+    findings = []
+    absent = []
+    for name, tree in straight.items():
+        if name not in resumed:
+            absent.append(name)
+            continue
+        noise = [each[name] for each in originals if name in each]
+        result = compare_trees([tree, *noise] if _is_noisy(noise) else [tree], resumed[name])
+        if result.outcome == "same within noise" and resumed[name] == tree:
+            result = Result("same")
+        detail = result.detail.replace("original ", "straight ").replace("converted ", "resumed ")
+        findings.append(Finding("resume", f"{label}{name}", result.outcome, detail))
+    if absent:
+        reason = "seen only in steps that were finished before the last kill: " + ", ".join(absent)
+        findings.append(Finding("resume", f"{label}other variables", "not comparable", reason))
+    return findings
+
+
+def _is_noisy(trees: Sequence[Tree]) -> bool:
+    return any(tree != trees[0] for tree in trees[1:])
+
+
+def compare_outputs(references: Sequence[str], outputs: Sequence[str]) -> Result:
+    """What the processes printed must cover the straight run's output, each piece where the one before left off.
+
+    A killed process may have printed more than its last checkpoint; then the next one prints that again. The
+    last piece must reach the end.
+    """
+    straight = references[0]
+    if _covers(straight, outputs):
+        return Result("same")
+    patterns = _patterns(references)
+    lines = [
+        text.splitlines() if n == len(outputs) - 1 else _whole_lines(text) for n, text in enumerate(outputs)
+    ]
+    reached = [0]
+    for number, piece in enumerate(lines):
+        ends = [s + len(piece) for s in range(max(reached) + 1) if _fits_at(patterns, piece, s)]
+        if not ends:
+            return Result("different", _mismatch(patterns, piece, max(reached), number == len(lines) - 1))
+        reached = sorted(set(ends) | ({*reached} if not piece else set()))
+    if len(patterns) not in reached:
+        missing = patterns[max(reached)][0]
+        return Result("different", f"a line is missing after the last resume: {missing!r}")
+    return Result("same within noise" if len(set(references)) > 1 else "same")
+
+
+def _covers(straight: str, outputs: Sequence[str]) -> bool:
+    """The same by characters, which also holds for lines that are printed bit by bit."""
+    ends = {0}
+    for text in outputs:
+        reached = max(ends)
+        starts = []
+        at = straight.find(text)
+        while text and 0 <= at <= reached:
+            starts.append(at)
+            at = straight.find(text, at + 1)
+        ends = {at + len(text) for at in starts} if text else ends
+        if not ends:
+            return False
+    return len(straight) in ends
+
+
+def _patterns(references: Sequence[str]) -> list[list[str]]:
+    """For each line of the straight run: what it is in each run with as many lines."""
+    lines = [text.splitlines() for text in references]
+    fitting = [each for each in lines if len(each) == len(lines[0])]
+    return [list(each) for each in zip(*fitting, strict=True)]
+
+
+def _whole_lines(text: str) -> list[str]:
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
+def _fits_at(patterns: Sequence[Sequence[str]], piece: Sequence[str], start: int) -> bool:
+    if start + len(piece) > len(patterns):
+        return False
+    return all(fits(patterns[start + n], line) for n, line in enumerate(piece))
+
+
+def _mismatch(patterns: Sequence[Sequence[str]], piece: Sequence[str], reached: int, is_last: bool) -> str:
+    """The first line that fits nowhere, or stands where it should not."""
+    for line in piece:
+        if not any(fits(pattern, line) for pattern in patterns):
+            return f"the resumed run printed {line!r}, which the straight run did not"
+    if piece and reached < len(patterns) and not any(fits(p, piece[0]) for p in patterns[: reached + 1]):
+        return f"lines are missing where it was resumed, from {patterns[reached][0]!r} on"
+    end = "the last process" if is_last else "a resumed process"
+    return f"what {end} printed is not one piece of the straight run's output, from {piece[0]!r} on"

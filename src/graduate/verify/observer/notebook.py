@@ -1,0 +1,90 @@
+"""What notebook code calls beside plain Python. Written apart from the runtime, so that both are checked."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+from . import figures
+
+
+def display(*values: Any, **_: Any) -> None:
+    """Show values in text form."""
+    for value in values:
+        if value is None:
+            continue
+        try:
+            printer: Any = importlib.import_module("IPython.lib.pretty")
+            text = printer.pretty(value)
+        except Exception:
+            text = repr(value)
+        sys.stdout.write(text + "\n")
+
+
+class Output(list[str]):
+    """Lines that a command printed."""
+
+    l = property(list)  # noqa: E741
+    n = property("\n".join)
+    s = property(" ".join)
+
+    def grep(self, pattern: str) -> Output:
+        return Output(line for line in self if re.search(pattern, line, re.IGNORECASE))
+
+    def fields(self, *numbers: int) -> list[Any]:
+        rows = [line.split() for line in self]
+        return [" ".join(row[n] for n in numbers if n < len(row)) for row in rows] if numbers else rows
+
+
+def shell_lines(command: str) -> Output:
+    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return Output(done.stdout.decode(errors="replace").splitlines())
+
+
+def shell(command: str) -> int:
+    sys.stdout.flush()
+    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    sys.stdout.write(done.stdout.decode(errors="replace"))
+    return done.returncode
+
+
+def shell_cell(script: str, interpreter: str = "bash") -> None:
+    sys.stdout.flush()
+    done = subprocess.run(interpreter.split(), input=script.encode(), stdout=subprocess.PIPE, check=False)
+    sys.stdout.write(done.stdout.decode(errors="replace"))
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, interpreter)
+
+
+class Shell:
+    """The part of IPython's shell object that notebooks use."""
+
+    system = staticmethod(shell)
+    getoutput = staticmethod(shell_lines)
+
+    def run_line_magic(self, name: str, line: str) -> None:
+        if name in ("cd", "chdir"):
+            os.chdir(os.path.expanduser(line.strip()))  # noqa: PTH111
+
+    magic = run_line_magic
+
+
+def get_ipython() -> Shell:
+    return Shell()
+
+
+def names(helpers: list[str]) -> dict[str, Any]:
+    """The functions that a notebook's code was read to call."""
+    known: dict[str, Any] = {
+        "display": display,
+        "shell": shell,
+        "shell_lines": shell_lines,
+        "shell_cell": shell_cell,
+        "show_figures": figures.show_figures,
+        "get_ipython": get_ipython,
+    }
+    return {name: known[name] for name in helpers if name in known}

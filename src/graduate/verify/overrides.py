@@ -1,0 +1,133 @@
+"""Settings that shrink a run, applied to both sides: `epochs=1`."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from graduate.errors import VerifyError
+from graduate.model.source import Program, SourceModule
+from graduate.verify.conversion_record import Conversion, ProjectOption
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A field of the project's settings and the value given for it, as text."""
+
+    option: ProjectOption
+    value: str
+
+
+def read_overrides(settings: Sequence[str], conversion: Conversion) -> tuple[Override, ...]:
+    """The overrides in `NAME=VALUE` texts. Raises VerifyError for a name that is no setting."""
+    found = []
+    for text in settings:
+        name, equals, value = text.partition("=")
+        name = name.strip().removeprefix("--").replace("-", "_")
+        options = [o for o in conversion.options if name in o.names()]
+        exact = [o for o in options if o.field == name]
+        if not equals or not options:
+            known = sorted({o.field for o in conversion.options})
+            raise VerifyError(
+                f"{text!r} does not set a setting of this project.",
+                why="write NAME=VALUE" if not equals else f"there is no setting {name!r}",
+                fix="one of: " + ", ".join(known) if known else "the project has no settings",
+            )
+        found += [Override(option, value) for option in exact or options]
+    return tuple(found)
+
+
+def project_arguments(overrides: Iterable[Override]) -> tuple[str, ...]:
+    """The command line of the project with these settings."""
+    given = {o.option.field: o.value for o in overrides}
+    return tuple(f"--{field}={value}" for field, value in given.items())
+
+
+def program_arguments(program: Program, overrides: Iterable[Override]) -> tuple[str, ...]:
+    """The command line of a research program with these settings; what is given last wins."""
+    arguments = list(program.arguments)
+    for override in overrides:
+        option = override.option
+        if option.program not in ("", program.name):
+            continue
+        if option.kind == "argument":
+            arguments += _flags(option, override.value)
+        elif option.names()[-1] == "arguments":
+            arguments = shlex.split(override.value)
+    return tuple(arguments)
+
+
+def _flags(option: ProjectOption, value: str) -> list[str]:
+    long = [flag for flag in option.flags if flag.startswith("--")]
+    flag = (long or list(option.flags) or [""])[0]
+    if option.positional or not flag:
+        raise VerifyError(
+            f"{option.field} is given by position, so it cannot be set for the verification.",
+            fix="leave it as the research code has it",
+        )
+    if option.action in ("store_true", "store_false"):
+        wanted = value.lower() in ("true", "1", "yes", "on")
+        return [flag] if wanted == (option.action == "store_true") else []
+    return [f"{flag}={value}"] if flag.startswith("--") else [flag, value]
+
+
+def rewrite_constants(module: SourceModule, program: Program, overrides: Iterable[Override]) -> str:
+    """The text of an entry module with its constants set to the given values."""
+    text = module.text
+    for override in overrides:
+        option = override.option
+        if option.kind == "constant" and option.program in ("", program.name):
+            text = _rewrite(text, option, override.value, module.path)
+    return text
+
+
+def _rewrite(text: str, option: ProjectOption, value: str, path: str) -> str:
+    tree = ast.parse(text)
+    for name in option.names():
+        found = [node for node in _statements(tree) if _target(node) == name]
+        if found:
+            old = found[0].value
+            assert old is not None
+            return _replace(text, old, _literal(old, value))
+        if name == "arguments":
+            return text
+    raise VerifyError(
+        f"The constant {option.field} was not found in the research code.",
+        where=path,
+        fix="convert again, so that the project fits the source",
+    )
+
+
+def _statements(tree: ast.Module) -> list[ast.Assign | ast.AnnAssign]:
+    """Assignments at the top level, and in the blocks and the functions whose body is the spine."""
+    bodies = [tree.body]
+    bodies += [n.body for n in tree.body if isinstance(n, (ast.If, ast.FunctionDef))]
+    return [n for body in bodies for n in body if isinstance(n, (ast.Assign, ast.AnnAssign)) and n.value]
+
+
+def _target(node: ast.Assign | ast.AnnAssign) -> str:
+    target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _literal(old: ast.expr, value: str) -> str:
+    """The value as source: text stays text where the constant was text."""
+    if isinstance(old, ast.Constant) and isinstance(old.value, str):
+        return repr(value)
+    try:
+        return repr(ast.literal_eval(value))
+    except (ValueError, SyntaxError):
+        words = {"true": "True", "false": "False", "none": "None", "null": "None"}
+        return words.get(value.lower(), repr(value))
+
+
+def _replace(text: str, node: ast.expr, new: str) -> str:
+    lines = text.splitlines(keepends=True)
+    first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+    before = lines[first].encode()[: node.col_offset].decode()
+    after = lines[last].encode()[node.end_col_offset :].decode()
+    # A value over several lines leaves its lines empty, so that all other lines keep their number.
+    blank = "".join("\n" for _ in range(last - first))
+    return "".join([*lines[:first], before, new, after.rstrip("\n"), "\n", blank, *lines[last + 1 :]])
