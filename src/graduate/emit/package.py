@@ -1,0 +1,60 @@
+"""The files of the package: what the transformation made, the runtime, and what makes folders packages."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+from graduate.model.project import Modules, ProjectFile
+
+MAIN = '''"""The command line of the project: python -m {name} COMMAND [--setting VALUE …]"""
+
+import sys
+
+from .utils.command import main
+
+if __name__ == "__main__":
+    sys.exit(main(__package__))
+'''
+FOLDERS = {
+    "": "{title}, as a pipeline of resumable steps. Start reading in pipeline.py.",
+    "config": "Settings.",
+    "data": "Getting, preparing and loading the data.",
+    "models": "Models and losses.",
+    "training": "Training and evaluation.",
+    "utils": "What steps share, and what lets them be stopped and go on.",
+}
+OTHER_FOLDER = "Moved as it was from the research code."
+
+
+@cache
+def runtime_files() -> tuple[tuple[str, str], ...]:
+    """(name, text) of the source files that ship inside every project, verbatim."""
+    folder = resources.files("graduate.runtime")
+    found = [
+        (file.name, file.read_text(encoding="utf-8"))
+        for file in folder.iterdir()
+        if file.name.endswith(".py") and file.name != "__init__.py"
+    ]
+    return tuple(sorted(found))
+
+
+def render_package(modules: Modules, title: str) -> tuple[ProjectFile, ...]:
+    """All files of the package, with paths that start at the project root."""
+    name = modules.name
+    texts = {f"utils/{file}": text for file, text in runtime_files()}
+    texts["__main__.py"] = MAIN.format(name=name)
+    for module in modules.modules:
+        if module.path in texts:
+            raise ValueError(f"two files want to be {module.path}")
+        texts[module.path] = module.text
+    folders = {*FOLDERS, *(parent for path in texts for parent in _parents(path))}
+    for folder in folders:
+        text = FOLDERS.get(folder, OTHER_FOLDER).format(title=title.replace('"""', "'''"))
+        texts.setdefault(f"{folder}/__init__.py".lstrip("/"), f'"""{text}"""\n')
+    return tuple(ProjectFile(f"{name}/{path}", text=texts[path]) for path in sorted(texts))
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: end + 1]) for end in range(len(parts))]

@@ -1,0 +1,115 @@
+"""Puts the whole project together: every file that a generated project has, as values."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graduate import __version__
+from graduate.emit.baseline import Baseline, format_generated, record_baseline
+from graduate.emit.documents import document_values
+from graduate.emit.makefile import find_absent, find_targets, render_makefile
+from graduate.emit.options import find_settings, render_default_yaml
+from graduate.emit.package import render_package
+from graduate.emit.placing import place_data, render_data
+from graduate.emit.record import RECORD, render_record
+from graduate.emit.render import render
+from graduate.emit.requirements import (
+    choose_python,
+    find_requirements,
+    find_system_packages,
+    render_requirements,
+    render_tools,
+)
+from graduate.emit.tests import render_tests
+from graduate.model.project import Bundle, Project, ProjectFile
+
+VERSION = "0.1.0"
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+_RUNTIME_LIBRARIES = ("cloudpickle", "pydantic", "yaml", "numpy", "torch", "matplotlib", "IPython")
+
+
+def render_project(bundle: Bundle) -> Project:
+    """The project without its locks, ready to be checked and written. The same bundle gives the same bytes."""
+    modules = bundle.modules
+    package = render_package(modules, bundle.title)
+    values = _values(bundle)
+    texts = {file.path: file.text or "" for file in package}
+    tests = render_tests(bundle, values["settings"])
+    plain = render("pyproject.toml.j2", **values, baseline=Baseline())
+    main = f"{modules.name}/__main__.py"
+    texts |= format_generated({**tests, main: texts[main]}, plain)
+    from_research = frozenset(f"{modules.name}/{each.path}" for each in modules.modules)
+    values["baseline"] = record_baseline(texts, from_research, plain)
+    texts |= _render_texts(bundle, values)
+    placements = place_data(bundle.data_files, {*texts, *LOCKS, RECORD})
+    data = render_data(placements, bundle.source_root)
+    texts["README.md"] = render("README.md.j2", **values, data=placements)
+    paths = [*texts, *LOCKS, *(file.path for file in data)]
+    texts[RECORD] = render_record(bundle, placements, paths)
+    files = [*(ProjectFile(path, text=text) for path, text in texts.items()), *data]
+    return Project(modules.name, tuple(sorted(files, key=lambda file: file.path)))
+
+
+def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
+    """The files around the package, without the ones that need to know all others."""
+    return {
+        ".dockerignore": render("dockerignore.j2", **values),
+        ".gitignore": render("gitignore.j2", **values),
+        "AGENTS.md": render("AGENTS.md.j2", **values),
+        "Dockerfile": render("Dockerfile.j2", **values),
+        "Makefile": render_makefile(values["name"], values["title"], values["image"], values["python"]),
+        "README.md": "",
+        "compose.yaml": render("compose.yaml.j2", **values),
+        "configs/default.yaml": render_default_yaml(values["settings"]),
+        "pyproject.toml": render("pyproject.toml.j2", **values),
+        "requirements-dev.in": render_tools(),
+        "requirements.in": render_requirements(find_requirements(bundle.dependencies)),
+    }
+
+
+def _values(bundle: Bundle) -> dict[str, Any]:
+    """What the templates may use."""
+    modules = bundle.modules
+    requirements = find_requirements(bundle.dependencies)
+    settings = find_settings(modules.options, modules.name)
+    title = " ".join(bundle.title.split())
+    return {
+        **document_values(bundle),
+        "name": modules.name,
+        "title": title,
+        "description": json.dumps(f"{title}, as a pipeline of resumable steps", ensure_ascii=False),
+        "image": f"{modules.name.strip('_').replace('__', '_')}:latest",
+        "version": VERSION,
+        "graduate": __version__,
+        "python": choose_python(bundle.python),
+        "requires_python": bundle.python,
+        "requirements": [json.dumps(each.text, ensure_ascii=False) for each in requirements],
+        "system_packages": find_system_packages(requirements),
+        "third_party": _third_party(bundle),
+        "moved": sorted(
+            _dotted(modules.name, each.path) for each in modules.modules if each.origin == "moved"
+        ),
+        "settings": settings,
+        "secrets": [each.variable for each in settings if each.option.secret],
+        "tensorboard": any(each.name in ("tensorboard", "tensorboardx") for each in requirements),
+        "targets": find_targets(),
+        "absent": find_absent(modules.steps),
+    }
+
+
+def _third_party(bundle: Bundle) -> list[str]:
+    """The top-level modules of all libraries, so that mypy need not look into them."""
+    names = {name.partition(".")[0] for each in bundle.dependencies for name in each.imports}
+    return sorted(({*names, *_RUNTIME_LIBRARIES}) - set(sys.stdlib_module_names))
+
+
+def _dotted(package: str, path: str) -> str:
+    return f"{package}/{path}".removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def python_texts(files: Iterable[ProjectFile]) -> dict[str, str]:
+    """The Python files of a project by path."""
+    return {file.path: file.text for file in files if file.text is not None and file.path.endswith(".py")}

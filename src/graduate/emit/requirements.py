@@ -1,0 +1,77 @@
+"""What the generated project asks for: the research code's distributions, and the runtime's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from graduate.model.facts import Dependency
+
+RUNTIME_REQUIREMENTS = {
+    "cloudpickle": "cloudpickle>=3.1",
+    "pydantic": "pydantic>=2.11",
+    "pyyaml": "pyyaml>=6.0",
+}
+"""What the files under utils/ import beside the standard library, by canonical name."""
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+SYSTEM_PACKAGES: dict[str, tuple[str, ...]] = {
+    "graphviz": ("graphviz",),
+    "lightgbm": ("libgomp1",),
+    "opencv-contrib-python": ("libgl1", "libglib2.0-0"),
+    "opencv-python": ("libgl1", "libglib2.0-0"),
+    "xgboost": ("libgomp1",),
+}
+"""Shared libraries and programs that these distributions need and no wheel brings: Debian packages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One direct dependency and where it was asked for."""
+
+    name: str
+    text: str
+    origin: str
+
+
+def find_requirements(dependencies: Iterable[Dependency]) -> tuple[Requirement, ...]:
+    """The direct dependencies, sorted. What the research code asks for wins over what the runtime asks for."""
+    found = {
+        name: Requirement(name, text, "the pipeline itself") for name, text in RUNTIME_REQUIREMENTS.items()
+    }
+    for each in dependencies:
+        name = canonicalize_name(each.distribution)
+        found[name] = Requirement(name, each.requirement, each.origin)
+    return tuple(found[name] for name in sorted(found))
+
+
+def find_tools() -> tuple[str, ...]:
+    """The tools of the generated project; those whose findings are recorded are pinned to what recorded them."""
+    return (f"mypy=={version('mypy')}", "pytest>=8", f"ruff=={version('ruff')}")
+
+
+def find_system_packages(requirements: Iterable[Requirement]) -> tuple[str, ...]:
+    """The Debian packages that the container needs at run time."""
+    return tuple(sorted({p for each in requirements for p in SYSTEM_PACKAGES.get(each.name, ())}))
+
+
+def choose_python(specifier: str) -> str:
+    """The version of Python that is locked for: the lowest that the research code allows, `3.11` or later."""
+    allowed = SpecifierSet(specifier)
+    return next((each for each in PYTHONS if allowed.contains(f"{each}.99")), PYTHONS[0])
+
+
+def render_requirements(requirements: Iterable[Requirement]) -> str:
+    """`requirements.in`."""
+    lines = ["# Direct dependencies. After a change: make lock install"]
+    lines += [f"{each.text}  # {each.origin}" if each.origin else each.text for each in requirements]
+    return "\n".join(lines) + "\n"
+
+
+def render_tools() -> str:
+    """`requirements-dev.in`."""
+    return "\n".join(["# What tests and checks need on top.", "-r requirements.in", *find_tools()]) + "\n"
