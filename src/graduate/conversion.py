@@ -2,71 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from graduate.analyse import analyse
-from graduate.emit import render_project
-from graduate.emit.check import check_project
-from graduate.emit.lock import render_locks
-from graduate.emit.write import write_project
-from graduate.errors import GraduateError, ReadError
+from graduate.emit import check_project, lock_project, render_project, write_project
+from graduate.emit.write import check_destination
+from graduate.errors import PlanError, ReadError, ToolError
 from graduate.model.facts import Facts
 from graduate.model.plan import LEVELS, Level, Plan
-from graduate.model.project import Bundle, Modules, Project, ProjectFile
+from graduate.model.project import Bundle, Modules
 from graduate.model.source import Sources
-from graduate.model.verdict import Verdict
+from graduate.model.verdict import Finding, ProgramVerdict, Verdict
 from graduate.plan.check import check
 from graduate.plan.propose import propose
 from graduate.plan.yaml import dump, load
 from graduate.read.project import read_project
 from graduate.transform import transform
-from graduate.verify import verify as run_verification
 
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The highest level that a program may get, and why."""
+
+    level: Level
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What a conversion made: the project at `out`, and all that was decided on the way.
+
+    `lowered` says, for each level that did not verify, which program it was and the first difference.
+    """
+
+    source: Path
+    out: Path
+    facts: Facts
+    plan: Plan
+    modules: Modules
+    locked: bool
+    lowered: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+
+    @property
+    def not_copied(self) -> tuple[str, ...]:
+        """Data files that are too big to copy."""
+        return tuple(f.path for f in self.facts.data_files if not f.copied)
 
 
 def _silent(_: str) -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """What a conversion made: the project at `out`, and all that was decided on the way."""
-
-    out: Path
-    sources: Sources
-    facts: Facts
-    plan: Plan
-    modules: Modules
-    locked: bool
-    not_copied: tuple[str, ...]
-    lowered: tuple[str, ...] = ()
-    verdict: Verdict | None = None
-
-
-def analyze(source: Path, progress: Progress = _silent) -> tuple[Sources, Facts]:
-    """Read and analyse a script, notebook or folder."""
-    progress(f"reading {source}")
-    sources = read_project(source)
-    return sources, analyse(sources, progress)
-
-
-def propose_plan(source: Path, progress: Progress = _silent) -> str:
-    """The proposed plan of a project, as the YAML that people edit."""
-    sources, facts = analyze(source, progress)
-    return dump(propose(sources, facts), sources)
-
-
 def find_projects(folder: Path) -> list[Path]:
-    """Every project under `folder`/src: its sub-folders, scripts and notebooks."""
+    """Every project under `folder`/src: its sub-folders, scripts and notebooks. Raises ReadError when none."""
     home = folder / "src"
     if not home.is_dir():
         raise ReadError(
             "there is no research code to convert",
             where=str(home),
-            why="no source was named and the working folder has no folder src/",
+            why="no source was named, and the working folder has no folder src/",
             fix="run `graduate convert SRC`, or put each project into its own folder under src/",
         )
     found = [
@@ -84,6 +84,19 @@ def find_projects(folder: Path) -> list[Path]:
     return found
 
 
+def analyze(source: Path, progress: Progress = _silent) -> tuple[Sources, Facts]:
+    """Read and analyse a script, notebook or folder."""
+    progress(f"reading {source}")
+    sources = read_project(source)
+    return sources, analyse(sources, progress)
+
+
+def propose_plan(source: Path, progress: Progress = _silent) -> str:
+    """The proposed plan of a project, as the YAML that people edit."""
+    sources, facts = analyze(source, progress)
+    return dump(propose(sources, facts), sources)
+
+
 def convert(
     source: Path,
     out: Path | None = None,
@@ -91,70 +104,65 @@ def convert(
     force: bool = False,
     plan_file: Path | None = None,
     lock: bool = True,
-    level: Level | None = None,
+    ceilings: Mapping[str, Ceiling] | None = None,
+    level: Level = LEVELS[0],
     progress: Progress = _silent,
 ) -> Converted:
-    """Convert `source` into a project at `out` (default `./<name>-production`). A failure leaves nothing behind."""
-    sources, facts = analyze(source, progress)
-    progress("planning")
-    if plan_file is not None:
-        plan = load(_read_plan(plan_file), str(plan_file), sources, facts)
-    else:
-        plan = propose(sources, facts)
-        check(plan, sources, facts)
-    if level is not None:
-        plan = at_most(plan, level, f"asked for by --level {level}")
+    """Convert `source` into a project at `out` (default `./<name>-production`).
+
+    No program gets a level above `level`, nor above what `ceilings` says for it by name. A failure
+    raises GraduateError and leaves `out` as it was.
+    """
+    progress(f"reading {source}")
+    sources = read_project(source)
     target = out if out is not None else Path.cwd() / f"{sources.name}-production"
+    check_destination(target, source, force=force)
+    facts = analyse(sources, progress)
+    plan = _choose_plan(sources, facts, plan_file)
+    limits = {p.name: Ceiling(level, f"asked for by --level {level}") for p in plan.programs}
+    plan = limit_levels(plan, {**limits, **(ceilings or {})})
     progress("transforming")
     modules = transform(sources, facts, plan)
-    project, locked = _render(sources, facts, modules, lock, progress)
-    progress(f"writing {target.name}")
-    write_project(project, target, source_root=Path(sources.root), force=force)
-    not_copied = tuple(f.path for f in facts.data_files if not f.copied)
-    return Converted(target, sources, facts, plan, modules, locked, not_copied)
-
-
-def _read_plan(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadError(
-            "the plan cannot be read",
-            where=str(path),
-            why=str(error),
-            fix="write one with `graduate plan SRC`",
-        ) from error
-
-
-def at_most(plan: Plan, level: Level, why: str) -> Plan:
-    """The plan with no program above `level`."""
-    programs = tuple(
-        replace(p, level=level, why=p.why or why) if LEVELS.index(p.level) < LEVELS.index(level) else p
-        for p in plan.programs
-    )
-    return replace(plan, programs=programs)
-
-
-def _render(
-    sources: Sources, facts: Facts, modules: Modules, lock: bool, progress: Progress
-) -> tuple[Project, bool]:
-    bundle = Bundle(modules, facts.data_files, facts.dependencies, facts.python, sources.name, sources.root)
     progress("rendering the project")
+    bundle = Bundle(modules, facts.data_files, facts.dependencies, facts.python, sources.name, sources.root)
     project = render_project(bundle)
-    problems = check_project(project, Path(sources.root))
+    problems = check_project(project, sources.root)
     if problems:
         raise AssertionError("the project is not sound: " + "; ".join(problems[:3]))
-    if not lock:
-        return project, False
-    progress("locking the dependencies")
-    requirements = next((f.text for f in project.files if f.path == "requirements.in"), "") or ""
-    runtime, development = render_locks(tuple(requirements.split("\n")), facts.python)
-    kept = [f for f in project.files if f.path not in {"requirements.lock", "requirements-dev.lock"}]
-    kept += [
-        ProjectFile("requirements.lock", text=runtime),
-        ProjectFile("requirements-dev.lock", text=development),
-    ]
-    return replace(project, files=tuple(sorted(kept, key=lambda f: f.path))), True
+    if lock:
+        progress("locking the dependencies")
+        project = lock_project(project)
+    progress(f"writing {target.name}")
+    write_project(project, target, source_root=source, force=force)
+    return Converted(source, target, facts, plan, modules, locked=lock)
+
+
+def _choose_plan(sources: Sources, facts: Facts, file: Path | None) -> Plan:
+    if file is None:
+        plan = propose(sources, facts)
+        check(plan, sources, facts)
+        return plan
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(
+            "the plan cannot be read",
+            where=str(file),
+            why=getattr(error, "strerror", None) or str(error),
+            fix="write one with `graduate plan SRC`",
+        ) from error
+    return load(text, str(file), sources, facts)
+
+
+def limit_levels(plan: Plan, ceilings: Mapping[str, Ceiling]) -> Plan:
+    """The plan with no program above its ceiling."""
+    programs = []
+    for program in plan.programs:
+        ceiling = ceilings.get(program.name)
+        if ceiling is not None and LEVELS.index(program.level) < LEVELS.index(ceiling.level):
+            program = replace(program, level=ceiling.level, why=program.why or ceiling.why)
+        programs.append(program)
+    return replace(plan, programs=tuple(programs))
 
 
 def verify(
@@ -168,7 +176,9 @@ def verify(
     seed: int = 0,
     progress: Progress = _silent,
 ) -> Verdict:
-    """Run the original and the project, compare, kill and resume; the verdict."""
+    """Run the original and the project in scratch copies, compare, kill and resume; the verdict."""
+    from graduate.verify import verify as compare_runs
+
     if not (project / "conversion.json").is_file():
         raise ReadError(
             "this is not a converted project",
@@ -177,9 +187,8 @@ def verify(
             fix=f"make it with `graduate convert {source} -o {project}`",
         )
     progress(f"reading {source}")
-    sources = read_project(source)
-    return run_verification(
-        sources,
+    return compare_runs(
+        read_project(source),
         project,
         python=python,
         settings=tuple(settings),
@@ -194,62 +203,94 @@ def convert_verified(
     source: Path,
     out: Path | None = None,
     *,
-    python: Path | None,
+    python: Path | None = None,
     force: bool = False,
     plan_file: Path | None = None,
     lock: bool = True,
+    level: Level = LEVELS[0],
     settings: Sequence[str] = (),
     kills: int = 3,
     timeout: float = 3600.0,
     progress: Progress = _silent,
 ) -> Converted:
-    """Convert at the highest level that verifies. What was different on the way down is in `lowered`."""
+    """Convert, verify, and where there is a difference lower the first program that differs, until none is left.
+
+    Only the first one goes down, since what it does differently makes those after it differ. Without `python` the
+    project's own environment is made. The result is proved, unless its verdict has a problem (the original
+    does not run) or a program differs even as it stands.
+    """
+    ceilings: dict[str, Ceiling] = {}
     lowered: list[str] = []
-    converted: Converted | None = None
-    for level in LEVELS:
-        converted = convert(
+    while True:
+        made = convert(
             source,
             out,
-            force=force or converted is not None,
+            force=force or bool(lowered),
             plan_file=plan_file,
             lock=lock,
+            ceilings=ceilings,
             level=level,
             progress=progress,
         )
+        if python is None:
+            progress("make install")
+            _install(made.out)
         verdict = verify(
             source,
-            converted.out,
+            made.out,
             python=python,
             settings=settings,
             kills=kills,
             timeout=timeout,
             progress=progress,
         )
-        converted = replace(converted, verdict=verdict, lowered=tuple(lowered))
-        if verdict.proved or verdict.problem:
-            return converted
-        lowered.append(f"{level}: {first_difference(verdict)}")
-    assert converted is not None
-    return replace(converted, lowered=tuple(lowered))
+        made = replace(made, verdict=verdict, lowered=tuple(lowered))
+        next_one = None if verdict.problem else find_next_ceiling(made.modules, verdict)
+        if next_one is None:
+            return made
+        name, ceiling = next_one
+        ceilings[name] = ceiling
+        lowered.append(f"{name}: {ceiling.why}")
 
 
-def first_difference(verdict: Verdict) -> str:
-    """The first thing that differs, in words."""
-    for program in verdict.programs:
-        for finding in program.findings:
-            if finding.outcome == "different":
-                return f"{program.run} run, {finding.kind} {finding.subject}: {finding.detail}"
-    return verdict.problem or "nothing could be compared"
+def find_next_ceiling(modules: Modules, verdict: Verdict) -> tuple[str, Ceiling] | None:
+    """The program to lower after this verdict and its new ceiling; None when nothing differs or is left to lower."""
+    differing = [(v, f) for v in verdict.programs for f in v.findings if f.outcome == "different"]
+    if not differing:
+        return None
+    blamed = {run.name for run, _ in differing}
+    levels = {r.program.name: r.level for r in modules.programs}
+    # A difference that belongs to no program by name can come from any of them.
+    suspects = [name for name in levels if name in blamed] or list(levels)
+    for name in suspects:
+        place = LEVELS.index(levels[name])
+        if place + 1 < len(LEVELS):
+            run, finding = next((d for d in differing if d[0].name == name), differing[0])
+            why = f"as {levels[name]} it is not the same: {describe_finding(run, finding)}"
+            return name, Ceiling(LEVELS[place + 1], why)
+    return None
 
 
-__all__ = [
-    "Converted",
-    "GraduateError",
-    "analyze",
-    "convert",
-    "convert_verified",
-    "find_projects",
-    "first_difference",
-    "propose_plan",
-    "verify",
-]
+def describe_finding(run: ProgramVerdict, finding: Finding) -> str:
+    """A finding in one line."""
+    detail = " ".join(finding.detail.split())
+    return f"{run.run} run, {finding.kind} {finding.subject}: {detail}".rstrip(": ")
+
+
+def _install(project: Path) -> None:
+    """Make the environment of the project. Raises ToolError."""
+    try:
+        done = subprocess.run(
+            ["make", "-s", "install"], cwd=project, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise ToolError(
+            "make is missing", fix="install GNU make, or name an environment with --python"
+        ) from error
+    if done.returncode != 0:
+        raise ToolError(
+            "the environment of the project cannot be made",
+            where=str(project),
+            why=" ".join(done.stderr.split())[-600:],
+            fix="the project is written but not verified: repair `make install`, or name an environment with --python",
+        )
