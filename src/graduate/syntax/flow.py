@@ -365,7 +365,7 @@ class _Backwards:
                     live = (live - self.flow.stores(target)) | loads(target)
                 return live | loads(value)
             case ast.Delete():
-                return (after - self._deleted(node)) | (loads(node) - self._deleted(node))
+                return (after - self._deleted(node)) | loads(node)
             case ast.AnnAssign(value=None):
                 return after
             case _:
