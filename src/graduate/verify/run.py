@@ -159,7 +159,7 @@ def _run_program(
         bench,
         [bench.path],
         root,
-        MPLBACKEND=f"module://{OBSERVER}.figures",
+        MPLBACKEND=f"module://{OBSERVER}.backend",
         GRADUATE_FIGURES=str(base / "figures"),
         GRADUATE_OBSERVED=str(observed),
     )

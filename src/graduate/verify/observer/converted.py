@@ -34,25 +34,29 @@ class Watch:
         self.whole: dict[str, str] = plan["wrapped"]
         self.settings: dict[str, dict[str, str]] = plan["settings"]
         self.programs: dict[str, dict[str, Any]] = {}
-        self.carried: dict[str, Any] = {}
+        self.loops: dict[str, dict[str, Any]] = {}
         self.process = os.getpid()
 
-    def report(self, label: str, module: str, names: dict[str, Any]) -> None:
-        """A watched function or module ends with these local names."""
+    def report(self, label: str, module: str, names: dict[str, Any], again: tuple[str, ...] = ()) -> None:
+        """A watched function or module ends with these local names; or a loop in it, with its state.
+
+        `again` are names that the code after the loop assigns, so that the loop's values are not the last ones.
+        """
         if os.getpid() != self.process:
             return
-        values = dict(names)
-        for state, attributes in self.carried.get(f"{module}:{label}", {}).items():
-            loop = values.pop(state, None)
-            for name, value in vars(loop).items() if loop is not None else ():
-                if attributes.get(name) or name not in values:
-                    values[name] = value
+        if label.startswith(instrument.LOOP):
+            loop = self.loops.setdefault(f"{module}:{label.removeprefix(instrument.LOOP)}", {})
+            for name in again:
+                loop.pop(name, None)
+            loop.update({name: value for name, value in names.items() if name not in again})
+            return
+        values = {**names, **self.loops.pop(f"{module}:{label}", {})}
         for program in self._programs_of(label, module):
             self.programs.setdefault(program, {}).update(values)
 
     def _programs_of(self, label: str, module: str) -> list[str]:
-        if label.startswith("program "):
-            return [label.removeprefix("program ")]
+        if label.startswith(instrument.PROGRAM):
+            return [label.removeprefix(instrument.PROGRAM)]
         inside = module.removeprefix(f"{self.package}.")
         return self.segments.get(inside, {}).get(label, list(self.whole.values()))
 
@@ -89,11 +93,9 @@ class WatchingLoader(importlib.machinery.SourceFileLoader):
         inside = fullname.removeprefix(f"{self.watch.package}.")
         path = self.get_filename(fullname)
         tree = ast.parse(self.get_data(path))
-        for function, states in instrument.carried_last(tree).items():
-            self.watch.carried[f"{fullname}:{function}"] = states
         if inside in self.watch.whole:
             instrument.watch_functions(tree, ["main"])
-            instrument.watch_module(tree, f"program {self.watch.whole[inside]}")
+            instrument.watch_module(tree, self.watch.whole[inside])
         else:
             instrument.watch_functions(tree, self.watch.segments[inside])
         return compile(tree, path, "exec", dont_inherit=True)

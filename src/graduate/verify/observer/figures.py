@@ -1,4 +1,4 @@
-"""A matplotlib backend for the original: `plt.show()` saves the figures, in order, and never waits."""
+"""Saves the figures that the original shows, in order, and never waits. Imports matplotlib only with it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,6 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = "GRADUATE_FIGURES"
-
-
-def __getattr__(name: str) -> Any:
-    # Only when matplotlib loads the backend is matplotlib imported.
-    if name == "FigureCanvas":
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-        return FigureCanvasAgg
-    if name == "FigureManager":
-        from matplotlib.backend_bases import FigureManagerBase
-
-        return FigureManagerBase
-    raise AttributeError(name)
 
 
 def show(*_: Any, **__: Any) -> None:

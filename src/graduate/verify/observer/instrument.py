@@ -6,12 +6,19 @@ import ast
 from collections.abc import Collection
 
 REPORT = "__graduate_observe__"
+LOOP = "loop "
+PROGRAM = "program "
 
 
 def watch_functions(tree: ast.Module, names: Collection[str]) -> None:
-    """Make the top-level functions with these names report their locals when they end."""
+    """Make the top-level functions with these names report their locals when they end.
+
+    A loop with checkpoints keeps the names that it rebinds on its `LoopState`; these are reported when the loop
+    ends, but for those that the code after it assigns again.
+    """
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name in names:
+            _Loops(node).visit(node)
             head = _head(node.body)
             rest = node.body[head:]
             if rest:
@@ -19,19 +26,19 @@ def watch_functions(tree: ast.Module, names: Collection[str]) -> None:
     ast.fix_missing_locations(tree)
 
 
-def watch_module(tree: ast.Module, label: str) -> None:
-    """Make a module report its names when its code ends."""
+def watch_module(tree: ast.Module, program: str) -> None:
+    """Make a module that is a whole program report its names when its code ends."""
     head = _head(tree.body)
     while head < len(tree.body) and _is_future(tree.body[head]):
         head += 1
     rest = tree.body[head:]
     if rest:
-        tree.body[head:] = [_reporting(rest, label)]
+        tree.body[head:] = [_reporting(rest, f"{PROGRAM}{program}")]
     ast.fix_missing_locations(tree)
 
 
 def _reporting(body: list[ast.stmt], label: str) -> ast.Try:
-    """`try: body finally: __graduate_observe__(label, locals())`."""
+    """`try: body finally: __graduate_observe__(label, __name__, locals())`."""
     template = ast.parse(f"try:\n    pass\nfinally:\n    {REPORT}({label!r}, __name__, locals())").body[0]
     assert isinstance(template, ast.Try)
     template.body = body
@@ -39,6 +46,40 @@ def _reporting(body: list[ast.stmt], label: str) -> ast.Try:
         if hasattr(node, "lineno"):
             ast.copy_location(node, body[-1])
     return ast.copy_location(template, body[0])
+
+
+class _Loops(ast.NodeTransformer):
+    """Adds a report of the state after each `with Checkpoint("name", state)` of a function."""
+
+    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self.function = function
+        self.stores: dict[str, int] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self.stores[node.id] = max(node.lineno, self.stores.get(node.id, 0))
+
+    def visit_With(self, node: ast.With) -> ast.With | list[ast.stmt]:
+        self.generic_visit(node)
+        state = _state_of(node)
+        if not state:
+            return node
+        end = node.end_lineno or node.lineno
+        again = tuple(sorted(name for name, line in self.stores.items() if line > end))
+        text = f"{REPORT}({LOOP + self.function.name!r}, __name__, vars({state}), {again!r})"
+        report = ast.parse(text).body[0]
+        for each in ast.walk(report):
+            if hasattr(each, "lineno"):
+                ast.copy_location(each, node)
+        return [node, report]
+
+
+def _state_of(node: ast.With) -> str:
+    """The name of the state in `with Checkpoint("name", state) as …`, "" for another block."""
+    call = node.items[0].context_expr
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "Checkpoint":
+        return ""
+    second = call.args[1] if len(call.args) > 1 else None
+    return second.id if isinstance(second, ast.Name) else ""
 
 
 def _head(body: list[ast.stmt]) -> int:
@@ -50,46 +91,3 @@ def _head(body: list[ast.stmt]) -> int:
 
 def _is_future(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
-
-
-def carried_last(tree: ast.Module) -> dict[str, dict[str, dict[str, bool]]]:
-    """Function → name of a `LoopState` → attribute → whether the attribute is assigned after the plain name.
-
-    A loop keeps the names that it rebinds on its state, and the code after it assigns the plain names again
-    where they are still needed; the last of both is the value that the research code ended with.
-    """
-    found: dict[str, dict[str, dict[str, bool]]] = {}
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        states = {
-            target.id
-            for each in ast.walk(node)
-            if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call)
-            if isinstance(each.value.func, ast.Name) and each.value.func.id == "LoopState"
-            for target in each.targets
-            if isinstance(target, ast.Name)
-        }
-        if states:
-            found[node.name] = {state: _later(node, state) for state in states}
-    return found
-
-
-def _later(function: ast.FunctionDef, state: str) -> dict[str, bool]:
-    plain: dict[str, tuple[int, int]] = {}
-    carried: dict[str, tuple[int, int]] = {}
-    for node in ast.walk(function):
-        at = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            plain[node.id] = max(at, plain.get(node.id, at))
-        elif _is_of(node, state):
-            assert isinstance(node, ast.Attribute)
-            carried[node.attr] = max(at, carried.get(node.attr, at))
-    return {name: at > plain.get(name, (0, 0)) for name, at in carried.items()}
-
-
-def _is_of(node: ast.AST, state: str) -> bool:
-    """Whether a node assigns an attribute of the name `state`."""
-    if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Store):
-        return False
-    return isinstance(node.value, ast.Name) and node.value.id == state
