@@ -59,7 +59,7 @@ CALLS: tuple[Rule, ...] = (
     _rule("pandas.DataFrame.from_* pandas.concat pandas.merge pandas.get_dummies", ("preprocess", 1.0)),
     _rule("pandas.set_option pandas.options.*"),
     _rule("pandas.* polars.*", ("preprocess", 0.5)),
-    _rule("json.load csv.reader csv.DictReader yaml.*load PIL.Image.open cv2.imread", ("preprocess", 1.0)),
+    _rule("json.load csv.reader csv.DictReader PIL.Image.open cv2.imread", ("preprocess", 1.0)),
     _rule("open glob.glob os.listdir", ("preprocess", 0.5), ("evaluate", 0.2)),
     _rule("numpy.save numpy.savez* numpy.savetxt json.dump", ("preprocess", 0.4), ("evaluate", 0.6)),
     _rule("torchvision.datasets.* torchtext.datasets.* torchaudio.datasets.*", ("dataset", 3.0)),
@@ -163,15 +163,20 @@ NAMES: tuple[tuple[re.Pattern[str], Score], ...] = tuple(
     (re.compile(pattern), score)
     for pattern, score in (
         (r"^(fetch|download|scrape|crawl)(_|$)|(^|_)download(_|$)", ("download", 3.0)),
+        (
+            r"^(get|parse|read|load|make|build|create)_(\w+_)?(args|arguments|parser|options|opts|config|cfg)$",
+            ("other", 0.0),
+        ),
+        (r"^(plot|draw|show|visuali[sz]e|report|summari[sz]e|print)(_|$)", ("evaluate", 2.5)),
+        (
+            r"^(evaluate|eval|estimate|test|predict|infer)(_|$)|(^|_)(evaluation|evaluator)$",
+            ("evaluate", 2.5),
+        ),
         (r"(^|_)(train_test_split|split_data|split_dataset|train_val_split)(_|$)", ("preprocess", 3.0)),
         (r"(^|_)collate(_fn)?(_|$)|(^|_)(data_?)?loaders?$|(^|_)sampler$", ("loader", 3.0)),
         (r"(^|_)loss(_fn|_function)?$|(^|_)criterion$", ("loss", 2.5)),
         (r"^(check|validate|verify)_(data|inputs?|frame|df|schema|columns)", ("validate", 3.0)),
-        (r"^(plot|draw|show|visuali[sz]e|report|summari[sz]e|print)(_|$)", ("evaluate", 2.5)),
-        (
-            r"^(evaluate|eval|test|validate|predict|infer)(_|$)|(^|_)(evaluation|evaluator)$",
-            ("evaluate", 2.5),
-        ),
+        (r"^validate(_|$)", ("evaluate", 2.5)),
         (
             r"(^|_)(accuracy|rmse|mae|mse|auc|f1|precision|recall|r2|iou|dice|metrics?)(_score)?$",
             ("metric", 2.5),

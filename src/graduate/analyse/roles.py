@@ -69,7 +69,7 @@ def find_statement_role(
         return ()
     found = _Found(place)
     _collect(node, imports, definitions, found)
-    if isinstance(node, ast.Assert):
+    if isinstance(node, ast.Assert) and "version" not in ast.unparse(node.test):
         found.add("validate", 0.7, "an assertion", node)
     _add_computation(node, found)
     if heading and (role := find_heading_role(heading)) is not None:
@@ -87,7 +87,7 @@ def find_definition_role(
     """The role of a function or class and why: its name, its base classes, what it calls."""
     found = _Found(place)
     score = find_name_score(node.name)
-    if score is not None:
+    if score is not None and score[1]:
         found.add(*score, f"named {node.name}", node)
     if isinstance(node, ast.ClassDef):
         _add_class(node, imports, definitions, found)

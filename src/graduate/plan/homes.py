@@ -90,7 +90,9 @@ class _Uses:
 def _find_homes(module: SourceModule, program: ProgramFacts, plan: ProgramPlan) -> dict[str, str]:
     names = list(dict.fromkeys(definition.name for definition in program.definitions))
     uses = _find_uses(module, names, plan)
-    homes = {d.name: HOMES[d.role] for d in program.definitions if d.role not in {"other", "settings"}}
+    homes = {d.name: HOMES[d.role] for d in program.definitions if d.role != "other"}
+    if program.parser is not None and program.parser.function in names:
+        homes[program.parser.function] = FUNCTIONS
     users = uses.find_users()
     for name in _order_by_use([name for name in names if name not in homes], users):
         found = {homes[user] for user in users[name] if user in homes}

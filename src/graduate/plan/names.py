@@ -34,14 +34,29 @@ _VERBS: dict[Role, tuple[str, str]] = {
     "train": ("train", "model"),
     "evaluate": ("evaluate", "results"),
 }
+# Titles of one word that read well as the name of a function.
+_IMPERATIVES = frozenset(
+    {
+        "analyze", "benchmark", "clean", "compare", "compute", "download", "encode", "evaluate",
+        "explore", "extract", "fetch", "filter", "fit", "generate", "impute", "load", "merge",
+        "normalize", "optimize", "plot", "predict", "prepare", "preprocess", "reshape", "sample",
+        "save", "scale", "simulate", "solve", "split", "standardize", "summarize", "test",
+        "tokenize", "train", "transform", "tune", "validate", "visualize",
+    }
+)  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+# Comments, but not what looks like one inside a text.
+_TEXT_OR_COMMENT = re.compile(
+    r"""(\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|#[^\n]*""", re.S
+)
 
 
 def find_taken_names(sources: Sources, facts: Facts) -> frozenset[str]:
     """Every identifier of the programs and local modules, and what Python and the generated project use."""
     taken = set(RESERVED | BUILTINS)
     for program in facts.programs:
-        taken.update(_IDENTIFIER.findall(sources.module(program.path).text))
+        code = _TEXT_OR_COMMENT.sub(lambda match: match[1] or "", sources.module(program.path).text)
+        taken.update(_IDENTIFIER.findall(code))
         taken.update(definition.name for definition in program.definitions)
         for statement in program.spine:
             taken.update(statement.reads, statement.writes)
@@ -98,7 +113,7 @@ def _candidates(
     if title.text and _is_about(title, statements, role):
         limit = MAX_HEADING_WORDS if title.strong else MAX_COMMENT_WORDS
         slug = make_slug(title.text, limit, shorten=title.strong)
-        if slug:
+        if "_" in slug or slug in _IMPERATIVES:
             yield slug
     verb, thing = _describe(statements, role)
     values = list(dict.fromkeys(_snake(name) for name in given if len(name) > 1))
@@ -106,10 +121,10 @@ def _candidates(
         yield f"{verb}_{subject}"
     if len(values) > 1:
         yield f"{verb}_{values[0]}_and_{values[1]}"
-    if title.text and (slug := make_slug(title.text, 2, shorten=True)):
-        yield f"{verb}_{slug}"
-    for name in dict.fromkeys(_snake(name) for statement in statements for name in statement.writes):
-        yield f"{verb}_{name}"
+    if slug := make_slug(title.section, 3, shorten=True):
+        yield f"{verb}_{thing}_{slug}"
+    for name in dict.fromkeys(name for s in statements for name in s.writes if name.isidentifier()):
+        yield f"{verb}_{_snake(name)}"
 
 
 def _is_about(title: Title, statements: Sequence[StatementFact], role: Role) -> bool:
@@ -127,8 +142,8 @@ def _describe(statements: Sequence[StatementFact], role: Role) -> tuple[str, str
     )
     if role == "preprocess" and re.search(r"read_|load|fetch|\.datasets\.|genfromtxt", seen):
         return "load", thing
-    if role == "train" and not re.search(r"fit|backward|optim|train|\.step", seen):
-        return "run", "computation"
+    if role == "train" and not re.search(r"\.fit|backward|train|zero_grad|\.step", seen):
+        return ("set_up", "training") if "optim." in seen else ("run", "computation")
     if role == "evaluate":
         if re.search(r"predict|score|metrics|evaluate|\.eval\(", seen):
             return verb, "model"

@@ -27,10 +27,12 @@ GAP_COSTS = (0.3, 0.0, -0.4)
 COMMENT_BONUS = 0.6
 TITLE_COST = -0.5
 MIN_TITLED_LINES = 4
-MIN_REMARKED_LINES = 8
+MIN_REMARKED_LINES = 15
 # A loader is cheap to make and dear to store.
 LOADER_CROSSING = 2.0
 MAX_STEPS = 8
+# The share of a segment that a title has to be about to name it.
+TITLE_SHARE = 0.6
 MERGE_SCALE = 2.0
 
 SEGMENT_ROLES: tuple[Role, ...] = (
@@ -56,13 +58,16 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class CutProgram:
-    """A program with its cuts; `last_read` says where each name is read for the last time."""
+    """A program with its cuts; `last_read` says where each name is read for the last time.
+
+    `values` are the names that each statement writes and that have to cross to be used.
+    """
 
     facts: ProgramFacts
     module: SourceModule
     titles: Sequence[Title]
     last_read: Mapping[str, int]
-    settings: frozenset[str]
+    values: Sequence[tuple[str, ...]]
     cuts: tuple[Cut, ...]
 
 
@@ -107,29 +112,25 @@ def cut_program(module: SourceModule, program: ProgramFacts) -> CutProgram:
     """Cut a spine into steps, and each step into segments."""
     titles = find_titles(module, program.spine)
     last_read = {name: i for i, statement in enumerate(program.spine) for name in statement.reads}
-    cuts = _cut_spine(program, titles) if program.spine else ()
-    return CutProgram(program, module, titles, last_read, _settings(program), cuts)
+    values = _find_values(program)
+    cuts = _cut_spine(program, titles, values) if program.spine else ()
+    return CutProgram(program, module, titles, last_read, values, cuts)
 
 
-def _cut_spine(program: ProgramFacts, titles: Sequence[Title]) -> tuple[Cut, ...]:
+def _cut_spine(
+    program: ProgramFacts, titles: Sequence[Title], values: Sequence[tuple[str, ...]]
+) -> tuple[Cut, ...]:
     spine = program.spine
     weights = weigh_statements(spine)
     reads = [statement.reads for statement in spine]
-    settings = _settings(program)
-    writes = [_values(settings, statement) for statement in spine]
     loaders = {
         name: LOADER_CROSSING
         for statement, weight in zip(spine, weights, strict=True)
         if find_main_role(weight) == "loader"
         for name in statement.writes
     }
-    crossing = count_crossing(reads, writes, loaders)
-    kept_together = set(program.unstorable)
-    unstorable = count_crossing(
-        [[name for name in names if name in kept_together] for names in reads],
-        [[name for name in names if name in kept_together] for names in writes],
-        to_the_last_read=True,
-    )
+    crossing = count_crossing(reads, values, loaders)
+    unstorable = _count_unstorable(program)
     step_costs = [
         FORBIDDEN
         if unstorable[i] or _shares_line(spine, i)
@@ -138,6 +139,8 @@ def _cut_spine(program: ProgramFacts, titles: Sequence[Title]) -> tuple[Cut, ...
     ]
     step_gains = [
         [sum(AFFINITY[step].get(role, 0.0) * value for role, value in weight.items()) for step in STEPS]
+        if weight
+        else [0.0] * len(STEPS)
         for weight in weights
     ]
     # Without any evidence it is a computation.
@@ -146,6 +149,18 @@ def _cut_spine(program: ProgramFacts, titles: Sequence[Title]) -> tuple[Cut, ...
         step_gains, step_costs, backwards_cost=STEP_BACKWARDS_COST, most=MAX_STEPS, scale=MERGE_SCALE
     )
     return tuple(Cut(STEPS[run.label], _cut_step(spine, weights, titles, crossing, run)) for run in runs)
+
+
+def _count_unstorable(program: ProgramFacts) -> list[float]:
+    """For each statement, how many values that cannot be stored cross the boundary before it."""
+    kept_together = set(program.unstorable)
+    if not kept_together:
+        return [0.0] * len(program.spine)
+    return count_crossing(
+        [[name for name in statement.reads if name in kept_together] for statement in program.spine],
+        [[name for name in statement.writes if name in kept_together] for statement in program.spine],
+        to_the_last_read=True,
+    )
 
 
 def _cut_step(
@@ -164,8 +179,13 @@ def _cut_step(
             cost = FORBIDDEN
         elif sections[i - step.start]:
             cost = TITLE_COST
-        costs.append(cost + SEGMENT_CROSSING_COST * crossing[i])
-    gains = [[weights[i].get(role, 0.0) for role in SEGMENT_ROLES] for i in inside]
+        else:
+            cost += SEGMENT_CROSSING_COST * crossing[i]
+        costs.append(cost)
+    gains = [
+        [weights[i].get(role, 0.0) for role in SEGMENT_ROLES] if weights[i] else [0.0] * len(SEGMENT_ROLES)
+        for i in inside
+    ]
     gains[0][SEGMENT_ROLES.index(STEP_ROLES[STEPS[step.label]])] += 1e-3
     runs = cut_sequence(
         gains,
@@ -215,33 +235,49 @@ def _gap_cost(title: Title) -> float:
 def _plan_segments(program: CutProgram, cut: Cut, names: SegmentNames) -> tuple[SegmentPlan, ...]:
     spine, segments = program.facts.spine, []
     for run in cut.segments:
-        role, title = SEGMENT_ROLES[run.label], program.titles[run.start]
+        role, title = SEGMENT_ROLES[run.label], _find_main_title(program, run)
         first, last = (
             spine[run.start].line,
             max(statement.end_line for statement in spine[run.start : run.stop]),
         )
+        begin = program.titles[run.start]
+        doc = begin.doc if begin.strong or begin.text == title.text else ""
         name = names.choose(
             program.facts.name, spine[run.start : run.stop], _given_names(program, run), role, title
         )
-        segments.append(SegmentPlan(name, role, first, last, program.module.place(first, last), title.doc))
+        segments.append(SegmentPlan(name, role, first, last, program.module.place(first, last), doc))
     return tuple(segments)
 
 
-def _settings(program: ProgramFacts) -> frozenset[str]:
-    return frozenset(option.name for option in program.options if option.kind == "constant")
+def _find_main_title(program: CutProgram, run: Run) -> Title:
+    """The title that most of a run stands under; one without a text when there is no such title.
+
+    A remark is about the lines up to the next remark or heading.
+    """
+    spine, titles = program.facts.spine, program.titles
+    marks = [run.start, *(i for i in range(run.start + 1, run.stop) if titles[i].text), run.stop]
+    lines = [sum(spine[i].end_line - spine[i].line + 1 for i in range(*pair)) for pair in pairwise(marks)]
+    longest = max(range(len(lines)), key=lambda k: lines[k])
+    title = titles[marks[longest]]
+    if lines[longest] >= TITLE_SHARE * sum(lines):
+        return title
+    if titles[run.start].strong and not any(titles[i].strong for i in marks[1:-1]):
+        return titles[run.start]
+    return Title(section=titles[run.start].section)
 
 
-def _values(settings: frozenset[str], statement: StatementFact) -> tuple[str, ...]:
-    """The names that a statement writes and that have to cross to be used: no modules, no settings."""
-    if is_import(statement):
-        return ()
-    return tuple(name for name in statement.writes if name not in settings)
+def _find_values(program: ProgramFacts) -> list[tuple[str, ...]]:
+    """The names that each statement writes and that have to cross to be used: no modules, no settings."""
+    settings = {option.name for option in program.options if option.kind == "constant"}
+    return [
+        () if is_import(statement) else tuple(name for name in statement.writes if name not in settings)
+        for statement in program.spine
+    ]
 
 
 def _given_names(program: CutProgram, run: Run) -> list[str]:
     """The names that a run writes and later statements read, in order."""
-    settings = program.settings
-    written = [n for s in program.facts.spine[run.start : run.stop] for n in _values(settings, s)]
+    written = [name for names in program.values[run.start : run.stop] for name in names]
     return list(
         dict.fromkeys(
             name for name in written if name.isidentifier() and program.last_read.get(name, -1) >= run.stop
@@ -253,5 +289,5 @@ def _qualifiers(program: CutProgram, cut: Cut) -> list[str]:
     """What may tell a step from another of its name: its heading, then the values that it makes."""
     run = Run(cut.segments[0].start, cut.segments[-1].stop, 0)
     headings = [program.titles[i].text for i in range(run.start, run.stop) if program.titles[i].strong]
-    written = [n for s in program.facts.spine[run.start : run.stop] for n in _values(program.settings, s)]
+    written = [name for names in program.values[run.start : run.stop] for name in names]
     return [*headings[:1], *_given_names(program, run), *dict.fromkeys(written)]

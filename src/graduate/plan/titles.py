@@ -11,12 +11,16 @@ from graduate.model.facts import StatementFact
 from graduate.model.source import Cell, SourceModule
 
 MAX_COMMENT_WORDS = 5
-MAX_HEADING_WORDS = 5
+MAX_HEADING_WORDS = 4
 MAX_DOC = 2000
 
 _BANNER = re.compile(r"^\s*#\s*([-=#*~_]{3,})|([-=#*~_]{3,})\s*$")
 _NUMBERING = re.compile(r"^\s*((step|part|section|chapter)\s+)?(\d+|[ivx]+)(\.\d+)*\s*[.:)\-–—]+\s*", re.I)
 _CODE = re.compile(r"[=(\[{]|^\s*(import|from|def|class|for|if|print)\b")
+_RULER = re.compile(r"\s*(<br\s*/?>|-{3,}|\*{3,}|_{3,})?\s*")
+_LINKING = frozenset(
+    {"and", "as", "at", "by", "for", "from", "in", "of", "on", "or", "to", "using", "via", "with"}
+)
 _ARTICLES = frozenset({"the", "a", "an", "our", "your", "my", "some", "this", "that"})
 
 
@@ -25,7 +29,8 @@ class Title:
     """What begins at a statement: `text` is the author's, `doc` longer words if there are any.
 
     `strong` titles (headings, banners) name a section; the others are remarks on the lines below.
-    `top` is the first heading of a notebook, which may be about the whole of it.
+    `section` is the last heading above, also where none begins. `top` is the first heading of a notebook,
+    which may be about the whole of it.
     `gap` says how far the statement is from the one before: 0 next line, 1 blank line, 2 another cell.
     """
 
@@ -34,6 +39,7 @@ class Title:
     strong: bool = False
     gap: int = 0
     top: bool = False
+    section: str = ""
 
 
 def find_titles(module: SourceModule, spine: Sequence[StatementFact]) -> list[Title]:
@@ -41,23 +47,33 @@ def find_titles(module: SourceModule, spine: Sequence[StatementFact]) -> list[Ti
     lines = module.text.split("\n")
     starts = [cell.first_line for cell in module.cells]
     titles: list[Title] = []
-    heading, number, last = "", 0, 0
+    heading, number, last, top = "", 0, 0, False
     for statement in spine:
         cell = _cell_at(module.cells, starts, statement.line)
         comment, banner, blank = _comment_above(lines, statement.line, last)
         gap = 1 if blank else 0
-        title = Title(comment, comment, banner and bool(comment), gap)
+        strong, new_heading, doc = banner and bool(comment), False, comment
         if cell is not None and cell.number != number:
             gap = 2
-            doc = cell.markdown.strip() if len(cell.markdown) <= MAX_DOC else cell.heading
-            if cell.heading and cell.heading != heading:
-                title = Title(cell.heading, doc or cell.heading, True, gap, top=not heading)
-            else:
-                title = Title(comment, doc or comment, banner and bool(comment), gap)
-            heading, number = cell.heading, cell.number
-        titles.append(title)
+            doc = _trim(cell.markdown) if len(cell.markdown) <= MAX_DOC else cell.heading
+            new_heading = bool(cell.heading) and cell.heading != heading
+            top, heading, number = not heading, cell.heading, cell.number
+        if new_heading:
+            titles.append(Title(heading, doc or heading, True, gap, top, heading))
+        else:
+            titles.append(Title(comment, doc or comment, strong, gap, False, heading))
         last = statement.end_line
     return titles
+
+
+def _trim(markdown: str) -> str:
+    """A markdown text without the rulers and empty lines around it."""
+    lines = markdown.split("\n")
+    while lines and _RULER.fullmatch(lines[0]):
+        lines.pop(0)
+    while lines and _RULER.fullmatch(lines[-1]):
+        lines.pop()
+    return "\n".join(lines).rstrip()
 
 
 def _cell_at(cells: Sequence[Cell], starts: Sequence[int], line: int) -> Cell | None:
@@ -100,5 +116,7 @@ def make_slug(text: str, max_words: int, *, shorten: bool = False) -> str:
         if not shorten:
             return ""
         words = words[:max_words]
+        while len(words) > 1 and words[-1] in _LINKING:
+            words.pop()
     slug = "_".join(words)
     return slug if slug.isidentifier() else ""

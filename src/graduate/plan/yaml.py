@@ -9,7 +9,7 @@ from typing import Any, cast
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.scalarstring import LiteralScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 from graduate.errors import PlanError
 from graduate.model.facts import Facts, Role
@@ -71,7 +71,7 @@ def _dump_program(program: ProgramPlan, sources: Sources) -> CommentedMap:
     lines = module.text.split("\n")
     result = CommentedMap(program=program.name, file=program.path, level=program.level)
     if program.why:
-        result["why"] = program.why
+        result["why"] = _scalar(program.why)
     steps = []
     for step in program.steps:
         segments = [_dump_segment(segment, module, lines) for segment in step.segments]
@@ -92,11 +92,19 @@ def _dump_segment(segment: SegmentPlan, module: SourceModule, lines: list[str]) 
     result["lines"] = _render_lines(segment, module)
     quoted = lines[segment.first_line - 1].strip()
     if quoted:
+        quoted = "".join(character if character.isprintable() else " " for character in quoted)
         short = quoted if len(quoted) <= _QUOTED else quoted[: _QUOTED - 1] + "…"
         result.yaml_add_eol_comment(short, "lines")
     if segment.doc:
-        result["doc"] = LiteralScalarString(segment.doc) if _is_block(segment.doc) else segment.doc
+        result["doc"] = _scalar(segment.doc)
     return result
+
+
+def _scalar(text: str) -> str:
+    """A text in the style in which it can be read best and comes back the same."""
+    if _is_block(text):
+        return LiteralScalarString(text)
+    return text if text.isprintable() else DoubleQuotedScalarString(text)
 
 
 def _is_block(text: str) -> bool:

