@@ -59,6 +59,7 @@ def _main(package: str, given: list[str]) -> int:
     fresh, as_json = _take(given, "--fresh"), _take(given, "--json")
     step = given.pop(0) if command == "rollback" and given and not given[0].startswith("-") else ""
     configuration.set_command_line(given)
+    importlib.import_module(f"{package}.config.settings")
     pipeline = importlib.import_module(f"{package}.pipeline").PIPELINE
     settings = configuration.loaded()
     if settings is not None:
@@ -99,7 +100,7 @@ def _help(package: str, given: list[str]) -> int:
     for name, text in COMMANDS.items():
         print(f"  {name:<16} {text}")
     print("\n  --fresh          run the steps of this command from their start, without checkpoints")
-    importlib.import_module(f"{package}.pipeline")
+    importlib.import_module(f"{package}.config.settings")
     settings = configuration.loaded()
     if settings is not None and settings.options():
         print("\nsettings (configs/default.yaml, environment, command line; the last one wins):")

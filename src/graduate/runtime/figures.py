@@ -1,11 +1,7 @@
-"""A matplotlib backend that saves what `plt.show()` would have shown, under reports/figures/.
-
-Used as `module://<package>.utils.figures`. Names are the step's with a number that starts at 1 in each run.
-"""
+"""Saves what `plt.show()` would have shown under reports/figures/, named by the step, counted from 1 in each run."""
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import Any
 
@@ -15,18 +11,6 @@ FOLDER = PROJECT_ROOT / "reports" / "figures"
 
 _step = "figure"
 _number = 0
-
-
-def __getattr__(name: str) -> Any:
-    # matplotlib asks for these when it loads the backend; the pipeline alone must not import matplotlib.
-    homes = {
-        "FigureCanvas": ("backends.backend_agg", "FigureCanvasAgg"),
-        "FigureManager": ("backend_bases", "FigureManagerBase"),
-    }
-    if name in homes:
-        home, attribute = homes[name]
-        return getattr(importlib.import_module(f"matplotlib.{home}"), attribute)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def start(step: str) -> None:

@@ -358,7 +358,7 @@ def prepare_process(pipeline: Pipeline, step: Step) -> None:
     """What the research program found when it started: its own name, no arguments, figures that are saved."""
     sys.argv = [f"{step.program}.py" if step.program else "main.py"]
     if pipeline.package:
-        os.environ["MPLBACKEND"] = f"module://{pipeline.package}.utils.figures"
+        os.environ["MPLBACKEND"] = f"module://{pipeline.package}.utils.figure_backend"
 
 
 def start_figures(name: str) -> None:
