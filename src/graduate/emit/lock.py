@@ -95,9 +95,9 @@ def _may_be(name: str, version: Version, requirements: Iterable[str]) -> bool:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if canonicalize_name(requirement.name) == name:
-            if requirement.url or not requirement.specifier.contains(version, prereleases=True):
-                return False
+        fits = not requirement.url and requirement.specifier.contains(version, prereleases=True)
+        if canonicalize_name(requirement.name) == name and not fits:
+            return False
     return True
 
 

@@ -73,7 +73,10 @@ def _python(name: str, text: str, *arguments: str) -> Target:
     return Target(name, text, tuple(f'exec "$(PYTHON)" {each}' for each in arguments), "environment")
 
 
-_HELP = '@awk \'BEGIN {FS = ":[^#]*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\\n", $$1, $$2}\' $(firstword $(MAKEFILE_LIST))'
+_HELP = (
+    '@awk \'BEGIN {FS = ":[^#]*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\\n", $$1, $$2}\' '
+    "$(firstword $(MAKEFILE_LIST))"
+)
 
 _INSTALL = (
     "@set -eu; \\",

@@ -11,6 +11,7 @@ MAIN = '''"""The command line of the project: python -m {name} COMMAND [--settin
 
 import sys
 
+from .config import settings as settings  # a bad setting is told before anything runs
 from .utils.command import main
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from graduate import __version__
@@ -24,7 +25,7 @@ from graduate.emit.requirements import (
     render_tools,
 )
 from graduate.emit.tests import render_tests
-from graduate.model.project import Bundle, Project, ProjectFile
+from graduate.model.project import Bundle, Modules, Project, ProjectFile
 
 VERSION = "0.1.0"
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -40,7 +41,8 @@ def render_project(bundle: Bundle) -> Project:
     tests = render_tests(bundle, values["settings"])
     plain = render("pyproject.toml.j2", **values, baseline=Baseline())
     main = f"{modules.name}/__main__.py"
-    texts |= format_generated({**tests, main: texts[main]}, plain)
+    own = {path: texts[path] for path in (main, *_free_to_format(modules))}
+    texts |= format_generated({**tests, **own}, plain)
     from_research = frozenset(f"{modules.name}/{each.path}" for each in modules.modules)
     values["baseline"] = record_baseline(texts, from_research, plain)
     texts |= _render_texts(bundle, values)
@@ -100,6 +102,14 @@ def _values(bundle: Bundle) -> dict[str, Any]:
     }
 
 
+def _free_to_format(modules: Modules) -> list[str]:
+    """Generated modules of which no row cites lines: their formatting may change."""
+    cited = {row.where.partition(":")[0] for row in modules.rows if re.search(r":\d+-\d+$", row.where)}
+    generated = [each.path for each in modules.modules if each.origin == "generated"]
+    paths = {path: f"{modules.name}/{path}" for path in generated}
+    return [full for path, full in paths.items() if _dotted("", path).lstrip(".") not in cited]
+
+
 def _third_party(bundle: Bundle) -> list[str]:
     """The top-level modules of all libraries, so that mypy need not look into them."""
     names = {name.partition(".")[0] for each in bundle.dependencies for name in each.imports}
@@ -108,8 +118,3 @@ def _third_party(bundle: Bundle) -> list[str]:
 
 def _dotted(package: str, path: str) -> str:
     return f"{package}/{path}".removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
-def python_texts(files: Iterable[ProjectFile]) -> dict[str, str]:
-    """The Python files of a project by path."""
-    return {file.path: file.text for file in files if file.text is not None and file.path.endswith(".py")}
