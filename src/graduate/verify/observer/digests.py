@@ -17,13 +17,14 @@ import hashlib
 import json
 import os
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from . import libraries
 from .trees import Tree, items, opaque, scalar, sequence, skipped
 
 _DEPTH = 24
-_NODES = 60_000
+_NODES = 200_000
 _SHOWN = 400
 _CODE = (
     types.FunctionType,
@@ -192,14 +193,25 @@ def _text(tree: Tree) -> str:
 
 
 def cut_off(pairs: list[tuple[str, Tree]], shown: int = _SHOWN) -> list[tuple[str, Tree]]:
-    """Long collections keep their first items; the hash of the rest stands for it."""
+    """Long collections keep their first items; the hash of the rest stands for it.
+
+    What cannot be compared among the rest stays visible, so that equal hashes do not pass for equal values.
+    """
     if len(pairs) <= shown:
         return pairs
     rest = hashlib.sha256()
     for label, tree in pairs[shown:]:
         rest.update(f"{label}{_text(tree)}".encode())
     tail = {"kind": "scalar", "type": "hash", "value": rest.hexdigest()}
-    return [*pairs[:shown], (f"<items from {shown} to {len(pairs) - 1}>", tail)]
+    hidden = [(label, reason) for label, tree in pairs[shown:] for reason in _opaque_parts(tree)][:1]
+    return [*pairs[:shown], (f"<items from {shown} to {len(pairs) - 1}>", tail), *hidden]
+
+
+def _opaque_parts(tree: Tree) -> Iterator[Tree]:
+    if tree["kind"] == "opaque":
+        yield tree
+    for _, child in tree.get("items", ()):
+        yield from _opaque_parts(child)
 
 
 def _attributes(value: Any) -> dict[str, Any] | None:
