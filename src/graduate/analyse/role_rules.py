@@ -159,75 +159,71 @@ BASES: tuple[Rule, ...] = (
 )
 
 # Names of functions and classes, in snake case. Order matters: "train_test_split" is not training.
-NAMES: tuple[tuple[re.Pattern[str], Score], ...] = tuple(
-    (re.compile(pattern), score)
-    for pattern, score in (
-        (r"^(fetch|download|scrape|crawl)(_|$)|(^|_)download(_|$)", ("download", 3.0)),
-        (
-            r"^(get|parse|read|load|make|build|create)_(\w+_)?(args|arguments|parser|options|opts|config|cfg)$",
-            ("other", 0.0),
-        ),
-        (r"^(plot|draw|show|visuali[sz]e|report|summari[sz]e|print)(_|$)", ("evaluate", 2.5)),
-        (
-            r"^(evaluate|eval|estimate|test|predict|infer)(_|$)|(^|_)(evaluation|evaluator)$",
-            ("evaluate", 2.5),
-        ),
-        (r"(^|_)(train_test_split|split_data|split_dataset|train_val_split)(_|$)", ("preprocess", 3.0)),
-        (r"(^|_)collate(_fn)?(_|$)|(^|_)(data_?)?loaders?$|(^|_)sampler$", ("loader", 3.0)),
-        (r"(^|_)loss(_fn|_function)?$|(^|_)criterion$", ("loss", 2.5)),
-        (r"^(check|validate|verify)_(data|inputs?|frame|df|schema|columns)", ("validate", 3.0)),
-        (r"^validate(_|$)", ("evaluate", 2.5)),
-        (
-            r"(^|_)(accuracy|rmse|mae|mse|auc|f1|precision|recall|r2|iou|dice|metrics?)(_score)?$",
-            ("metric", 2.5),
-        ),
-        (r"^(train|fit|learn|optimi[sz]e)(_|$)|(^|_)(trainer|training)$|(^|_)epoch$", ("train", 3.0)),
-        (
-            r"^(build|make|create|get|init|load)_(\w+_)?(model|net|network|classifier|regressor)s?$",
-            ("model", 3.0),
-        ),
-        (r"(^|_)(model|net|network|encoder|decoder|autoencoder)$", ("model", 1.0)),
-        (r"(^|_)dataset$", ("dataset", 2.0)),
-        (
-            r"^(load|read|get|make|prepare|generate|create)_(\w+_)?(data|dataset|datasets|df|frame|images)$",
-            ("preprocess", 3.0),
-        ),
-        (
-            r"^(preprocess|clean|normali[sz]e|standardi[sz]e|tokeni[sz]e|prepare|augment|encode|impute)(_|$)",
-            ("preprocess", 2.5),
-        ),
-        (r"^(load|read)(_|$)|(^|_)(features?|preprocessing)$", ("preprocess", 1.2)),
-        (r"^(simulate|run_simulation|monte_carlo|solve|integrate)(_|$)|(^|_)simulation$", ("train", 1.5)),
-        (r"(^|_)(config|settings|hparams|hyperparameters|options)$", ("settings", 1.0)),
-    )
+_NAMES: tuple[tuple[str, Score], ...] = (
+    (r"^(fetch|download|scrape|crawl)(_|$)|(^|_)download(_|$)", ("download", 3.0)),
+    (
+        r"^(get|parse|read|load|make|build|create)_(\w+_)?(args|arguments|parser|options|opts|config|cfg)$",
+        ("other", 0.0),
+    ),
+    (r"^(plot|draw|show|visuali[sz]e|report|summari[sz]e|print)(_|$)", ("evaluate", 2.5)),
+    (
+        r"^(evaluate|eval|estimate|test|predict|infer)(_|$)|(^|_)(evaluation|evaluator)$",
+        ("evaluate", 2.5),
+    ),
+    (r"(^|_)(train_test_split|split_data|split_dataset|train_val_split)(_|$)", ("preprocess", 3.0)),
+    (r"(^|_)collate(_fn)?(_|$)|(^|_)(data_?)?loaders?$|(^|_)sampler$", ("loader", 3.0)),
+    (r"(^|_)loss(_fn|_function)?$|(^|_)criterion$", ("loss", 2.5)),
+    (r"^(check|validate|verify)_(data|inputs?|frame|df|schema|columns)", ("validate", 3.0)),
+    (r"^validate(_|$)", ("evaluate", 2.5)),
+    (
+        r"(^|_)(accuracy|rmse|mae|mse|auc|f1|precision|recall|r2|iou|dice|metrics?)(_score)?$",
+        ("metric", 2.5),
+    ),
+    (r"^(train|fit|learn|optimi[sz]e)(_|$)|(^|_)(trainer|training)$|(^|_)epoch$", ("train", 3.0)),
+    (
+        r"^(build|make|create|get|init|load)_(\w+_)?(model|net|network|classifier|regressor)s?$",
+        ("model", 3.0),
+    ),
+    (r"(^|_)(model|net|network|encoder|decoder|autoencoder)$", ("model", 1.0)),
+    (r"(^|_)dataset$", ("dataset", 2.0)),
+    (
+        r"^(load|read|get|make|prepare|generate|create)_(\w+_)?(data|dataset|datasets|df|frame|images)$",
+        ("preprocess", 3.0),
+    ),
+    (
+        r"^(preprocess|clean|normali[sz]e|standardi[sz]e|tokeni[sz]e|prepare|augment|encode|impute)(_|$)",
+        ("preprocess", 2.5),
+    ),
+    (r"^(load|read)(_|$)|(^|_)(features?|preprocessing)$", ("preprocess", 1.2)),
+    (r"^(simulate|run_simulation|monte_carlo|solve|integrate)(_|$)|(^|_)simulation$", ("train", 1.5)),
+    (r"(^|_)(config|settings|hparams|hyperparameters|options)$", ("settings", 1.0)),
 )
+NAMES = tuple((re.compile(pattern), score) for pattern, score in _NAMES)
 
 # Headings and comments, lower case. The first that matches wins, so the more telling words come first.
-HEADINGS: tuple[tuple[re.Pattern[str], Role], ...] = tuple(
-    (re.compile(pattern), role)
-    for pattern, role in (
-        (r"\bdownload|\bfetch", "download"),
-        (r"train[\s/_-]*(and[\s_-]*)?(val\w*[\s/_-]*)?test|\bsplit", "preprocess"),
-        (
-            r"evaluat|\bresults?\b|\bmetrics?\b|\bpredict|confusion|\breport|performance|\btesting\b|conclusion",
-            "evaluate",
-        ),
-        (r"data[\s_-]*loaders?\b|\bbatching\b", "loader"),
-        (r"\bloss\b", "loss"),
-        (r"\bvalidat\w*\s+(the\s+)?(data|input|schema)|sanity|data (quality|validation)", "validate"),
-        (
-            r"\btrain\w*|\bfit(ting)?\b|\boptimi[sz]|hyper-?param|grid ?search|cross[- ]valid|\bsimulat",
-            "train",
-        ),
-        (
-            r"pre-?process|\bclean|\bload|\bread|\bdata\b|\bdataset|feature|\beda\b|explor|missing|encod|normali[sz]"
-            r"|\bscal(e|ing)\b|wrangl|transform",
-            "preprocess",
-        ),
-        (r"\bmodel|\bnetwork|architecture|classifier|regress", "model"),
-        (r"visuali[sz]|\bplot|\bfigure", "evaluate"),
-    )
+_HEADINGS: tuple[tuple[str, Role], ...] = (
+    (r"\bdownload|\bfetch", "download"),
+    (r"train[\s/_-]*(and[\s_-]*)?(val\w*[\s/_-]*)?test|\bsplit", "preprocess"),
+    (
+        r"evaluat|\bresults?\b|\bmetrics?\b|\bpredict|confusion|\breport|performance|\btesting\b|conclusion",
+        "evaluate",
+    ),
+    (r"data[\s_-]*loaders?\b|\bbatching\b", "loader"),
+    (r"\bloss\b", "loss"),
+    (r"\bvalidat\w*\s+(the\s+)?(data|input|schema)|sanity|data (quality|validation)", "validate"),
+    (
+        r"\btrain\w*|\bfit(ting)?\b|\boptimi[sz]|hyper-?param|grid ?search|cross[- ]valid|\bsimulat",
+        "train",
+    ),
+    (
+        r"pre-?process|\bclean|\bload|\bread|\bdata\b|\bdataset|feature|\beda\b|explor|missing|encod|normali[sz]"
+        r"|\bscal(e|ing)\b|wrangl|transform",
+        "preprocess",
+    ),
+    (r"\bmodel|\bnetwork|architecture|classifier|regress", "model"),
+    (r"visuali[sz]|\bplot|\bfigure", "evaluate"),
 )
+HEADINGS = tuple((re.compile(pattern), role) for pattern, role in _HEADINGS)
 
 DOWNLOAD_COMMAND = re.compile(
     r"\b(wget|curl|kaggle|gdown|unzip|tar|gunzip|git\s+(lfs|clone)|aws\s+s3|gsutil)\b"

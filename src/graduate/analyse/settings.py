@@ -10,12 +10,12 @@ import ast
 import re
 from collections.abc import Callable, Sequence
 
-from graduate.analyse.argparse_options import ArgparseFacts, find_argparse
+from graduate.analyse.argparse_options import find_argparse
 from graduate.analyse.literals import Folded, fold_constant, infer_annotation
 from graduate.model.facts import Option
 from graduate.model.source import Place
 
-__all__ = ["ArgparseFacts", "find_argparse", "find_constants"]
+__all__ = ["find_argparse", "find_constants"]
 
 PlaceOf = Callable[[ast.AST], Place]
 

@@ -102,9 +102,12 @@ def _dump_segment(segment: SegmentPlan, module: SourceModule, lines: list[str]) 
 
 def _scalar(text: str) -> str:
     """A text in the style in which it can be read best and comes back the same."""
+    styled: str = text
     if _is_block(text):
-        return LiteralScalarString(text)
-    return text if text.isprintable() else DoubleQuotedScalarString(text)
+        styled = LiteralScalarString(text)
+    elif not text.isprintable():
+        styled = DoubleQuotedScalarString(text)
+    return styled
 
 
 def _is_block(text: str) -> bool:

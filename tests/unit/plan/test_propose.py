@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import keyword
 import time
 
@@ -388,9 +389,13 @@ def test_fifty_thousand_statements_take_under_two_seconds() -> None:
     assert len(program.spine) > 45_000
     sources = Sources("big", "/", (module,), (Program("train", "train.py"),))
     # Processor time, the better of two: the other core's work must not fail this test.
+    # What other tests left in memory must not either.
+    gc.collect()
+    gc.freeze()
     seconds = []
     for _ in range(2):
         start = time.process_time()
         propose(sources, Facts((program,)))
         seconds.append(time.process_time() - start)
+    gc.unfreeze()
     assert min(seconds) < 2.0
