@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from graduate.verify.compare import compare_trees, compare_variables
 from graduate.verify.observer.digests import Digester, digest
 
