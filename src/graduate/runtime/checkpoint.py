@@ -252,14 +252,17 @@ class Checkpoint:
         if run is None:
             return bool(condition)
         caller = sys._getframe(1)
-        key = (id(caller), caller.f_code.co_filename, caller.f_lineno)
-        frame = next((each for each in reversed(self.frames) if each.key == key), None)
+        frame = self.frames[-1] if self.frames else None
+        if frame is None or frame.key[0] != id(caller) or caller.f_lasti not in frame.sites:
+            key = (id(caller), caller.f_code.co_filename, caller.f_lineno)
+            frame = next((each for each in reversed(self.frames) if each.key == key), None)
         if frame is None:
             opened = self._open(None, key)
             if opened is None:
                 return False
             frame, extra = opened
             self.frames.append(frame)
+            frame.sites.add(caller.f_lasti)
             if extra is not None:
                 if self._is_at_position(run):
                     run.reach()
@@ -269,7 +272,9 @@ class Checkpoint:
                 frame.now = extra[1]
                 return True
         else:
-            self._unwind(frame)
+            frame.sites.add(caller.f_lasti)
+            if self.frames[-1] is not frame:
+                self._unwind(frame)
             frame.advance()
         if not condition:
             del self.frames[self.frames.index(frame) :]

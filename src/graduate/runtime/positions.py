@@ -25,6 +25,7 @@ class Frame:
         "made",
         "now",
         "ordinal",
+        "sites",
     )
 
     def __init__(self, ordinal: int, iterable: Any = None, key: Any = None) -> None:
@@ -36,6 +37,8 @@ class Frame:
         self.had_children = False
         self.iterable = iterable
         self.key = key
+        self.sites: set[int] = set()
+        """Bytecode offsets from which a `while` loop is known to ask; Python compiles its test twice."""
         self.item: Any = None
         self.made: Any = None
         """The random state with which the iterator was made."""

@@ -83,6 +83,9 @@ class StopFlag:
             os._exit(128 + number if number != signal.SIGUSR1 else 75)
         self.number = number
         self.time = time.monotonic()
+        if not self.is_child:
+            # Straight to the descriptor: a signal may come while `sys.stderr` is being written to.
+            os.write(2, b"\nStopping at the next safe point; once more stops at once.\n")
         if self.forward is not None:
             self.forward(number)
         for tell in self.on_stop:

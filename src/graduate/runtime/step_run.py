@@ -94,6 +94,8 @@ class StepRun:
         self.looks_at_save = 0
         self.last_save = clock()
         self.cost = 0.0
+        self.spent = 0.0
+        self.saves = 0
         self.max_overhead = 0.02
         self.forced_every = int(os.environ.get("CHECKPOINT_EVERY", 0))
         self.forced_seconds = float(os.environ.get("CHECKPOINT_SECONDS", "nan"))
@@ -339,6 +341,8 @@ class StepRun:
             say_once(f"note: {self.name}: the loop {block.name!r} goes on without checkpoints: {self.broken}")
         now = clock()
         self.cost = now - start
+        self.spent += self.cost
+        self.saves += 1
         self.last_save = now
         self.looks_at_save = self.looks
         self.schedule(block)
