@@ -102,7 +102,7 @@ def _clean(text: str, root: Path, before: Snapshot) -> str:
 def compare_interrupted(
     bench: Bench, originals: Sequence[Observation], straight: Observation, interrupted: Interrupted
 ) -> tuple[Finding, ...]:
-    """The findings on a killed and resumed run; the first variable that differs is named first."""
+    """The findings on a killed and resumed run, for the names that the research code has."""
     last = interrupted.observation
     if last.code != straight.code:
         detail = f"exit code {last.code} instead of {straight.code}: {last.stderr.strip()[-300:]}"
@@ -115,8 +115,10 @@ def compare_interrupted(
     ]
     for program, names in straight.variables.items():
         known = [each.variables.get(program, {}) for each in originals]
+        # Names that the conversion brought in (where a loop starts) may depend on where it was resumed.
+        own = {name: tree for name, tree in names.items() if any(name in each for each in known)}
         findings += _compare_names(
-            program, names, known, last.variables.get(program), len(straight.variables) > 1
+            program, own, known, last.variables.get(program), len(straight.variables) > 1
         )
     for found in compare_files(bench, [straight, *_noisy_files(originals, straight)], last, "resumed"):
         findings.append(Finding("resume", found.subject, found.outcome, found.detail))

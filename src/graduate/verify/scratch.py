@@ -25,7 +25,8 @@ _CACHES = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", 
 _DEPTH = 4
 _FILES = 20_000
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int]
+"""Size and time of the last change, in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,10 @@ def _is_left_out(folder: Path) -> bool:
 
 
 def copy_project(project: Path, target: Path, *, state: bool = False) -> None:
-    """Copy a project without its environment, its results and (unless `state`) what it has computed so far."""
+    """Copy a project without its environment, its results and (unless `state`) what it has computed so far.
+
+    With `state` the files keep their times, so that the copy can take the place of the project.
+    """
 
     def left_out(folder: str, names: list[str]) -> set[str]:
         found = {name for name in names if name in _CACHES or name in (".git", ".venv")}
@@ -81,7 +85,8 @@ def copy_project(project: Path, target: Path, *, state: bool = False) -> None:
         return found
 
     try:
-        shutil.copytree(project, target, symlinks=True, ignore=left_out, copy_function=_copy_file)
+        copy = _copy_with_times if state else _copy_file
+        shutil.copytree(project, target, symlinks=True, ignore=left_out, copy_function=copy)
     except shutil.Error as error:
         raise VerifyError(
             "The project cannot be copied.", why=str(error)[:300], fix="free some space"
@@ -104,6 +109,12 @@ def _copy_file(source: str | Path, target: str | Path) -> None:
         ) from error
 
 
+def _copy_with_times(source: str | Path, target: str | Path) -> None:
+    _copy_file(source, target)
+    stat = os.stat(source)  # noqa: PTH116
+    os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
 def take_snapshot(root: Path) -> Snapshot:
     """What lies below a folder now. Links are noted, not followed."""
     files: dict[str, Stamp] = {}
@@ -115,7 +126,7 @@ def take_snapshot(root: Path) -> Snapshot:
                 links[path] = target[len(str(root)) + 1 :]
         elif entry.is_file(follow_symlinks=False):
             stat = entry.stat(follow_symlinks=False)
-            files[path] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            files[path] = (stat.st_size, stat.st_mtime_ns)
     return Snapshot(files, links)
 
 
