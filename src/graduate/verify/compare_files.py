@@ -66,7 +66,7 @@ def _not_written(name: str, always: bool, side: str) -> Finding:
 
 
 def compare_figures(
-    bench: Bench, references: Sequence[Observation], candidate: Observation
+    bench: Bench, references: Sequence[Observation], candidate: Observation, side: str = "converted"
 ) -> tuple[Finding, ...]:
     """The figures that were shown, in order, by their pixels."""
     counts = {len(each.figures) for each in references}
@@ -78,7 +78,8 @@ def compare_figures(
         )
         return (Finding("file", "shown figures", "not comparable", reason),)
     if counts != {len(candidate.figures)}:
-        detail = f"the original shows {min(counts)}, the converted run {len(candidate.figures)}"
+        what = "original" if side == "converted" else "straight run"
+        detail = f"the {what} shows {min(counts)}, the {side} run {len(candidate.figures)}"
         return (Finding("file", "shown figures", "different", detail),)
     pairs = [
         Pair(f"shown figure {n + 1}", tuple(each.figures[n] for each in references), figure)

@@ -12,7 +12,7 @@ from graduate.errors import VerifyError
 from graduate.model.verdict import Finding
 from graduate.verify import processes
 from graduate.verify.compare import Result, compare_trees
-from graduate.verify.compare_files import compare_files
+from graduate.verify.compare_files import compare_figures, compare_files
 from graduate.verify.noise import fits
 from graduate.verify.observe import Observation, clean_text
 from graduate.verify.observer.trees import Tree
@@ -120,7 +120,11 @@ def compare_interrupted(
         findings += _compare_names(
             program, own, known, last.variables.get(program), len(straight.variables) > 1
         )
-    for found in compare_files(bench, [straight, *_noisy_files(originals, straight)], last, "resumed"):
+    references = [straight, *_noisy_files(originals, straight)]
+    shown = [each for each in [straight, *originals] if len(each.figures) == len(straight.figures)]
+    written = compare_files(bench, references, last, "resumed")
+    drawn = compare_figures(bench, shown, last, "resumed") if straight.figures or last.figures else ()
+    for found in (*written, *drawn):
         findings.append(Finding("resume", found.subject, found.outcome, found.detail))
     return tuple(findings)
 
