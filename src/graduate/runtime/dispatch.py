@@ -22,6 +22,7 @@ from .state import State, StepRecord
 from .steps import Pipeline
 
 _CHILD = "PIPELINE_CHILD_STEPS"
+_MOST_ROLLBACKS = 20
 _WAIT = 3.0
 """Seconds to wait for a lock: a process that was killed a moment ago may not be gone yet."""
 
@@ -55,18 +56,28 @@ def run(
         groups = _programs(pipeline, last)
         stop.install()
         try:
-            if len(groups) == 1:
-                return _report(pipeline, state, last, Runner(pipeline, state).run(0, last))
-            while True:
+            code = Runner(pipeline, state).run(0, last) if len(groups) == 1 else ROLLED_BACK
+            for _ in range(_MOST_ROLLBACKS):
+                if code != ROLLED_BACK:
+                    break
                 code = _run_groups(pipeline, state, groups, arguments)
                 state.load()
-                if code != ROLLED_BACK:
-                    return _report(pipeline, state, last, code)
+            return _report(pipeline, state, last, code)
         finally:
             stop.uninstall()
 
 
 def _report(pipeline: Pipeline, state: State, last: int, code: int) -> int:
+    from .runner import ROLLED_BACK
+
+    if code == ROLLED_BACK:
+        raise Problem(
+            "The steps could not be brought up to date.",
+            where=".pipeline_state",
+            why="stored results kept turning out to be unusable",
+            fix="look at the messages above and at .pipeline_state/quarantine, or start with `clean`",
+            exit_code=EXIT_FAILED,
+        )
     if code == 0:
         say(f"{pipeline.steps[last].name}: everything up to here is done.")
     return code

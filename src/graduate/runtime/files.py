@@ -78,6 +78,17 @@ def counts(relative: str) -> bool:
     return not (first in _SKIPPED or first.startswith(".") or "__pycache__" in relative)
 
 
+def is_log(relative: str, stat: Stat) -> bool:
+    """Whether a file that the step did not open itself is where somebody sends this run's output."""
+    for descriptor in (1, 2):
+        try:
+            if os.fstat(descriptor).st_ino == stat[2]:
+                return True
+        except OSError:
+            continue
+    return relative.endswith((".log", ".out"))
+
+
 def scan() -> dict[str, Stat]:
     """Every file of the project that counts."""
     found: dict[str, Stat] = {}

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import checkpoint as loops
 from . import configuration, random_state, store
-from .files import record_of, recorder, scan
+from .files import is_log, record_of, recorder, scan
 from .fingerprint import environment
 from .log import now, say
 from .objects import Damaged
@@ -73,7 +73,7 @@ class Runner:
                     self._run_step(index, why)
                 except NotStored as problem:
                     index = self._roll_back(index, problem)
-                    if index < first:
+                    if index < first or self.is_set_up:
                         return ROLLED_BACK
                     continue
                 index += 1
@@ -83,6 +83,8 @@ class Runner:
                 f"Stopped on {stop.name or 'request'}; what was done is kept. Run the same command again to go on."
             )
             return EXIT_INTERRUPTED
+        except CatchUpFailed:
+            return ROLLED_BACK
         except Finished:
             return 0
         except Failed as failure:
@@ -141,10 +143,8 @@ class Runner:
             say(f"{step.name}: going on did not work ({error}); an earlier state is used")
             if run.target is not None:
                 run.folder.discard(run.target)
-            self.values.forget()
-            random_state.restore(before)
-            return self._run_step(index, "going on did not work")
-        return self._finish(index, record, run, files, before, result, previous)
+            raise
+        self._finish(index, record, run, files, before, result, previous)
 
     def _set_up(self, step: Step) -> None:
         """What every process needs before its first step, and what skipped steps left behind."""
@@ -303,7 +303,7 @@ class Runner:
 
 
 ROLLED_BACK = 79
-"""A child's exit code: a step of an earlier program has to run again first."""
+"""A code inside the pipeline: go on in a new process, because this one is not as a fresh one would be."""
 
 
 def _by_name(step: Step, result: Any) -> dict[str, Any]:
@@ -323,8 +323,9 @@ def _by_name(step: Step, result: Any) -> dict[str, Any]:
 def _written(before: dict[str, tuple[int, int, int]], run: loops.StepRun) -> dict[str, Any]:
     """The files that the step wrote, in this attempt or an earlier one that it went on from."""
     after = scan()
+    opened = {path for path in run.journal.entries() if path in after}
     changed = {path for path, stat in after.items() if before.get(path) != stat}
-    changed |= {path for path in run.journal.entries() if path in after}
+    changed = opened | {path for path in changed if not is_log(path, after[path])}
     result: dict[str, Any] = {path: record_of(path) for path in sorted(changed)}
     result.update(dict.fromkeys(sorted(set(before) - set(after))))
     return result
