@@ -50,7 +50,8 @@ class Option:
     def __get__(self, instance: ProjectSettings | None, owner: type | None = None) -> Any:
         if instance is None:
             # A setting may have the name of a method of the settings class, like `load`.
-            return getattr(ProjectSettings, self.name, self)
+            method = vars(ProjectSettings).get(self.name)
+            return self if method is None else method.__get__(None, owner)
         return instance.read(self.name)
 
     def __set__(self, instance: ProjectSettings, value: Any) -> None:

@@ -1,0 +1,153 @@
+"""Settings: layers, types, command lines, clear errors."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graduate.runtime import configuration
+from graduate.runtime.configuration import ProjectSettings, option
+from graduate.runtime.problems import Problem
+
+
+class Settings(ProjectSettings):
+    LR: float = option(0.1, help="learning rate")
+    epochs: int = option(20, flags=("--epochs", "-e"))
+    whole: float = option(1)
+    name: str = option("1")
+    verbose: bool = option(False, flags=("--verbose", "-v"), action="store_true")
+    cuda: bool = option(True, flags=("--no-cuda",), action="store_false")
+    DEBUG: bool = option(False)
+    sizes: list[int] = option([1, 2], flags=("--sizes",), nargs="+")
+    pair: tuple[int, int] = option((3, 4))
+    tags: list[str] = option([], flags=("--tag",), action="append")
+    level: int = option(0, flags=("-q",), action="count")
+    mode: str = option("a", choices=("a", "b"))
+    maybe: float | None = option(None)
+    path: Path = option(Path("x"))
+    anything: Any = option({"k": 1})
+    token: str = option("t", secret=True)
+    load: int = option(5)
+    data: str = option(required=True, positional=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr(configuration, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(configuration, "CONFIG_FILE", tmp_path / "configs" / "default.yaml")
+    monkeypatch.setattr(configuration, "_command_line", [])
+    monkeypatch.setattr(configuration, "_loaded", [])
+    (tmp_path / "configs").mkdir()
+    return Settings.load()
+
+
+def write(text: str) -> None:
+    configuration.CONFIG_FILE.write_text(text)
+
+
+def test_defaults_are_the_very_values_of_the_code(settings: Settings) -> None:
+    assert settings.LR == 0.1
+    assert repr(settings.whole) == "1"
+    assert settings.pair == (3, 4)
+    assert settings.load == 5
+    assert settings.sizes == [1, 2]
+
+
+def test_layers_in_rising_order(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("epochs: 1\nLR: 1e-3\nmode: b\n")
+    monkeypatch.setenv("TEST_CONFIGURATION_EPOCHS", "2")
+    prefix = Settings.__module__.partition(".")[0].upper()
+    monkeypatch.setenv(f"{prefix}_EPOCHS", "2")
+    monkeypatch.setenv(f"{prefix}_MODE", "a")
+    configuration.set_command_line(["-e", "3"])
+    assert (settings.epochs, settings.mode, settings.LR) == (3, "a", 0.001)
+
+
+def test_a_file_that_repeats_the_defaults_changes_no_type(settings: Settings) -> None:
+    write("whole: 1\npair: [3, 4]\nname: '1'\nmaybe:\nanything: {k: 1}\n")
+    assert repr(settings.whole) == "1"
+    assert settings.pair == (3, 4)
+    assert settings.maybe is None
+    assert settings.anything == {"k": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (["--LR", "1"], "LR", 1.0),
+        (["--lr", "1e-4"], "LR", 1e-4),
+        (["--name", "2"], "name", "2"),
+        (["--name", "yes"], "name", "yes"),
+        (["-v"], "verbose", True),
+        (["--no-cuda"], "cuda", False),
+        (["--cuda", "false"], "cuda", False),
+        (["--DEBUG"], "DEBUG", True),
+        (["--debug", "true"], "DEBUG", True),
+        (["--sizes", "5", "6", "7"], "sizes", [5, 6, 7]),
+        (["--pair", "[7, 8]"], "pair", (7, 8)),
+        (["--tag", "a", "--tag", "b"], "tags", ["a", "b"]),
+        (["-q", "-q"], "level", 2),
+        (["--maybe", "3"], "maybe", 3.0),
+        (["--path", "a/b"], "path", Path("a/b")),
+        (["file.csv"], "data", "file.csv"),
+        (["-e", "4", "file.csv"], "data", "file.csv"),
+    ],
+)
+def test_command_line(settings: Settings, arguments: list[str], name: str, value: object) -> None:
+    configuration.set_command_line(arguments)
+    found = getattr(settings, name)
+    assert found == value
+    assert type(found) is type(value) or name == "path"
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        ("epoch: 3\n", [], "'epoch' is not a setting of this project."),
+        ("epochs: many\n", [], "'many' is not a valid value of the setting 'epochs'."),
+        ("epochs: [\n", [], "The settings are not valid YAML."),
+        ("- 1\n", [], "The settings file is not a mapping."),
+        ("mode: c\n", [], "'c' is not a possible value of the setting 'mode'."),
+        ("", ["--epochs", "x"], "'x' is not a valid value of the setting 'epochs'."),
+        ("", ["--epohcs", "1"], "'--epohcs' is not a flag of this project."),
+        ("", ["--epochs"], "The command line cannot be understood: argument --epochs/-e: expected one argument."),
+    ],
+)
+def test_bad_input_is_told_clearly(settings: Settings, text: str, arguments: list[str], message: str) -> None:
+    write(text)
+    configuration.set_command_line(arguments)
+    with pytest.raises(Problem) as caught:
+        _ = settings.LR
+    assert str(caught.value).splitlines()[0] == message
+    assert caught.value.exit_code == 2
+    assert caught.value.where
+    assert caught.value.fix
+
+
+def test_a_required_setting_is_only_missed_when_it_is_read(settings: Settings) -> None:
+    assert settings.epochs == 20
+    with pytest.raises(Problem, match="'data' has no value"):
+        _ = settings.data
+    with pytest.raises(Problem, match="'data' has no value"):
+        settings.check_required()
+
+
+def test_reads_are_recorded_without_secrets(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, str] = {}
+    monkeypatch.setattr(configuration, "on_read", [seen.__setitem__])
+    assert settings.namespace("LR", "token") == argparse.Namespace(LR=0.1, token="t")
+    assert seen["LR"] == "0.1"
+    assert seen["token"].startswith("secret ")
+    assert "'t'" not in repr(settings)
+    assert settings.describe("LR") == "0.1"
+    assert settings.describe("gone") is None
+
+
+def test_explicit_values() -> None:
+    made = Settings(LR=3)
+    assert (made.LR, made.epochs) == (3, 20)
+    with pytest.raises(Problem, match="'lr' is not a setting"):
+        Settings(lr=3)
