@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from graduate.verify.scratch import Snapshot, copy_project, take_snapshot
 _REDRAWS = 5
 _EVERY = {"CHECKPOINT_EVERY": "1"}
 _RESUME = "resume-all"
+_SIDES = re.compile(r"(^|: |\] |, )(original|converted) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,9 @@ def compare_interrupted(
         known = [each.variables.get(program, {}) for each in originals]
         # Names that the conversion brought in (where a loop starts) may depend on where it was resumed.
         own = {name: tree for name, tree in names.items() if any(name in each for each in known)}
-        findings += _compare_names(
-            program, own, known, last.variables.get(program), len(straight.variables) > 1
-        )
+        label = f"{program}: " if len(straight.variables) > 1 else ""
+        clocks = bench.clock_names(program)
+        findings += _compare_names(label, own, known, last.variables.get(program), clocks)
     references = [straight, *_noisy_files(originals, straight)]
     shown = [each for each in [straight, *originals] if len(each.figures) == len(straight.figures)]
     written = compare_files(bench, references, last, "resumed")
@@ -135,13 +137,12 @@ def _noisy_files(originals: Sequence[Observation], straight: Observation) -> lis
 
 
 def _compare_names(
-    program: str,
+    label: str,
     straight: dict[str, Tree],
     originals: Sequence[dict[str, Tree]],
     resumed: dict[str, Tree] | None,
-    several: bool,
+    clocks: Collection[str],
 ) -> list[Finding]:
-    label = f"{program}: " if several else ""
     if resumed is None:
         reason = (
             "its steps were finished before the last kill; what they stored went into the steps after them"
@@ -154,10 +155,13 @@ def _compare_names(
             absent.append(name)
             continue
         noise = [each[name] for each in originals if name in each]
-        result = compare_trees([tree, *noise] if _is_noisy(noise) else [tree], resumed[name])
+        references = [tree, *noise] if _is_noisy(noise) else [tree]
+        result = compare_trees(references, resumed[name], clock=name in clocks)
         if result.outcome == "same within noise" and resumed[name] == tree:
             result = Result("same")
-        detail = result.detail.replace("original ", "straight ").replace("converted ", "resumed ")
+        detail = _SIDES.sub(
+            lambda m: f"{m[1]}{'straight' if m[2] == 'original' else 'resumed'} ", result.detail
+        )
         findings.append(Finding("resume", f"{label}{name}", result.outcome, detail))
     if absent:
         reason = "seen only in steps that were finished before the last kill: " + ", ".join(absent)

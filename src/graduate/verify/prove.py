@@ -9,7 +9,6 @@ from pathlib import Path
 
 from graduate.model.source import Sources
 from graduate.model.verdict import Finding, ProgramVerdict, Verdict
-from graduate.verify.clocks import find_clock_names
 from graduate.verify.compare import compare_lines, compare_variables
 from graduate.verify.compare_files import compare_figures, compare_files
 from graduate.verify.conversion_record import read_conversion
@@ -149,10 +148,9 @@ def _compare_program(
     known = [each.variables[program] for each in originals if program in each.variables]
     if not known:
         return ()
-    path = next(p.path for p in bench.sources.programs if p.name == program)
     return compare_variables(
         known,
         converted.variables.get(program, {}),
         converted.settings.get(program, {}),
-        find_clock_names(bench.sources.module(path).text),
+        bench.clock_names(program),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from graduate.errors import ToolError
 from graduate.model.source import Program, Sources
 from graduate.verify import observer, processes
+from graduate.verify.clocks import find_clock_names
 from graduate.verify.conversion_record import Conversion
 from graduate.verify.observe import Observation, clean_tree, in_step_order, read_records
 from graduate.verify.observer.trees import Tree
@@ -38,6 +39,11 @@ class Bench:
     @property
     def path(self) -> Path:
         return self.folder / "observer"
+
+    def clock_names(self, program: str) -> frozenset[str]:
+        """The variables of a program that come from a clock."""
+        path = next((each.path for each in self.sources.programs if each.name == program), None)
+        return frozenset() if path is None else find_clock_names(self.sources.module(path).text)
 
 
 def find_python(project: Path, python: Path | None) -> Path:

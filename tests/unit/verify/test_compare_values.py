@@ -139,3 +139,17 @@ def test_each_variable_of_the_original_gets_a_finding() -> None:
         ("lost", "not comparable"),
     ]
     assert found[2].detail
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ((n for n in range(3)), "generator: a generator has no value before it runs"),
+        (iter([1]), "list_iterator: an iterator has no value before it runs"),
+        (zip([1], [2]), "zip: an iterator has no value before it runs"),  # noqa: B905
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_has_no_value_is_not_comparable_and_not_used_up(value: Any, reason: str) -> None:
+    assert compare(value, value) == ("not comparable", reason)
+    assert len(list(value)) > 0

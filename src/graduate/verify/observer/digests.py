@@ -232,9 +232,10 @@ def _attributes(value: Any) -> dict[str, Any] | None:
 def _not_a_value(value: Any) -> str:
     if isinstance(value, (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)):
         return "a generator has no value before it runs"
-    if hasattr(value, "fileno") or (hasattr(value, "readable") and hasattr(value, "close")):
+    kind = type(value)  # asking the object itself could run its own __getattr__
+    if hasattr(kind, "fileno") or (hasattr(kind, "readable") and hasattr(kind, "close")):
         return "an open file is a connection, not a value"
-    if hasattr(value, "__next__") and not hasattr(value, "__dict__"):
+    if hasattr(kind, "__next__") and not kind.__dictoffset__:
         return "an iterator has no value before it runs"
     if type(value).__module__ in ("_thread", "threading", "weakref", "socket", "sqlite3", "subprocess"):
         return "it belongs to the running process"

@@ -43,6 +43,11 @@ def _numpy_array(value: Any, walk: Walk) -> Tree:
     if value.dtype.hasobject:
         shape = ("shape", scalar(value, str(value.shape)))
         return items(value, [shape, ("elements", walk(value.reshape(-1).tolist()))])
+    if value.dtype.names:
+        # By field, because the bytes between fields may be anything.
+        return items(
+            value, [(f"[{n!r}]", walk(numpy.ascontiguousarray(value[n]))) for n in value.dtype.names]
+        )
     flat = value.reshape(-1)
     chosen = flat[spaced(flat.size)]
     tree = array(name, str(value.dtype), value.shape, numpy.ascontiguousarray(value).tobytes(), [])
