@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import math
 import re
 from collections.abc import Iterable
@@ -96,7 +97,9 @@ def to_yaml(value: Any) -> str | None:
         return None
     text: str = yaml.safe_dump(plain, default_flow_style=True, width=math.inf, allow_unicode=True)
     text = text.removesuffix("\n").removesuffix("\n...")
-    return text if "\n" not in text and yaml.safe_load(text) == plain else None
+    if "\n" in text:
+        text = json.dumps(plain, ensure_ascii=False)
+    return text if yaml.safe_load(text) == plain else None
 
 
 def _plain(value: Any) -> Any:
@@ -160,7 +163,8 @@ def _other_value(each: Setting) -> Any:
     kinds = _kinds(option) - {"None"}
     if kinds == {"bool"} and isinstance(value, bool):
         # argparse's type=bool takes any text for true.
-        return not value if option.kind == "constant" or not value else NOT_LITERAL
+        takes_any_text = option.kind == "argument" and option.action == "store"
+        return NOT_LITERAL if takes_any_text and value else not value
     if kinds == {"int"} and not isinstance(value, bool) and isinstance(value, int | None):
         return (value or 0) + 1
     if kinds == {"float"} and isinstance(value, int | float | None) and math.isfinite(value or 0):
