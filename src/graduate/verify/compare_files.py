@@ -14,7 +14,7 @@ from graduate.verify import processes
 from graduate.verify.compare import Result, compare_trees
 from graduate.verify.observe import Observation, clean_tree
 from graduate.verify.observer.trees import Tree
-from graduate.verify.run import OBSERVER, Bench, environment
+from graduate.verify.run import OBSERVER, Bench, environment, figure_name
 
 Read = Mapping[Path, Tree]
 
@@ -82,7 +82,7 @@ def compare_figures(
         detail = f"the {what} shows {min(counts)}, the {side} run {len(candidate.figures)}"
         return (Finding("file", "shown figures", "different", detail),)
     pairs = [
-        Pair(f"shown figure {n + 1}", tuple(each.figures[n] for each in references), figure)
+        Pair(figure_name(n), tuple(each.figures[n] for each in references), figure)
         for n, figure in enumerate(candidate.figures)
     ]
     results = compare_pairs(bench, pairs, [each.root for each in (*references, candidate)], {})

@@ -18,6 +18,7 @@ class Observation:
 
     `outputs` are the standard outputs, per program for the original, one for the project. `variables` and
     `settings` are per program. `files` maps the path that the research code uses to the file, None: deleted.
+    `owners` says which program of the original was the last to write a file or show a figure.
     """
 
     root: Path
@@ -30,6 +31,7 @@ class Observation:
     files: dict[str, Path | None] = field(default_factory=dict)
     figures: tuple[Path, ...] = ()
     links: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
 
     @property
     def stdout(self) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from graduate.model.source import Sources
 from graduate.model.verdict import Finding, ProgramVerdict, Verdict
-from graduate.verify.compare import compare_lines, compare_variables
+from graduate.verify.compare import compare_variables
 from graduate.verify.compare_files import compare_figures, compare_files
+from graduate.verify.compare_printed import compare_printed
 from graduate.verify.conversion_record import read_conversion
 from graduate.verify.interrupt import compare_interrupted, run_interrupted
 from graduate.verify.observe import Observation, last_error, last_lines
@@ -74,7 +77,7 @@ def _prove(bench: Bench, kills: int, seed: int, tell: Progress) -> Verdict:
     tell("comparing")
     findings = compare_interrupted(bench, originals, converted, interrupted)
     resumed = ProgramVerdict(
-        name,
+        programs[0].name if len(bench.sources.programs) == 1 else name,
         "resumed",
         findings if interrupted.moments else (*findings, _not_killed()),
         len(interrupted.moments),
@@ -110,24 +113,37 @@ def _problem(originals: Sequence[Observation], converted: Observation) -> str:
 def _compare_straight(
     bench: Bench, originals: Sequence[Observation], converted: Observation
 ) -> tuple[ProgramVerdict, ...]:
-    """One entry for the run as a whole and, where there are several programs, one for each."""
-    exit_finding = _compare_exit(originals[0], converted)
-    printed = compare_lines([each.stdout for each in originals], converted.stdout)
-    whole = [
-        exit_finding,
-        Finding("stdout", "printed lines", printed.outcome, printed.detail),
-        *compare_files(bench, originals, converted),
-        *compare_figures(bench, originals, converted),
-    ]
+    """One entry for each program; what belongs to none of them is in one named like the project."""
+    programs = [program.name for program in bench.sources.programs]
+    owners = {name: owner for each in reversed(originals) for name, owner in each.owners.items()}
+    found: dict[str, list[Finding]] = {name: [] for name in programs}
+    whole: list[Finding] = []
+    for owner, finding in [
+        (_failed_program(bench, originals[0], converted), _compare_exit(originals[0], converted)),
+        *compare_printed(programs, originals, converted.stdout),
+        *((owners.get(f.subject, ""), f) for f in compare_files(bench, originals, converted)),
+        *((owners.get(f.subject, ""), f) for f in compare_figures(bench, originals, converted)),
+        *((name, f) for name in programs for f in _compare_program(bench, name, originals, converted)),
+    ]:
+        only = programs[0] if len(programs) == 1 else owner
+        found.get(only, whole).append(finding)
     seconds = originals[0].seconds, converted.seconds
-    variables = {
-        p.name: _compare_program(bench, p.name, originals, converted) for p in bench.sources.programs
-    }
-    if len(variables) == 1:
-        ((name, found),) = variables.items()
-        return (ProgramVerdict(name, "straight", (*whole, *found), 0, *seconds),)
-    first = ProgramVerdict(bench.conversion.package, "straight", tuple(whole), 0, *seconds)
-    return (first, *(ProgramVerdict(name, "straight", found) for name, found in variables.items()))
+    entries = [ProgramVerdict(name, "straight", tuple(found[name]), 0) for name in programs if found[name]]
+    if whole:
+        entries.insert(0, ProgramVerdict(bench.conversion.package, "straight", tuple(whole), 0))
+    entries[0] = replace(entries[0], seconds_original=seconds[0], seconds_converted=seconds[1])
+    return tuple(entries)
+
+
+def _failed_program(bench: Bench, original: Observation, converted: Observation) -> str:
+    """The program that the exit code is about: the one whose step failed, "" when that is not known."""
+    if not converted.code:
+        return ""
+    steps = dict(bench.conversion.steps)
+    failed = [
+        m[1] for m in re.finditer(r"^([\w-]+): failed", converted.stderr, re.MULTILINE) if m[1] in steps
+    ]
+    return steps[failed[-1]] if failed else ""
 
 
 def _compare_exit(original: Observation, converted: Observation) -> Finding:

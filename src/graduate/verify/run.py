@@ -117,9 +117,10 @@ def run_original(bench: Bench, number: int) -> Observation:
     copy_source(bench.sources, root)
     for program in bench.sources.programs:
         _write_rewritten(bench, program, root)
-    before = take_snapshot(root)
+    before = latest = take_snapshot(root)
     outputs: list[str] = []
     variables: dict[str, dict[str, Tree]] = {}
+    owners: dict[str, str] = {}
     seconds, code, stderr = 0.0, 0, ""
     for program in bench.sources.programs:
         finished, found = _run_program(bench, program, base, root)
@@ -127,13 +128,27 @@ def run_original(bench: Bench, number: int) -> Observation:
         variables.update(found)
         seconds += finished.seconds
         code, stderr = finished.code, finished.stderr
+        owners.update(dict.fromkeys(find_changes(root, latest), program.name))
+        latest = take_snapshot(root)
+        for name in map(figure_name, range(len(list((base / "figures").glob("*.png"))))):
+            owners.setdefault(name, program.name)
         if code:
             break
-    figures = sorted((base / "figures").glob("*.png"))
-    changes = find_changes(root, before)
     return Observation(
-        root, code, tuple(outputs), stderr, seconds, variables, files=changes, figures=tuple(figures)
+        root,
+        code,
+        tuple(outputs),
+        stderr,
+        seconds,
+        variables,
+        files=find_changes(root, before),
+        figures=tuple(sorted((base / "figures").glob("*.png"))),
+        owners=owners,
     )
+
+
+def figure_name(index: int) -> str:
+    return f"shown figure {index + 1}"
 
 
 def _write_rewritten(bench: Bench, program: Program, root: Path) -> None:
