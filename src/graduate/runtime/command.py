@@ -56,7 +56,8 @@ def _main(package: str, given: list[str]) -> int:
     if command is None or "--help" in given or "-h" in given or given[:1] == ["help"]:
         return _help(package, given)
     given.remove(command)
-    fresh, as_json = _take(given, "--fresh"), _take(given, "--json")
+    fresh = _take(given, "--fresh")
+    as_json = command == "status" and _take(given, "--json")
     step = given.pop(0) if command == "rollback" and given and not given[0].startswith("-") else ""
     configuration.set_command_line(given)
     importlib.import_module(f"{package}.config.settings")

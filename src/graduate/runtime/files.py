@@ -16,7 +16,8 @@ from typing import Any
 from .objects import digest_file
 from .paths import PACKAGE_FOLDER, PROJECT_ROOT, STATE_FOLDER
 
-_SKIPPED = frozenset({"__pycache__", "node_modules", "logs", "venv", PACKAGE_FOLDER.name})
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
+_OWN = frozenset({PACKAGE_FOLDER.name, "logs/pipeline.jsonl"})
 Stat = tuple[int, int, int]
 
 
@@ -74,8 +75,10 @@ def is_unchanged(relative: str, record: FileRecord) -> bool:
 
 def counts(relative: str) -> bool:
     """Whether a path (relative to the root) is the research's own, not machinery."""
-    first = relative.split("/", 1)[0]
-    return not (first in _SKIPPED or first.startswith(".") or "__pycache__" in relative)
+    parts = relative.split("/")
+    return not (
+        parts[0] in _OWN or relative in _OWN or parts[0].startswith(".") or _SKIPPED.intersection(parts)
+    )
 
 
 def is_log(relative: str, stat: Stat) -> bool:
@@ -101,10 +104,12 @@ def scan() -> dict[str, Stat]:
             continue
         for entry in entries:
             name = prefix + entry.name
-            if entry.name in _SKIPPED or entry.name.startswith("."):
+            if entry.name in _SKIPPED or entry.name.startswith(".") or name in _OWN:
                 continue
             try:
                 if entry.is_dir(follow_symlinks=False):
+                    if os.path.exists(entry.path + "/pyvenv.cfg"):  # noqa: PTH110
+                        continue
                     stack.append((name + "/", entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     stat = entry.stat()

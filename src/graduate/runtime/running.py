@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,13 @@ class Journal:
             found.setdefault(relative, (mode, size))
         return found
 
-    def undo(self) -> list[str]:
+    def undo(self, except_for: Collection[str] = ()) -> list[str]:
         """Cut back what was appended, remove what must not exist yet; the files that were changed."""
         changed = []
         for relative, (mode, size) in self.entries().items():
             path = PROJECT_ROOT / relative
             stat = stat_of(path)
-            if stat is None or not ("a" in mode or "x" in mode):
+            if stat is None or relative in except_for or not ("a" in mode or "x" in mode):
                 continue
             if size < 0:
                 store.remove(path)

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import gc
-import io
 import math
 import os
-import pickle
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import configuration, random_state, store
-from .files import FileRecord, record_of, recorder, stat_of
-from .live import Registry, Unlike, children_of_handle, content, put_back
+from . import loop_files, random_state, store
+from .files import recorder
+from .live import Registry, Unlike
 from .log import say, say_once
 from .objects import Damaged, Objects
 from .output import Muted, mute
-from .paths import PROJECT_ROOT, STATE_FOLDER
+from .paths import STATE_FOLDER
 from .problems import Interrupted
-from .running import Journal, settings_read
+from .running import Journal
 from .saved import KEPT, Folder, Saved
 from .signals import stop
+from .validity import Validity
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
     from .pickling import Packed
     from .state import StepRecord
-
-_SMALL_FILE = 16 * 1024 * 1024
-"""Files that a step has written are kept with each checkpoint when they are smaller than this."""
 
 clock = time.perf_counter
 
@@ -99,7 +93,7 @@ class StepRun:
         self.max_overhead = 0.02
         self.forced_every = int(os.environ.get("CHECKPOINT_EVERY", 0))
         self.forced_seconds = float(os.environ.get("CHECKPOINT_SECONDS", "nan"))
-        self._files_seen: dict[str, FileRecord] = {}
+        self.validity = Validity(record)
 
     # -- a step's start and end -------------------------------------------------------------
 
@@ -132,7 +126,7 @@ class StepRun:
         usable = []
         told = False
         for saved in self.folder.read():
-            why = self._unusable(saved)
+            why = self.validity.problem(saved.body)
             if why:
                 if not told:
                     say(f"{self.name}: checkpoint {saved.number} cannot be used, because {why}")
@@ -151,34 +145,6 @@ class StepRun:
             self.until = usable[0].number
             self.muted = mute()
         return bool(usable)
-
-    def _unusable(self, saved: Saved) -> str:
-        body = saved.body
-        if body["code"] != self.record.code:
-            return "the code of the step changed"
-        if body["inputs"] != self.record.inputs:
-            return "its inputs changed"
-        if body["environment"] != self.record.environment:
-            return "the locked libraries or Python changed"
-        settings = configuration.loaded()
-        for name, text in body["settings"].items():
-            now = settings.describe(name) if settings is not None else None
-            if now != text:
-                return f"the setting {name} changed from {text} to {now}"
-        for path, each in body["read"].items():
-            seen = FileRecord.from_json(each)
-            if self._file_now(path) != seen.hash:
-                return f"{path}, which it reads, changed"
-        return ""
-
-    def _file_now(self, path: str) -> str:
-        known = self._files_seen.get(path)
-        if known is None or known.stat != stat_of(PROJECT_ROOT / path):
-            found = record_of(path)
-            if found is None:
-                return ""
-            self._files_seen[path] = known = found
-        return known.hash
 
     # -- going on ---------------------------------------------------------------------------
 
@@ -200,7 +166,7 @@ class StepRun:
                 self._load(done, "last")
             except (Damaged, Unlike) as error:
                 self._give_up(done, str(error))
-            self._put_back_files(done)
+            loop_files.put_back(done, self.folder, self.journal)
             block.is_done = True
             if self._leads_to(block):
                 self.target = None
@@ -250,7 +216,7 @@ class StepRun:
             self._load(target, "last")
         except (Damaged, Unlike) as error:
             self._give_up(target, str(error))
-        self._put_back_files(target)
+        loop_files.put_back(target, self.folder, self.journal)
         self.target = None
         self.last_save = clock()
         self.schedule(self.stack[-1])
@@ -275,20 +241,9 @@ class StepRun:
         signatures = saved.body["signatures"][: len(registries)]
         if [registry.signature for registry in registries] != signatures:
             raise Unlike("the objects around the loop are not those of the checkpoint")
-        unpickler = _Unpickler(io.BytesIO(data), buffers, registries)
-        head = unpickler.load()
-        contents = []
-        while (each := unpickler.load()) is not None:
-            contents.append(each)
-        for depth, number, saved_content in contents:
-            registry = registries[depth]
-            put_back(registry.kinds[number], registry.get(number), saved_content)
-        for block, state in zip(self.stack, head["states"], strict=False):
-            vars(block.state).clear()
-            vars(block.state).update(state)
-        random_state.restore(head["random"])
-        frames: list[dict[str, Any]] = head["frames"]
-        return frames
+        from .loop_pickle import load_states
+
+        return load_states(data, buffers, self.stack)
 
     # -- saving -----------------------------------------------------------------------------
 
@@ -328,7 +283,7 @@ class StepRun:
         """Write a checkpoint of the innermost block and those around it."""
         start = clock()
         sys.stdout.flush()
-        self._flush_files()
+        loop_files.flush()
         try:
             parts = self._pack()
             body = self._body(parts)
@@ -337,7 +292,9 @@ class StepRun:
         except OSError as error:
             say_once(f"{self.name}: a checkpoint could not be written ({error}); the one before stands")
         except Exception as error:
-            self.broken = self._blame(error)
+            from .loop_pickle import blame
+
+            self.broken = blame(self.stack, self.package, error)
             say_once(f"note: {self.name}: the loop {block.name!r} goes on without checkpoints: {self.broken}")
         now = clock()
         self.cost = now - start
@@ -348,58 +305,22 @@ class StepRun:
         self.schedule(block)
 
     def _pack(self) -> dict[str, Packed]:
-        parts = {f"enter{depth}": self._pack_part(depth) for depth in range(len(self.stack) - 1)}
-        parts["last"] = self._pack_part(len(self.stack) - 1)
+        from .loop_pickle import pack_states
+
+        inner = len(self.stack) - 1
+        parts = {
+            f"enter{depth}": pack_states(self.stack[: depth + 1], self.package) for depth in range(inner)
+        }
+        parts["last"] = pack_states(self.stack, self.package)
         return parts
-
-    def _pack_part(self, depth: int) -> Packed:
-        """One pickle of the states of the blocks up to `depth`, with live objects as references."""
-        from .pickling import Packed
-
-        blocks = self.stack[: depth + 1]
-        registries = [block.registry for block in blocks]
-        file = io.BytesIO()
-        buffers: list[pickle.PickleBuffer] = []
-        pickler = _make_pickler(file, buffers, registries, self.package)
-        pickler.dump(
-            {
-                "states": [dict(vars(block.state)) for block in blocks],
-                "frames": [
-                    {"frames": [frame.extra() for frame in block.frames], "ends": list(block.ends)}
-                    for block in blocks
-                ],
-                "random": random_state.capture(),
-            }
-        )
-        while pickler.found:
-            level, number = pickler.found.pop()
-            registry = registries[level]
-            value = registry.get(number)
-            kind = registry.kinds[number]
-            if kind == "handle":
-                # A function stays as it is, but what it closes over may have changed.
-                for child in children_of_handle(value):
-                    pickler.persistent_id(child)
-            elif value is not None:
-                pickler.dump((level, number, content(kind, value)))
-        pickler.dump(None)
-        return Packed(file.getvalue(), buffers)
 
     def registries(self) -> list[Registry]:
         return [block.registry for block in self.stack]
 
     def _body(self, parts: dict[str, Packed]) -> dict[str, Any]:
-        read = {}
-        for path in list(recorder.read):
-            if path not in recorder.written and self._file_now(path):
-                read[path] = self._files_seen[path].to_json()
         return {
-            "code": self.record.code,
-            "inputs": self.record.inputs,
-            "environment": self.record.environment,
-            "settings": dict(settings_read.step),
-            "read": read,
-            "files": self._keep_files(parts),
+            **self.validity.now(),
+            "files": loop_files.keep(self.journal, parts),
             "signatures": [block.registry.signature for block in self.stack],
             "blocks": [
                 {
@@ -428,132 +349,3 @@ class StepRun:
             if now == outer or outer.startswith(now + "/"):
                 return True
         return False
-
-    def _blame(self, error: BaseException) -> str:
-        """Which name of the state cannot be saved."""
-        from .pickling import describe
-
-        for block in self.stack:
-            for name, value in vars(block.state).items():
-                try:
-                    pickler = _make_pickler(
-                        io.BytesIO(), [], [each.registry for each in self.stack], self.package
-                    )
-                    pickler.dump(value)
-                except Exception as trouble:
-                    return f"{name} ({describe(value)}) cannot be saved: {str(trouble).splitlines()[0][:160]}"
-        return f"{type(error).__name__}: {error}"
-
-    # -- files that the step writes -----------------------------------------------------------
-
-    def _flush_files(self) -> None:
-        if recorder.written:
-            for file in open_files(set(recorder.written)):
-                file.flush()
-
-    def _keep_files(self, parts: dict[str, Packed]) -> dict[str, list[Any]]:
-        """For each file that the step has written: how it was opened and its size; its content when small."""
-        from .pickling import Packed
-
-        kept: dict[str, list[Any]] = {}
-        for path, (mode, _) in self.journal.entries().items():
-            stat = stat_of(PROJECT_ROOT / path)
-            if stat is not None:
-                kept[path] = [mode, stat[0]]
-                if stat[0] < _SMALL_FILE:
-                    parts[f"file:{path}"] = Packed((PROJECT_ROOT / path).read_bytes())
-        return kept
-
-    def _put_back_files(self, saved: Saved) -> None:
-        """Make the files that the step wrote what they were, open ones included."""
-        recorder.active = False
-        handles = list(open_files(set(saved.files())))
-        for file in handles:
-            file.flush()
-        for path, (mode, size) in saved.files().items():
-            target = PROJECT_ROOT / path
-            try:
-                if f"file:{path}" in saved.parts:
-                    data = self.folder.load(saved, f"file:{path}")[0]
-                    if not target.exists() or target.read_bytes() != data:
-                        store.make_folder(target.parent)
-                        _overwrite(target, data)
-                elif "a" in mode and target.exists() and target.stat().st_size > size:
-                    store.cut(target, size)
-            except (OSError, Damaged) as error:
-                say(f"{self.name}: {path} could not be put back as it was at the checkpoint ({error})")
-        for file in handles:
-            file.seek(0, os.SEEK_END)
-        for path, (mode, size) in self.journal.entries().items():
-            target = PROJECT_ROOT / path
-            if path not in saved.files() and ("a" in mode or "x" in mode) and target.exists():
-                if size < 0:
-                    store.remove(target)
-                elif target.stat().st_size > size:
-                    store.cut(target, size)
-        recorder.active = True
-
-
-def _overwrite(path: Path, data: bytearray) -> None:
-    """Change the content of a file in place, so that open handles stay valid."""
-    if path.exists():
-        store.cut(path, 0)
-    store.append(path, bytes(data))
-
-
-def open_files(paths: set[str]) -> Any:
-    """The file objects of this process that write to these files of the project."""
-    wanted = {os.path.realpath(PROJECT_ROOT / path) for path in paths}
-    for each in gc.get_objects():
-        kind = type(each)
-        if kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
-            try:
-                if (
-                    not each.closed
-                    and isinstance(each.name, str)
-                    and each.writable()
-                    and os.path.realpath(each.name) in wanted
-                ):
-                    yield each
-            except (AttributeError, ValueError):
-                continue
-
-
-def _make_pickler(
-    file: io.BytesIO, buffers: list[pickle.PickleBuffer], registries: list[Registry], package: str
-) -> Any:
-    from . import pickling
-
-    class LoopPickler(pickling.Pickler):
-        """Refers to live objects by number; notes which of them came up."""
-
-        def __init__(self) -> None:
-            super().__init__(file, buffers, pickling.Sharing(), package)
-            self.found: list[tuple[int, int]] = []
-            self.seen: set[tuple[int, int]] = set()
-
-        def persistent_id(self, obj: Any) -> Any:
-            for level, registry in enumerate(registries):
-                number = registry.number(obj)
-                if number is not None:
-                    key = level, number
-                    if key not in self.seen:
-                        self.seen.add(key)
-                        self.found.append(key)
-                    return key
-            return None
-
-    return LoopPickler()
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, buffers: list[Any], registries: list[Registry]) -> None:
-        super().__init__(file, buffers=buffers)
-        self._registries = registries
-
-    def persistent_load(self, pid: Any) -> Any:
-        level, number = pid
-        found = self._registries[level].get(number)
-        if found is None:
-            raise Unlike("an object of the checkpoint does not live any more")
-        return found

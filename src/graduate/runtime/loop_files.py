@@ -1,0 +1,93 @@
+"""The files that a step writes while its loops run: kept with a checkpoint, and put back with it."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import store
+from .files import recorder, stat_of
+from .log import say
+from .objects import Damaged
+from .paths import PROJECT_ROOT
+from .running import Journal
+
+if TYPE_CHECKING:
+    from .pickling import Packed
+    from .saved import Folder, Saved
+
+SMALL = 16 * 1024 * 1024
+"""Files below this size are kept with their content, bigger ones only with their size."""
+
+
+def flush() -> None:
+    """Bring what the step has written so far into its files."""
+    if recorder.written:
+        for file in open_files(set(recorder.written)):
+            file.flush()
+
+
+def keep(journal: Journal, parts: dict[str, Packed]) -> dict[str, list[Any]]:
+    """For each file that the step has written: how it was opened and its size; its content goes to `parts`."""
+    from .pickling import Packed
+
+    kept: dict[str, list[Any]] = {}
+    for path, (mode, _) in journal.entries().items():
+        stat = stat_of(PROJECT_ROOT / path)
+        if stat is not None:
+            kept[path] = [mode, stat[0]]
+            if stat[0] < SMALL:
+                parts[f"file:{path}"] = Packed((PROJECT_ROOT / path).read_bytes())
+    return kept
+
+
+def put_back(saved: Saved, folder: Folder, journal: Journal) -> None:
+    """Make the files that the step wrote what they were, open ones included."""
+    active, recorder.active = recorder.active, False
+    handles = list(open_files(set(saved.files())))
+    for file in handles:
+        file.flush()
+    for path, (mode, size) in saved.files().items():
+        try:
+            _put_back_one(path, mode, size, saved, folder)
+        except (OSError, Damaged) as error:
+            say(f"{path} could not be put back as it was at the checkpoint ({error})")
+    for file in handles:
+        file.seek(0, os.SEEK_END)
+    journal.undo(except_for=set(saved.files()))
+    recorder.active = active
+
+
+def _put_back_one(path: str, mode: str, size: int, saved: Saved, folder: Folder) -> None:
+    target = PROJECT_ROOT / path
+    if f"file:{path}" in saved.parts:
+        data = folder.load(saved, f"file:{path}")[0]
+        if not target.exists() or target.read_bytes() != data:
+            store.make_folder(target.parent)
+            _overwrite(target, data)
+    elif "a" in mode and target.exists() and target.stat().st_size > size:
+        store.cut(target, size)
+
+
+def _overwrite(path: Path, data: bytearray) -> None:
+    """Change the content of a file in place, so that open handles stay valid."""
+    if path.exists():
+        store.cut(path, 0)
+    store.append(path, bytes(data))
+
+
+def open_files(paths: set[str]) -> Iterator[Any]:
+    """The file objects of this process that write to these files of the project."""
+    wanted = {os.path.realpath(PROJECT_ROOT / path) for path in paths}
+    for each in gc.get_objects():
+        if type(each) in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+            try:
+                writes = not each.closed and isinstance(each.name, str) and each.writable()
+                if writes and os.path.realpath(each.name) in wanted:
+                    yield each
+            except (AttributeError, ValueError):
+                continue

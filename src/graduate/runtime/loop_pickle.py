@@ -1,0 +1,116 @@
+"""The state of loops as one pickle, in which live objects are references that are found again in place."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import TYPE_CHECKING, Any
+
+from . import pickling, random_state
+from .live import Registry, Unlike, children_of_handle, content, put_back
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
+
+
+def pack_states(blocks: list[Checkpoint], package: str) -> pickling.Packed:
+    """The states of blocks, from the outside in, the content of the live objects that came up, and the random state."""
+    registries = [block.registry for block in blocks]
+    file = io.BytesIO()
+    buffers: list[pickle.PickleBuffer] = []
+    pickler = make_pickler(file, buffers, registries, package)
+    pickler.dump(
+        {
+            "states": [dict(vars(block.state)) for block in blocks],
+            "frames": [
+                {"frames": [frame.extra() for frame in block.frames], "ends": list(block.ends)}
+                for block in blocks
+            ],
+            "random": random_state.capture(),
+        }
+    )
+    while pickler.found:
+        level, number = pickler.found.pop()
+        registry = registries[level]
+        value = registry.get(number)
+        kind = registry.kinds[number]
+        if kind == "handle":
+            # A function stays as it is, but what it closes over may have changed.
+            for child in children_of_handle(value):
+                pickler.persistent_id(child)
+        elif value is not None:
+            pickler.dump((level, number, content(kind, value)))
+    pickler.dump(None)
+    return pickling.Packed(file.getvalue(), buffers)
+
+
+def load_states(data: bytearray, buffers: list[Any], blocks: list[Checkpoint]) -> list[dict[str, Any]]:
+    """Put back what `pack_states` made; what it kept of each block's open loops."""
+    registries = [block.registry for block in blocks]
+    unpickler = Unpickler(io.BytesIO(data), buffers, registries)
+    head = unpickler.load()
+    contents = []
+    while (each := unpickler.load()) is not None:
+        contents.append(each)
+    for depth, number, saved in contents:
+        registry = registries[depth]
+        put_back(registry.kinds[number], registry.get(number), saved)
+    for block, state in zip(blocks, head["states"], strict=False):
+        vars(block.state).clear()
+        vars(block.state).update(state)
+    random_state.restore(head["random"])
+    frames: list[dict[str, Any]] = head["frames"]
+    return frames
+
+
+def blame(blocks: list[Checkpoint], package: str, error: BaseException) -> str:
+    """Which name of the states cannot be saved."""
+    registries = [block.registry for block in blocks]
+    for block in blocks:
+        for name, value in vars(block.state).items():
+            try:
+                make_pickler(io.BytesIO(), [], registries, package).dump(value)
+            except Exception as trouble:
+                text = str(trouble).partition("\n")[0][:160]
+                return f"{name} ({pickling.describe(value)}) cannot be saved: {text}"
+    return f"{type(error).__name__}: {error}"
+
+
+def make_pickler(
+    file: io.BytesIO, buffers: list[pickle.PickleBuffer], registries: list[Registry], package: str
+) -> Any:
+    class LoopPickler(pickling.Pickler):
+        """Refers to live objects by number; notes which of them came up."""
+
+        def __init__(self) -> None:
+            super().__init__(file, buffers, pickling.Sharing(), package)
+            self.found: list[tuple[int, int]] = []
+            self.seen: set[tuple[int, int]] = set()
+
+        def persistent_id(self, obj: Any) -> Any:
+            for level, registry in enumerate(registries):
+                number = registry.number(obj)
+                if number is not None:
+                    key = level, number
+                    if key not in self.seen:
+                        self.seen.add(key)
+                        self.found.append(key)
+                    return key
+            return None
+
+    return LoopPickler()
+
+
+class Unpickler(pickle.Unpickler):
+    """Finds live objects by their numbers."""
+
+    def __init__(self, file: io.BytesIO, buffers: list[Any], registries: list[Registry]) -> None:
+        super().__init__(file, buffers=buffers)
+        self._registries = registries
+
+    def persistent_load(self, pid: Any) -> Any:
+        level, number = pid
+        found = self._registries[level].get(number)
+        if found is None:
+            raise Unlike("an object of the checkpoint does not live any more")
+        return found
