@@ -208,7 +208,10 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
         text = os.environ.get(f"{prefix}_{name.upper()}")
         if text is not None:
             values[name] = convert(each, text, f"environment variable {prefix}_{name.upper()}")
-    values.update(_parse_command_line(options))
+    if _command_line:
+        from .command_line import parse
+
+        values.update(parse(options, _command_line))
     return values
 
 
@@ -298,13 +301,13 @@ def _takes_text(kind: Any) -> bool:
     """Whether text is (also) a fitting value as it stands."""
     if kind is Any:
         return False
-    parts = get_args(kind) if get_origin(kind) is not None and not _is_container(kind) else (kind,)
+    parts = get_args(kind) if get_origin(kind) is not None and not is_container(kind) else (kind,)
     return any(part in (str, Path) or get_origin(part) is typing.Literal for part in parts) or (
         get_origin(kind) is typing.Literal
     )
 
 
-def _is_container(kind: Any) -> bool:
+def is_container(kind: Any) -> bool:
     return get_origin(kind) in (list, tuple, set, frozenset, dict)
 
 
@@ -327,94 +330,3 @@ def _validated(each: Option, kind: Any, value: Any, where: str) -> Any:
         ) from None
     except pydantic.errors.PydanticUserError:
         return value
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> typing.NoReturn:
-        name = re.search(r"unrecognized arguments: (\S+)", message)
-        if name:
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            raise unknown_name(name[1].partition("=")[0], flags, "the command line", "a flag")
-        raise Problem(
-            f"The command line cannot be understood: {message}.",
-            where="the command line: " + " ".join(_command_line),
-            fix="`help` lists every setting",
-        )
-
-
-def build_parser(options: dict[str, Option]) -> argparse.ArgumentParser:
-    """The research program's flags, and for each setting `--name` in the spellings that people try."""
-    parser = _Parser(prog="settings", add_help=False, argument_default=argparse.SUPPRESS)
-    taken = {flag for each in options.values() for flag in each.flags}
-    for each in options.values():
-        if each.positional:
-            parser.add_argument(
-                f"@{each.name}",
-                nargs=each.nargs
-                if each.nargs in ("*", argparse.REMAINDER) or isinstance(each.nargs, int)
-                else ("*" if each.nargs == "+" else "?"),
-            )
-        elif each.flags:
-            _add(parser, each, list(each.flags), each.action)
-        spellings = (
-            each.name,
-            each.name.replace("_", "-"),
-            each.name.lower(),
-            each.name.lower().replace("_", "-"),
-        )
-        extra = []
-        for spelling in spellings:
-            if f"--{spelling}" not in taken:
-                taken.add(f"--{spelling}")
-                extra.append(f"--{spelling}")
-        if extra:
-            plain = "store" if each.action in ("store_true", "store_false", "count") else each.action
-            _add(parser, each, extra, plain, switch=_is_switch(each))
-    return parser
-
-
-def _is_switch(each: Option) -> bool:
-    return each.annotation is bool or isinstance(each.default, bool)
-
-
-def _add(
-    parser: argparse.ArgumentParser, each: Option, flags: list[str], action: str, *, switch: bool = False
-) -> None:
-    keywords: dict[str, Any] = {"dest": each.name, "action": action}
-    if action in ("store", "append"):
-        if switch and each.nargs is None:
-            keywords.update(nargs="?", const="true")
-        elif each.nargs is not None:
-            keywords["nargs"] = each.nargs
-    parser.add_argument(*flags, **keywords)
-
-
-def _parse_command_line(options: dict[str, Option]) -> dict[str, Any]:
-    if not _command_line:
-        return {}
-    found = vars(build_parser(options).parse_intermixed_args(list(_command_line)))
-    result = {}
-    for key, value in found.items():
-        name = key.removeprefix("@")
-        if value is None or (key.startswith("@") and value == []):
-            continue
-        result[name] = _from_command_line(options[name], value)
-    return result
-
-
-def _from_command_line(each: Option, value: Any) -> Any:
-    where = "the command line"
-    if isinstance(value, list):
-        inner = next(iter(get_args(each.annotation)), Any) if _is_container(each.annotation) else Any
-        single = Option(REQUIRED, {**vars(each), "choices": each.choices, "nargs": None})
-        single.name, single.annotation = each.name, inner
-        items = [
-            [convert(single, part, where) for part in item]
-            if isinstance(item, list)
-            else convert(single, item, where)
-            for item in value
-        ]
-        if each.action == "append" and isinstance(each.default, list):
-            return [*each.default, *items]
-        return tuple(items) if get_origin(each.annotation) is tuple else items
-    return convert(each, value, where) if isinstance(value, str) else value
