@@ -46,7 +46,7 @@ def find_targets() -> tuple[Target, ...]:
         ),
         _python("lint", "check the code with ruff", "-m ruff check .", "-m ruff format --check ."),
         _python("typecheck", "check the types with mypy", "-m mypy"),
-        Target("build", "build the container image (IMAGE=, BUILD_ARGS=)", (_BUILD,)),
+        Target("build", "build the container image (IMAGE=, BUILD_ARGS=)", _BUILD),
         Target(
             "docker-run", "run COMMAND=train-all in the container, with the state in volumes", (_DOCKER_RUN,)
         ),
@@ -111,8 +111,12 @@ _LOCK = (
 )
 
 _BUILD = (
-    "exec $(DOCKER) build $(if $(WHEELS),--build-context wheels=$(firstword $(WHEELS))) $(BUILD_ARGS) "
-    "--tag $(IMAGE) ."
+    '@set -eu; set --; folder="$(firstword $(WHEELS))"; \\',
+    'if [ -n "$$folder" ]; then \\',
+    '\tif $(DOCKER) build --help | grep -q -e --build-context; then set -- --build-context wheels="$$folder"; \\',
+    '\telse mkdir -p wheels; cp -lf "$$folder"/*.whl wheels/ 2>/dev/null || cp -f "$$folder"/*.whl wheels/; fi; \\',
+    "fi; \\",
+    'exec $(DOCKER) build "$$@" $(BUILD_ARGS) --tag $(IMAGE) .',
 )
 
 _DOCKER_RUN = (
