@@ -15,6 +15,7 @@ import yaml
 from graduate.model.facts import Option
 
 _EPOCHS = re.compile(r"^(n|num|max|number_of|nb)?_?epochs?$|^epochs?_?(n|num|max|count)$", re.IGNORECASE)
+_FEW = 3
 
 
 class _NotLiteral:
@@ -191,10 +192,15 @@ def _arguments(each: Setting, other: Any, text: str) -> tuple[str, ...]:
 
 
 def find_small_settings(settings: Iterable[Setting]) -> tuple[str, ...]:
-    """Arguments that make a long run short without changing what is run: two epochs are enough to be killed in."""
-    found: list[str] = []
-    for each in settings:
-        is_count = isinstance(each.value, int) and not isinstance(each.value, bool)
-        if is_count and each.value > 3 and _EPOCHS.match(each.name) and not each.option.positional:
-            found += [each.flag, "3"]
-    return tuple(found)
+    """Arguments that make a long run short without changing what is run: three epochs are enough to be killed in."""
+    return tuple(text for each in settings if _is_epochs(each) for text in (each.flag, str(_FEW)))
+
+
+def count_times_smaller(settings: Iterable[Setting]) -> float:
+    """How many times as much there is to do without the small settings."""
+    return float(max((round(each.value / _FEW, 1) for each in settings if _is_epochs(each)), default=1))
+
+
+def _is_epochs(each: Setting) -> bool:
+    is_count = isinstance(each.value, int) and not isinstance(each.value, bool)
+    return is_count and each.value > _FEW and bool(_EPOCHS.match(each.name)) and not each.option.positional

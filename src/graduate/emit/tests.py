@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graduate.emit.makefile import find_targets
-from graduate.emit.options import Setting, find_cases, find_small_settings
+from graduate.emit.options import Setting, count_times_smaller, find_cases, find_small_settings
 from graduate.emit.render import render
 from graduate.model.project import Bundle
 
@@ -32,6 +32,7 @@ def render_tests(bundle: Bundle, settings: Sequence[Setting]) -> dict[str, str]:
         "libraries": sorted(imports - {"yaml"}),
         "cases": find_cases(settings),
         "small": list(find_small_settings(settings)),
+        "smaller": count_times_smaller(settings),
         "required": required,
     }
     return {f"tests/{path}": render(f"tests/{path}.j2", **values) for path in _FILES}

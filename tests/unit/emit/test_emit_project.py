@@ -115,9 +115,9 @@ def test_lint_findings_of_moved_code_are_recorded_and_counted(project: Project) 
 
 
 def test_a_generated_module_is_formatted_unless_rows_cite_its_lines(bundle: Bundle, project: Project) -> None:
-    assert 'choices=("fast", "slow")' in text_of(project, "walk/config/settings.py").replace("\n", " ").replace(
-        "            ", ""
-    ) or "option('fast'" not in text_of(project, "walk/config/settings.py")
+    assert 'choices=("fast", "slow")' in text_of(project, "walk/config/settings.py").replace(
+        "\n", " "
+    ).replace("            ", "") or "option('fast'" not in text_of(project, "walk/config/settings.py")
 
 
 def test_a_secret_is_in_no_file_around_the_package(bundle: Bundle) -> None:
@@ -186,11 +186,21 @@ def test_its_own_unit_tests_pass(written: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "old", "new", "test"),
     [
-        ("walk/training/trainer.py", "def walk(points: Any)", "def walk(points: Any, more: Any = 1)", "test_segments"),
+        (
+            "walk/training/trainer.py",
+            "def walk(points: Any)",
+            "def walk(points: Any, more: Any = 1)",
+            "test_segments",
+        ),
         ("walk/pipeline.py", 'takes=("points",)', "takes=()", "test_pipeline"),
         ("walk/pipeline.py", "    walk(points)", "    pass", "test_segments"),
         ("walk/config/settings.py", "option(200)", "option(100)", "test_settings"),
-        ("walk/pipeline.py", "from typing import Any", "import decimal\nfrom typing import Any", "test_pipeline"),
+        (
+            "walk/pipeline.py",
+            "from typing import Any",
+            "import decimal\nfrom typing import Any",
+            "test_pipeline",
+        ),
         ("Makefile", "train-all $(ARGS)", "train-all $(ARGS) | cat", "test_project"),
         ("data/points.csv", "1.5", "1.6", "test_project"),
     ],
@@ -199,7 +209,9 @@ def test_its_own_unit_tests_can_fail(
     bundle: Bundle, tmp_path: Path, path: str, old: str, new: str, test: str
 ) -> None:
     out = tmp_path / "out"
-    write_project(render_project(with_dependencies(bundle, "decimal")), out, source_root=Path(bundle.source_root))
+    write_project(
+        render_project(with_dependencies(bundle, "decimal")), out, source_root=Path(bundle.source_root)
+    )
     file = out / path
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
@@ -262,7 +274,9 @@ def test_its_own_integration_tests_notice_a_wrong_resume(bundle: Bundle, tmp_pat
     write_project(render_project(bundle), out, source_root=Path(bundle.source_root))
     file = out / "walk" / "training" / "trainer.py"
     text = file.read_text().replace("LoopState(position=position)", "LoopState()")
-    text = text.replace("    with Checkpoint", "    class state: pass\n    state.position = 0.0\n    with Checkpoint")
+    text = text.replace(
+        "    with Checkpoint", "    class state: pass\n    state.position = 0.0\n    with Checkpoint"
+    )
     text = text.replace('Checkpoint("walk", state)', 'Checkpoint("walk", LoopState())')
     text = text.replace("    print(", "    open('position.txt', 'w').write(repr(position))\n    print(")
     text = text.replace("random.choice(points)", "random.choice(points); __import__('time').sleep(0.005)")
