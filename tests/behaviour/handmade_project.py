@@ -60,11 +60,12 @@ import os
 import pickle
 import random
 
-PATH = ".pipeline_state/checkpoint"
+PATH = ".pipeline_state/checkpoints/newest"
 
 
 def save(*values):
-    os.makedirs(".pipeline_state", exist_ok=True)
+    folder = os.path.dirname(PATH)
+    os.makedirs(folder, exist_ok=True)
     with open(PATH + ".part", "wb") as out:
         pickle.dump((values, random.getstate()), out)
     os.replace(PATH + ".part", PATH)
@@ -105,7 +106,7 @@ def main():
         name, _, value = argument.partition("=")
         setattr(settings, name[2:], int(value))
     random.seed(3)
-    resumed = os.path.exists(".pipeline_state/checkpoint")
+    resumed = os.path.exists(".pipeline_state/checkpoints/newest")
     with contextlib.redirect_stdout(io.StringIO()) if resumed else contextlib.nullcontext():
         numbers = preprocessing.read_numbers()
     weight, history = trainer.train(numbers, settings.EPOCHS)

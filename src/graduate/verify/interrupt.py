@@ -21,7 +21,9 @@ from graduate.verify.run import Bench, copy_for_run, observe_project, project_ta
 from graduate.verify.scratch import Snapshot, copy_project, take_snapshot
 
 _REDRAWS = 5
-_EVERY = {"CHECKPOINT_EVERY": "1"}
+_PATIENCE = 3
+_CHECKPOINTS = 50
+"""About how many checkpoints a run takes before it is killed: iterations may be too many to save each of them."""
 _RESUME = "resume-all"
 _SIDES = re.compile(r"(^|: |\] |, )(original|converted) ")
 
@@ -43,55 +45,82 @@ def run_interrupted(
 ) -> Interrupted:
     """Run the project in a fresh copy, kill it `kills` times, and let the last process end.
 
-    A kill that would have come after the end is taken back and drawn earlier.
+    A kill that would have come after the end is taken back and drawn earlier; one that came before anything was
+    stored, so that there was nothing to go on from, is drawn later if that helps.
     """
-    draw = random.Random(seed)
     root = copy_for_run(bench, "interrupted")
     before = take_snapshot(root)
+    killer = _Killer(bench, root, random.Random(seed), duration)
     outputs: list[str] = []
     moments: list[float] = []
-    seconds = 0.0
     for number in range(1, kills + 1):
-        killed = _kill_once(bench, root, number, draw, duration)
+        killed = killer.kill_once(number)
         if killed is None:
             progress(f"kill {number}: the rest is too short to be killed again")
             break
         finished, moment = killed
         moments.append(moment)
         outputs.append(_clean(finished.stdout, root, before))
-        seconds += finished.seconds
         progress(f"killed {number} of {kills}, after {moment:.1f} s")
-    task = project_task(bench, root, _RESUME if moments else "train-all", "last", **_EVERY)
+    task = project_task(bench, root, _RESUME if moments else "train-all", "last")
     finished = processes.run(task, bench.timeout)
     observation = observe_project(bench, root, before, finished, task)
     outputs.append(observation.stdout)
     return Interrupted(observation, tuple(outputs), tuple(moments))
 
 
-def _kill_once(
-    bench: Bench, root: Path, number: int, draw: random.Random, longest: float
-) -> tuple[processes.Finished, float] | None:
-    """One process that is killed while it works; None when it always ends before it can be."""
-    kept = root.parent / f"before-{number}"
-    copy_project(root, kept, state=True)
-    for redraw in range(_REDRAWS + 1):
-        moment = draw.uniform(0.05, 1.0) * longest / 2**redraw
-        command = _RESUME if number > 1 else "train-all"
-        task = project_task(bench, root, command, f"kill-{number}-{redraw}", **_EVERY)
-        finished = processes.run(task, bench.timeout, kill_after=moment)
-        if finished.was_killed:
+class _Killer:
+    """Draws the moments, and takes kills back. `patience` counts how often one may still be drawn later."""
+
+    def __init__(self, bench: Bench, root: Path, draw: random.Random, longest: float) -> None:
+        self.bench = bench
+        self.root = root
+        self.draw = draw
+        self.longest = longest
+        self.patience = _PATIENCE
+
+    def kill_once(self, number: int) -> tuple[processes.Finished, float] | None:
+        """One process that is killed while it works; None when it always ends before it can be."""
+        kept = self.root.parent / f"before-{number}"
+        copy_project(self.root, kept, state=True)
+        stored = _stored(self.root)
+        low, high = 0.05 * self.longest, self.longest
+        try:
+            for attempt in range(_REDRAWS + 1):
+                moment = self.draw.uniform(low, high)
+                finished = self._run(f"kill-{number}-{attempt}", moment, is_first=number == 1)
+                if not finished.was_killed:
+                    low, high = min(low, moment / 2), moment
+                elif self.patience and attempt < _REDRAWS and _stored(self.root) == stored:
+                    self.patience -= 1
+                    low = moment
+                else:
+                    return finished, moment
+                shutil.rmtree(self.root)
+                copy_project(kept, self.root, state=True)
+        finally:
             shutil.rmtree(kept)
-            return finished, moment
-        if finished.code:
+        return None
+
+    def _run(self, attempt: str, moment: float, *, is_first: bool) -> processes.Finished:
+        command = "train-all" if is_first else _RESUME
+        pace = f"{max(0.002, self.longest / _CHECKPOINTS):.4f}"
+        task = project_task(self.bench, self.root, command, attempt, CHECKPOINT_SECONDS=pace)
+        finished = processes.run(task, self.bench.timeout, kill_after=moment)
+        if finished.code and not finished.was_killed:
             raise VerifyError(
                 "The converted project failed when it was run again.",
                 why=finished.stderr.strip()[-500:],
-                fix="run it by hand with CHECKPOINT_EVERY=1",
+                fix=f"run it by hand with CHECKPOINT_SECONDS={pace}",
             )
-        shutil.rmtree(root)
-        copy_project(kept, root, state=True)
-    shutil.rmtree(kept)
-    return None
+        return finished
+
+
+def _stored(root: Path) -> frozenset[tuple[str, int]]:
+    """The checkpoints and the outputs of steps that a project has stored, with their times."""
+    folders = [root / ".pipeline_state" / name for name in ("checkpoints", "objects")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return frozenset((str(path), path.stat().st_mtime_ns) for path in files)
 
 
 def _clean(text: str, root: Path, before: Snapshot) -> str:

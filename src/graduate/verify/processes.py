@@ -6,10 +6,13 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from graduate.errors import VerifyError
 
@@ -45,7 +48,7 @@ def run(task: Task, timeout: float, kill_after: float | None = None) -> Finished
     out, err = task.output / "stdout", task.output / "stderr"
     start = time.perf_counter()
     killed = False
-    with out.open("wb") as stdout, err.open("wb") as stderr:
+    with out.open("wb") as stdout, err.open("wb") as stderr, _unwound_by_signals():
         process = subprocess.Popen(
             list(task.command),
             cwd=task.folder,
@@ -65,6 +68,24 @@ def run(task: Task, timeout: float, kill_after: float | None = None) -> Finished
             _kill_group(process)
     seconds = time.perf_counter() - start
     return Finished(process.returncode, _text(out), _text(err), seconds, killed)
+
+
+@contextlib.contextmanager
+def _unwound_by_signals() -> Iterator[None]:
+    """A request to end is an exception meanwhile, so that the process, in its own group, does not outlive this one."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
