@@ -23,6 +23,12 @@ class ProjectOption:
     flags: tuple[str, ...]
     action: str
     positional: bool
+    takes_several: bool = False
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether its flag takes no value."""
+        return self.action in ("store_true", "store_false", "count")
 
     def names(self) -> tuple[str, ...]:
         """The names that it may have in the research code; a field that clashed was renamed by its program."""
@@ -97,6 +103,7 @@ def _conversion(record: dict[str, Any]) -> Conversion:
             tuple(option.get("flags", ())),
             option.get("action", "store"),
             bool(option.get("positional", False)),
+            option.get("nargs") not in (None, "'?'", '"?"'),
         )
         for option in record.get("options", [])
     )

@@ -40,9 +40,18 @@ def read_overrides(settings: Sequence[str], conversion: Conversion) -> tuple[Ove
 
 
 def project_arguments(overrides: Iterable[Override]) -> tuple[str, ...]:
-    """The command line of the project with these settings."""
-    given = {o.option.field: o.value for o in overrides}
-    return tuple(f"--{field}={value}" for field, value in given.items())
+    """The command line of the project with these settings, but for switches."""
+    given = {o.option.field: o for o in overrides if not o.option.is_switch}
+    arguments: list[str] = []
+    for name, override in given.items():
+        arguments += _given(f"--{name}", override.option, override.value)
+    return tuple(arguments)
+
+
+def project_variables(overrides: Iterable[Override], package: str) -> dict[str, str]:
+    """The environment variables for switches, whose flags could only be turned one way."""
+    switches = [o for o in overrides if o.option.is_switch]
+    return {f"{package}_{o.option.field}".upper(): o.value for o in switches}
 
 
 def program_arguments(program: Program, overrides: Iterable[Override]) -> tuple[str, ...]:
@@ -53,6 +62,8 @@ def program_arguments(program: Program, overrides: Iterable[Override]) -> tuple[
         if option.program not in ("", program.name):
             continue
         if option.kind == "argument":
+            if option.is_switch:
+                arguments = [each for each in arguments if each not in option.flags]
             arguments += _flags(option, override.value)
         elif option.names()[-1] == "arguments":
             arguments = shlex.split(override.value)
@@ -67,9 +78,18 @@ def _flags(option: ProjectOption, value: str) -> list[str]:
             f"{option.field} is given by position, so it cannot be set for the verification.",
             fix="leave it as the research code has it",
         )
-    if option.action in ("store_true", "store_false"):
+    if option.action == "count":
+        return [flag] * int(value) if value.isdecimal() else []
+    if option.is_switch:
         wanted = value.lower() in ("true", "1", "yes", "on")
         return [flag] if wanted == (option.action == "store_true") else []
+    return _given(flag, option, value)
+
+
+def _given(flag: str, option: ProjectOption, value: str) -> list[str]:
+    """A flag with its value, or with its values where it takes several."""
+    if option.takes_several:
+        return [flag, *shlex.split(value)]
     return [f"{flag}={value}"] if flag.startswith("--") else [flag, value]
 
 

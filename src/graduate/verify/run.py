@@ -16,7 +16,13 @@ from graduate.verify.clocks import find_clock_names
 from graduate.verify.conversion_record import Conversion
 from graduate.verify.observe import Observation, clean_tree, in_step_order, read_records
 from graduate.verify.observer.trees import Tree
-from graduate.verify.overrides import Override, program_arguments, project_arguments, rewrite_constants
+from graduate.verify.overrides import (
+    Override,
+    program_arguments,
+    project_arguments,
+    project_variables,
+    rewrite_constants,
+)
 from graduate.verify.scratch import Snapshot, copy_project, copy_source, find_changes, take_snapshot
 
 OBSERVER = "graduate_observer"
@@ -208,6 +214,7 @@ def project_task(bench: Bench, root: Path, command: str, attempt: str = "run", *
         root,
         GRADUATE_OBSERVED=str(observed),
         GRADUATE_WATCH=str(bench.folder / "watch.json"),
+        **project_variables(bench.overrides, bench.conversion.package),
         **more,
     )
     values.pop("MPLBACKEND", None)

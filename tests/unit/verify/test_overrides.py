@@ -10,6 +10,7 @@ from graduate.verify.conversion_record import Conversion, ProjectOption
 from graduate.verify.overrides import (
     program_arguments,
     project_arguments,
+    project_variables,
     read_overrides,
     rewrite_constants,
 )
@@ -18,6 +19,9 @@ OPTIONS = (
     ProjectOption("EPOCHS", "train", "constant", (), "store", False),
     ProjectOption("epochs", "fit", "argument", ("-e", "--epochs"), "store", False),
     ProjectOption("fast", "fit", "argument", ("--fast",), "store_true", False),
+    ProjectOption("loud", "fit", "argument", ("-v",), "count", False),
+    ProjectOption("cuda", "fit", "argument", ("--no-cuda",), "store_false", False),
+    ProjectOption("layers", "fit", "argument", ("--layers",), "store", False, True),
     ProjectOption("k", "fit", "argument", ("-k",), "store", False),
     ProjectOption("path", "fit", "argument", (), "store", True),
     ProjectOption("fit_lr", "fit", "argument", ("--lr",), "store", False),
@@ -32,8 +36,9 @@ CONVERSION = Conversion("study", ("train", "fit", "old"), (), options=OPTIONS)
     [
         (("epochs=1",), ("in.csv", "--epochs=1"), ("--epochs=1",)),
         (("--epochs=1",), ("in.csv", "--epochs=1"), ("--epochs=1",)),
-        (("fast=true",), ("in.csv", "--fast"), ("--fast=true",)),
-        (("fast=false",), ("in.csv",), ("--fast=false",)),
+        (("fast=true",), ("in.csv", "--fast"), ()),
+        (("fast=false",), ("in.csv",), ()),
+        (("layers=8 4",), ("in.csv", "--layers", "8", "4"), ("--layers", "8", "4")),
         (("k=2",), ("in.csv", "-k", "2"), ("--k=2",)),
         (("lr=1e-3",), ("in.csv", "--lr=1e-3"), ("--fit_lr=1e-3",)),
         (("EPOCHS=1",), ("in.csv",), ("--EPOCHS=1",)),
@@ -43,6 +48,25 @@ def test_arguments(settings: tuple[str, ...], arguments: tuple[str, ...], projec
     overrides = read_overrides(settings, CONVERSION)
     assert program_arguments(Program("fit", "fit.py", ("in.csv",)), overrides) == arguments
     assert project_arguments(overrides) == project
+
+
+@pytest.mark.parametrize(
+    ("setting", "before", "arguments", "variables"),
+    [
+        ("fast=true", (), ("--fast",), {"STUDY_FAST": "true"}),
+        ("fast=false", ("--fast",), (), {"STUDY_FAST": "false"}),
+        ("cuda=false", (), ("--no-cuda",), {"STUDY_CUDA": "false"}),
+        ("cuda=true", ("--no-cuda",), (), {"STUDY_CUDA": "true"}),
+        ("loud=2", ("-v",), ("-v", "-v"), {"STUDY_LOUD": "2"}),
+    ],
+)
+def test_switches_can_be_turned_both_ways(
+    setting: str, before: tuple[str, ...], arguments: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    overrides = read_overrides((setting,), CONVERSION)
+    assert program_arguments(Program("fit", "fit.py", before), overrides) == arguments
+    assert project_variables(overrides, "study") == variables
+    assert project_arguments(overrides) == ()
 
 
 def test_a_whole_command_line_is_replaced() -> None:

@@ -1,0 +1,228 @@
+"""Programs of every shape, converted by graduate itself, are verified; and a slip in what was generated is found."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from graduate import conversion
+from graduate.model.plan import Level
+from graduate.model.verdict import Finding, Verdict
+from graduate.verify.report import render_text
+
+PYTHON = Path(sys.executable)
+
+LOOP = """\
+import random
+import time
+
+N_EPOCHS = 30
+random.seed(1)
+# load the data
+data = [random.random() for _ in range(8)]
+print("data", sum(data))
+# train the model
+weight = 0.0
+losses = []
+for epoch in range(N_EPOCHS):
+    for value in data:
+        weight += random.random() * value
+    losses.append(weight)
+    time.sleep(0.01)
+    if epoch % 5 == 0:
+        print("epoch", epoch, weight)
+# evaluate
+score = weight / len(losses)
+print("score", score)
+with open("score.txt", "w") as out:
+    out.write(f"{score}\\n")
+"""
+
+MAIN = """\
+import argparse
+import random
+
+SCALE = 2.0
+
+def grow(value, rate):
+    return value * SCALE + random.random() * rate
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--epochs", type=int, default=6, help="how long")
+    parser.add_argument("--lr", "-l", type=float, default=0.5)
+    parser.add_argument("--verbose", action="store_true")
+    args = parser.parse_args()
+    random.seed(7)
+    value = 1.0
+    for epoch in range(args.epochs):
+        value = grow(value, args.lr)
+        if args.verbose:
+            print(epoch, value)
+    print("value", value, args.lr)
+    return value
+
+if __name__ == "__main__":
+    main()
+"""
+
+GLOBALS = """\
+state = {"calls": 0}
+total = 0
+
+def add(x):
+    global total
+    state["calls"] += 1
+    total += x
+    return total
+
+class Counter:
+    def __init__(self):
+        self.seen = []
+    def see(self, x):
+        self.seen.append(add(x))
+
+counter = Counter()
+for i in range(4):
+    counter.see(i)
+# evaluate
+print(total, state, counter.seen)
+result = (total, counter)
+"""
+
+
+def notebook(*cells: str) -> str:
+    made = [
+        {
+            "cell_type": "code",
+            "id": f"c{n}",
+            "metadata": {},
+            "source": text,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for n, text in enumerate(cells)
+    ]
+    head = {"cell_type": "markdown", "id": "m", "metadata": {}, "source": "# Load the data"}
+    return json.dumps({"cells": [head, *made], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+def convert(source: Path, tmp_path: Path, level: Level = "steps+loops") -> Path:
+    return conversion.convert(source, tmp_path / "project", lock=False, level=level).out
+
+
+def check(source: Path, project: Path, *settings: str, kills: int = 0) -> Verdict:
+    return conversion.verify(
+        source, project, python=PYTHON, settings=settings, kills=kills, timeout=120, seed=1
+    )
+
+
+def findings(verdict: Verdict) -> dict[str, Finding]:
+    return {f.subject: f for p in verdict.programs for f in p.findings if p.run == "straight"}
+
+
+@pytest.mark.parametrize("level", ["steps+loops", "steps", "wrapped"])
+def test_a_script_with_a_loop_at_every_level(level: Level, tmp_path: Path) -> None:
+    source = write(tmp_path / "study", {"train.py": LOOP})
+    verdict = check(source, convert(source, tmp_path, level), kills=2)
+    assert verdict.proved, render_text(verdict)
+    found = findings(verdict)
+    assert {"data", "weight", "losses", "score", "N_EPOCHS", "score.txt"} <= {
+        name for name, finding in found.items() if finding.outcome == "same"
+    }
+    assert [p.kills for p in verdict.programs] == [0, 2]
+
+
+def test_options_are_set_on_both_sides(tmp_path: Path) -> None:
+    source = write(tmp_path / "study", {"train.py": MAIN})
+    project = convert(source, tmp_path)
+    verdict = check(source, project, "epochs=2", "verbose=true", "SCALE=3.5")
+    assert verdict.proved, render_text(verdict)
+    assert {"value", "epoch", "SCALE"} <= findings(verdict).keys()
+
+
+def test_names_that_functions_and_classes_share(tmp_path: Path) -> None:
+    source = write(tmp_path / "study", {"train.py": GLOBALS})
+    verdict = check(source, convert(source, tmp_path))
+    assert verdict.proved, render_text(verdict)
+    found = findings(verdict)
+    assert {"total", "state", "counter", "result"} <= {n for n, f in found.items() if f.outcome == "same"}
+
+
+def test_notebooks_that_hand_files_to_each_other(tmp_path: Path) -> None:
+    files = {
+        "01_clean.ipynb": notebook(
+            "%matplotlib inline\nimport csv\nrows = [[1, 2], [3, 4]]",
+            "with open('clean.csv', 'w', newline='') as out:\n    csv.writer(out).writerows(rows)",
+            "!echo cleaned",
+            "rows",
+        ),
+        "02_model.ipynb": notebook(
+            "import csv\nfrom tools import double",
+            "with open('clean.csv') as source:\n    table = [[int(c) for c in r] for r in csv.reader(source)]",
+            "total = double(sum(map(sum, table)))\ntotal",
+        ),
+        "tools.py": "def double(x):\n    return 2 * x\n",
+    }
+    source = write(tmp_path / "study", files)
+    verdict = check(source, convert(source, tmp_path), kills=1)
+    assert verdict.proved, render_text(verdict)
+    found = findings(verdict)
+    assert {"rows", "table", "total", "clean.csv"} <= {n for n, f in found.items() if f.outcome == "same"}
+
+
+def replace_once(project: Path, old: str, new: str) -> None:
+    package = next(project.glob("*/pipeline.py")).parent
+    holders = [p for p in package.rglob("*.py") if "utils" not in p.parts and old in p.read_text()]
+    assert len(holders) == 1, f"{old!r} is in {len(holders)} generated files"
+    text = holders[0].read_text()
+    assert text.count(old) == 1
+    holders[0].write_text(text.replace(old, new))
+
+
+SLIPS = {
+    "a number off by 1e-12": ("/ len(", "* (1 + 1e-12) / len(", "score"),
+    "a constant": ("random.seed(1)", "random.seed(2)", "data"),
+    "a draw too many": ('print("data", sum(data))', 'print("data", sum(data)); random.random()', "weight"),
+    "a line left out": ('print("score", score)', "pass", "printed lines"),
+    "a file left out": ('out.write(f"{score}\\n")', "pass", "score.txt"),
+}
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_slip_in_generated_code_is_found(name: str, tmp_path: Path) -> None:
+    source = write(tmp_path / "study", {"train.py": LOOP})
+    project = convert(source, tmp_path)
+    old, new, subject = SLIPS[name]
+    replace_once(project, old, new)
+    verdict = check(source, project, "N_EPOCHS=2")
+    assert not verdict.proved
+    assert findings(verdict)[subject].outcome == "different", render_text(verdict)
+
+
+def test_a_loop_that_forgets_a_variable_is_found_when_it_is_resumed(tmp_path: Path) -> None:
+    source = write(tmp_path / "study", {"train.py": LOOP})
+    project = convert(source, tmp_path)
+    package = next(project.glob("*/pipeline.py")).parent
+    trainer = package / "training" / "trainer.py"
+    text = trainer.read_text()
+    assert "state.weight" in text
+    forgetful = text.replace("state.weight", "forgotten['weight']").replace("weight=weight, ", "")
+    assert "forgotten" not in text
+    head, _, rest = forgetful.partition("    state = LoopState(")
+    trainer.write_text(f"{head}    forgotten = {{'weight': weight}}\n    state = LoopState({rest}")
+    verdict = check(source, project, kills=2)
+    straight, resumed = verdict.programs
+    assert all(f.outcome != "different" for f in straight.findings), render_text(verdict)
+    assert any(f.outcome == "different" for f in resumed.findings)
+    assert not verdict.proved
