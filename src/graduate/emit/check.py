@@ -16,6 +16,8 @@ from graduate.emit.record import RECORD
 from graduate.model.project import Project, ProjectFile
 
 _REGISTRY = re.compile(r"--(extra-)?index-url|--find-links\s+/(?!wheels)|pypi\.org|pythonhosted\.org")
+_FIXED = ("Dockerfile", "Makefile", "compose.yaml", ".dockerignore", ".gitignore")
+"""Files in which no path of the machine can be, and in which a short one like /app stands for another folder."""
 _LOCKS = ("requirements.lock", "requirements-dev.lock")
 _PARSERS: dict[str, Callable[[str], Any]] = {
     ".py": ast.parse,
@@ -52,7 +54,8 @@ def _find_problems(project: Project, source_root: str) -> Iterator[str]:
             yield f"{file.path} holds an address"
         if file.path not in moved:
             own = _own_words(file)
-            if source_root and re.search(re.escape(source_root) + r"(?![\w.-])", own):
+            fixed = file.path in _FIXED or "/utils/" in file.path
+            if source_root and not fixed and re.search(re.escape(source_root) + r"(?![\w.-])", own):
                 yield f"{file.path} names the folder of the research code on this machine"
             if _REGISTRY.search(own):
                 yield f"{file.path} names a package registry"
@@ -96,7 +99,7 @@ def _own_words(file: ProjectFile) -> str:
             record = json.loads(text)
         except ValueError:
             return text
-        quoted = ("rows", "options", "hazards", "programs", "dependencies")
+        quoted = ("rows", "steps", "options", "hazards", "programs", "dependencies")
         return json.dumps({key: value for key, value in record.items() if key not in quoted})
     if file.path == "README.md":
         return "\n".join(line for line in text.split("\n") if not line.startswith(("| `", "- `")))

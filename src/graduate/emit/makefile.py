@@ -48,12 +48,14 @@ def find_targets() -> tuple[Target, ...]:
         _python("typecheck", "check the types with mypy", "-m mypy"),
         Target("build", "build the container image (IMAGE=, BUILD_ARGS=)", _BUILD),
         Target(
-            "docker-run", "run COMMAND=train-all in the container, with the state in volumes", (_DOCKER_RUN,)
+            "docker-run",
+            "run COMMAND=train-all in the container, with state and results here",
+            (_DOCKER_RUN,),
         ),
         Target(
             "deploy",
             "build, then run the pipeline in the background with compose; it is restarted on failure",
-            ("exec $(COMPOSE) up --detach pipeline",),
+            ('RUN_USER="$$(id -u):$$(id -g)" exec $(COMPOSE) up --detach pipeline',),
             "build",
         ),
         Target(
@@ -106,7 +108,14 @@ _COMPILE = (
 
 _LOCK = (
     '@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }',
-    f"{_COMPILE} requirements.in -o requirements.lock",
+    # A wheel in a local folder is there for this machine, so it wins where requirements.in asks for any version.
+    '@set -eu; local=$$(mktemp); trap \'rm -f "$$local" "$$local.old"\' EXIT; \\',
+    "for wheel in $(sort $(wildcard $(addsuffix /*.whl,$(PIP_FIND_LINKS)))); do \\",
+    '\tset -- $$(basename "$$wheel" | tr - \' \'); name=$$(echo "$$1" | tr _ -); \\',
+    '\tgrep -qixE "$$name( *#.*)?" requirements.in || continue; \\',
+    '\tsed -i.old "/^$$name==/d" "$$local"; echo "$$name==$$2" >>"$$local"; \\',
+    "done; \\",
+    f'{_COMPILE} -c "$$local" requirements.in -o requirements.lock; \\',
     f"{_COMPILE} -c requirements.lock requirements-dev.in -o requirements-dev.lock",
 )
 
@@ -119,10 +128,10 @@ _BUILD = (
     'exec $(DOCKER) build "$$@" $(BUILD_ARGS) --tag $(IMAGE) .',
 )
 
+# The image brings the environment; code, state and results are those of this folder, and belong to its owner.
 _DOCKER_RUN = (
-    "exec $(DOCKER) run --rm --init --stop-timeout 300 --volume $(PACKAGE)-state:/app/.pipeline_state "
-    "--volume $(PACKAGE)-data:/app/data --volume $(PACKAGE)-reports:/app/reports $(RUN_ARGS) $(IMAGE) "
-    "$(COMMAND) $(ARGS)"
+    'exec $(DOCKER) run --rm --init --stop-timeout 300 --user "$$(id -u):$$(id -g)" --env HOME=/tmp '
+    '--env USER=pipeline --volume "$(CURDIR)":/app $(RUN_ARGS) $(IMAGE) $(COMMAND) $(ARGS)'
 )
 
 _CLEAN = (
