@@ -337,7 +337,8 @@ def work():
                 outputs.append(xb.tolist())
                 tick()
             sched.step()
-    same = net.out.weight is net.emb.weight and state.first is net.out.weight and opt.param_groups[0]["params"][0] is net.emb.weight
+    same = net.out.weight is net.emb.weight and state.first is net.out.weight
+    same = same and opt.param_groups[0]["params"][0] is net.emb.weight
     return [p.tolist() for p in net.parameters()], [e.tolist() for e in ema], outputs, net.calls, group["lr"], same, \\
         group is opt.param_groups[0], net.bn.running_mean.tolist(), torch.rand(1).item(), sched.get_last_lr()
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -240,3 +242,28 @@ def test_outside_of_a_pipeline_loops_are_plain() -> None:
     assert checkpoint.loop(items := [1]) is items
     with pytest.raises(NameError):
         _ = state.missing
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_a_signal_to_every_process_saves_first_and_then_ends_the_loader_workers(tmp_path: Path) -> None:
+    settings = "WORKERS: int = option(2)"
+    kill_all = TORCH_TRAINER.replace("os.kill(os.getpid(), signal.SIGKILL)", "os.killpg(0, signal.SIGTERM)")
+    for loop in ("checkpoint.loop(enumerate(loader))", "enumerate(checkpoint.loop(loader))"):
+        text = kill_all.replace("checkpoint.loop(enumerate(loader))", loop).replace("* (i + 1)", "")
+        project = make_project(tmp_path / loop[:5], PIPELINE, settings, training__trainer=text)
+        expected = project.run("train").stdout
+        project.run("clean")
+        for name in ("log.csv", "lines.txt", "best.pt"):
+            (project.root / name).unlink()
+        stopped = subprocess.run(
+            [sys.executable, "-m", "pkg", "train"],
+            cwd=project.root,
+            env=project.environment({"KILL_AT": "3", "CHECKPOINT_EVERY": "1"}),
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+            timeout=120,
+        )
+        assert stopped.returncode == 75, stopped.stderr
+        assert stopped.stdout + project.run("train").stdout == expected

@@ -410,3 +410,22 @@ def test_rollback_and_fresh(project: ProjectUnderTest) -> None:
     assert project.run("train").stdout.startswith("trained")
     assert project.run("train", "--fresh").stdout.startswith("trained")
     assert project.run("train", "--N", "2", "--fresh").stdout.count("\n") == 2
+
+
+def test_worker_pools_end_when_they_are_told_to(tmp_path: Path) -> None:
+    pipeline = """
+import multiprocessing
+
+from .utils.resume import Pipeline, Step
+
+
+def train():
+    for _ in range(15):
+        with multiprocessing.Pool(2) as pool:
+            total = sum(pool.map(abs, [1, -2]))
+    print(total)
+
+
+PIPELINE = Pipeline(Step("train", train, role="train", program="a"), package=__package__)
+"""
+    assert make_project(tmp_path, pipeline).run("train", timeout=60).stdout == "3\n"

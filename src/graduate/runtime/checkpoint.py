@@ -168,7 +168,7 @@ class Checkpoint:
 
     def _begin(self, run: StepRun, frame: Frame) -> Iterator[Any]:
         frame.made = positions.capture(frame.iterable, run.registries())
-        return iter(frame.iterable)
+        return positions.iterate(frame.iterable)
 
     def _go_on(self, run: StepRun, frame: Frame, extra: tuple[Any, ...]) -> Iterator[Any]:
         """The iterator of a loop that was stopped, after the items that are done."""

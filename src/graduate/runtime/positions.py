@@ -9,6 +9,7 @@ from typing import Any
 
 from . import random_state
 from .live import Registry, put_back
+from .signals import deaf_children
 
 
 class Frame:
@@ -119,10 +120,18 @@ def is_plain_data(iterable: Any) -> bool:
     return torch is not None and type(iterable) is torch.Tensor and iterable.nbytes <= 1 << 24
 
 
+def iterate(iterable: Any) -> Iterator[Any]:
+    """`iter(iterable)`; the workers of a DataLoader are started so that a stop signal does not reach them."""
+    if any(is_loader(each) and each.num_workers for each in sources(iterable)):
+        with deaf_children():
+            return iter(iterable)
+    return iter(iterable)
+
+
 def iterate_from(iterable: Any, count: int) -> Iterator[Any]:
     """An iterator without its first `count` items, made with as little work as the kind allows."""
     if count == 0:
-        return iter(iterable)
+        return iterate(iterable)
     if type(iterable) is enumerate:
         arguments: Any = iterable.__reduce__()[1]
         inner, start = arguments
@@ -131,7 +140,7 @@ def iterate_from(iterable: Any, count: int) -> Iterator[Any]:
         return zip(*(iterate_from(each, count) for each in _inner(iterable)), strict=False)
     if len(sources(iterable)) == 1 and sources(iterable)[0] is not iterable:
         return _advance_bar(iterable, count)
-    iterator: Any = iter(iterable) if not isinstance(iterable, range) else iter(iterable[count:])
+    iterator: Any = iterate(iterable) if not isinstance(iterable, range) else iter(iterable[count:])
     if _can_skip_indices(iterator):
         for _ in range(count):
             iterator._next_index()

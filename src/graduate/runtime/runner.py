@@ -78,7 +78,6 @@ class Runner:
                     continue
                 index += 1
         except Interrupted:
-            stop.settle()
             say(
                 f"Stopped on {stop.name or 'request'}; what was done is kept. Run the same command again to go on."
             )
@@ -189,9 +188,7 @@ class Runner:
             with run:
                 return step.run(**values)
         except Interrupted:
-            record.status = "interrupted"
-            self._note_end(record, start)
-            self.state.commit("interrupted", step.name, record)
+            self._interrupt(step, record, start)
             raise
         except SystemExit as end:
             if end.code in (None, 0):
@@ -207,6 +204,10 @@ class Runner:
                 run.target is not None and isinstance(error, Exception)
             ):
                 raise CatchUpFailed(f"{type(error).__name__}: {error}") from error
+            if stop and "DataLoader worker" in str(error):
+                # The signal went to the loader's workers too; what follows from that is no failure.
+                self._interrupt(step, record, start)
+                raise Interrupted from None
             traceback.print_exception(error.with_traceback(_own_part(error)))
             self._fail(step, record, error, f"{type(error).__name__}: {error}", start)
             if isinstance(error, KeyboardInterrupt):
@@ -217,6 +218,11 @@ class Runner:
             sys.stdout.flush()
             record.seconds = round(time.perf_counter() - start, 3)
             self.ran += 1
+
+    def _interrupt(self, step: Step, record: StepRecord, start: float) -> None:
+        record.status = "interrupted"
+        self._note_end(record, start)
+        self.state.commit("interrupted", step.name, record)
 
     def _note_end(self, record: StepRecord, start: float) -> None:
         record.ended = now()
