@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -93,6 +95,24 @@ def copy_project(project: Path, target: Path, *, state: bool = False) -> None:
         ) from error
     if not state:
         shutil.rmtree(target / "reports" / "figures", ignore_errors=True)
+        for path in _find_results(project):
+            (target / path).unlink(missing_ok=True)
+
+
+def _find_results(project: Path) -> set[str]:
+    """The files that steps of earlier runs wrote: a program that lists a folder would see them too early.
+
+    What came with the project stays, also where a step has written to it since.
+    """
+    written: set[str] = set()
+    for generation in (project / ".pipeline_state" / "state").glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            steps = json.loads(generation.read_bytes())["steps"]
+            written |= {path for record in steps.values() for path in record.get("wrote", ())}
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        record = json.loads((project / "conversion.json").read_bytes())
+        written -= set(record["files"])
+    return {path for path in written if not Path(path).is_absolute() and ".." not in Path(path).parts}
 
 
 def _copy_file(source: str | Path, target: str | Path) -> None:

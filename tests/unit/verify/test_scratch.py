@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -86,3 +87,19 @@ def test_changes_are_known_by_the_link_that_the_code_used(tmp_path: Path) -> Non
 )
 def test_through_links(path: str, expected: str) -> None:
     assert through_links(path, {"x.csv": "data/x.csv", "in": "data/in"}) == expected
+
+
+def test_copy_of_a_project_that_has_run_holds_none_of_its_results(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    state = root / ".pipeline_state" / "state"
+    state.mkdir(parents=True)
+    for name in ("clean.csv", "wine.csv", "mine.txt"):
+        (root / name).write_text("x")
+    (root / "conversion.json").write_text('{"files": ["wine.csv"]}')
+    wrote = {"clean.csv": [1, 1, 1, "hash"], "wine.csv": [1, 1, 1, "hash"], "../outside": [1, 1, 1, "hash"]}
+    (state / "00000001.json").write_text(json.dumps({"steps": {"clean": {"wrote": wrote}, "model": {}}}))
+    (state / "00000002.json").write_text("torn")
+    (tmp_path / "outside").write_text("x")
+    copy_project(root, tmp_path / "fresh")
+    assert {p.name for p in (tmp_path / "fresh").iterdir()} == {"conversion.json", "mine.txt", "wine.csv"}
+    assert (tmp_path / "outside").exists()
