@@ -32,10 +32,11 @@ class Baseline:
 
 
 def format_generated(texts: Mapping[str, str], pyproject: str) -> dict[str, str]:
-    """Files that templates made, as ruff formats them."""
+    """Files that templates made, without the imports that this project does not need, as ruff formats them."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write(folder, {**texts, "pyproject.toml": pyproject})
+        _ruff(folder, "check", "--fix", "--quiet", "--exit-zero", "--select=F401,I", *sorted(texts))
         _ruff(folder, "format", "--quiet", *sorted(texts))
         return {path: (folder / path).read_text(encoding="utf-8") for path in texts}
 
