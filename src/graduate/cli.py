@@ -268,17 +268,19 @@ def _options(
 def main() -> NoReturn:
     """Run the command line; the process ends with a stable exit code (see `errors`)."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
     except GraduateError as error:
         print(f"graduate: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except typer.Exit as end:
-        sys.exit(end.exit_code)
+        code = end.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("graduate: interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+        code = EXIT_INTERRUPTED
     except Exception as error:
-        sys.exit(_explain_failure(error))
+        code = _explain_failure(error)
+    if code == EXIT_INTERRUPTED:
+        print("graduate: interrupted", file=sys.stderr)
+    sys.exit(code)
 
 
 def _explain_failure(error: Exception) -> int:
