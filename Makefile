@@ -14,24 +14,28 @@ help: ## list the targets
 
 install: $(STAMP) ## create .venv with everything that is needed
 
-# PyTorch only as a CPU wheel that is at hand (a folder named by PIP_FIND_LINKS): an index would give a CUDA build of
+# PyTorch only as a CPU wheel that is at hand (in a folder named by PIP_FIND_LINKS): an index would give a CUDA build of
 # several GB. Without it the tests marked `torch` are skipped and the demo uses the NumPy example.
+TORCH_WHEEL := $(firstword $(wildcard $(addsuffix /torch-$(TORCH)*cpu*-cp311-*.whl,$(PIP_FIND_LINKS))))
+
 $(STAMP): requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
-	@if ls $(PIP_FIND_LINKS)/torch-$(TORCH)*cpu*.whl >/dev/null 2>&1; then \
-	  $(BIN)/python -m pip install -q torch==$(TORCH); \
-	else echo "no CPU wheel of torch $(TORCH) in PIP_FIND_LINKS: going on without PyTorch"; fi
-	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+ifneq ($(TORCH_WHEEL),)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-index $(TORCH_WHEEL)
+else
+	@echo "no CPU wheel of torch $(TORCH) in PIP_FIND_LINKS: going on without PyTorch"
+endif
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $(STAMP)
 
 demo: $(STAMP) ## convert an example, run it, kill and resume it, verify it, show the verdict
 	@exec $(BIN)/python tools/demo.py
 
-test: $(STAMP) ## run the tests
+test: $(STAMP) ## run the tests (without the slow ones)
 	@exec $(BIN)/python -m pytest
 
-check: format lint types layers ## formatting, lint, types, layers
+check: format lint types layers test ## formatting, lint, types, layers, and the tests
 
 format: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -45,8 +49,8 @@ types: $(STAMP)
 layers: $(STAMP)
 	$(BIN)/lint-imports
 
-test-slow: $(STAMP) ## the slow tests: long random programs, fault sweeps
-	@exec $(BIN)/python -m pytest -m slow --override-ini addopts="-q --strict-markers"
+test-slow: $(STAMP) ## the slow tests: long random programs, fault sweeps, verification of every example
+	@exec $(BIN)/python -m pytest -m slow
 
 test-examples: $(STAMP) ## every example: convert, then all its own make targets
 	@exec $(BIN)/python tools/try_examples.py $(EXAMPLES)

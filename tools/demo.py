@@ -13,52 +13,54 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo"
+GRADUATE = [sys.executable, "-m", "graduate.cli"]
+# Checkpoints come often, so that the demo is short; a project by itself chooses the interval by what they cost.
+ENVIRONMENT = {**os.environ, "CHECKPOINT_SECONDS": "0.5"}
+
+
+def main() -> int:
+    """Run the demo in demo/; the exit code is that of the verification."""
+    name = "digits_torch" if importlib.util.find_spec("torch") else "simulation"
+    source, project = ROOT / "examples" / "src" / name, DEMO / f"{name}-production"
+    make = ["make", "-s", f"PYTHON={sys.executable}"]
+    shutil.rmtree(DEMO, ignore_errors=True)
+    DEMO.mkdir()
+
+    say(f"graduate convert examples/src/{name} --no-lock")
+    command = [*GRADUATE, "convert", str(source), "-o", str(project), "--no-lock"]
+    subprocess.run(command, check=True, cwd=DEMO)
+
+    say("make train-all, and SIGKILL in the middle of the loop")
+    run = subprocess.Popen([*make, "train-all"], cwd=project, env=ENVIRONMENT, start_new_session=True)
+    kill_after_checkpoint(run, project)
+    subprocess.run([*make, "status"], cwd=project, check=True)
+
+    say("make resume-all")
+    subprocess.run([*make, "resume-all"], cwd=project, env=ENVIRONMENT, check=True)
+    subprocess.run([*make, "status"], cwd=project, check=True)
+
+    say("graduate verify: the original twice, the converted once, then killed and resumed 3 times")
+    command = [*GRADUATE, "verify", str(source), str(project), "--python", sys.executable]
+    return subprocess.run(command, cwd=DEMO, check=False).returncode
 
 
 def say(message: str) -> None:
     print(f"\n=== {message}", flush=True)
 
 
-def main() -> int:
-    """Run the demo in demo/; the exit code is that of the verification."""
-    name = "digits_torch" if importlib.util.find_spec("torch") else "simulation"
-    source = ROOT / "examples" / "src" / name
-    project = DEMO / f"{name}-production"
-    environment = {**os.environ, "CHECKPOINT_SECONDS": "0.5"}
-    make = ["make", "-s", f"PYTHON={sys.executable}"]
-    shutil.rmtree(DEMO, ignore_errors=True)
-    DEMO.mkdir()
-
-    say(f"graduate convert examples/src/{name}")
-    graduate = [sys.executable, "-m", "graduate.cli"]
-    subprocess.run([*graduate, "convert", str(source), "-o", str(project), "--no-lock"], check=True, cwd=DEMO)
-
-    say("make train-all, and SIGKILL in mid-training")
-    run = subprocess.Popen([*make, "train-all"], cwd=project, env=environment, start_new_session=True)
-    wait_for_checkpoint(project, run)
+def kill_after_checkpoint(run: subprocess.Popen[bytes], project: Path, limit: float = 300.0) -> None:
+    """SIGKILL to the whole run as soon as a loop has stored a checkpoint and went on for a moment."""
+    deadline = time.monotonic() + limit
+    state = project / ".pipeline_state"
+    while run.poll() is None and not any(state.glob("checkpoints/*/*.json")):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    time.sleep(1.0)
+    if run.poll() is not None:
+        raise SystemExit(f"the run ended (exit code {run.returncode}) before it could be killed")
     os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
-    print(f"killed: exit code {run.returncode}")
-    subprocess.run([*make, "status"], cwd=project, check=True)
-
-    say("make resume-all")
-    subprocess.run([*make, "resume-all"], cwd=project, env=environment, check=True)
-    subprocess.run([*make, "status"], cwd=project, check=True)
-
-    say("graduate verify: original twice, converted, then killed and resumed 3 times")
-    command = [*graduate, "verify", str(source), str(project), "--python", sys.executable]
-    return subprocess.run(command, cwd=DEMO, check=False).returncode
-
-
-def wait_for_checkpoint(project: Path, run: subprocess.Popen[bytes], limit: float = 120.0) -> None:
-    """Until the training has stored a checkpoint, or is over."""
-    start = time.monotonic()
-    folder = project / ".pipeline_state" / "checkpoints"
-    while run.poll() is None and time.monotonic() - start < limit:
-        if any(folder.rglob("MANIFEST*")):
-            time.sleep(0.3)
-            return
-        time.sleep(0.05)
+    print(f"killed by signal {-run.wait()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,10 @@ def try_example(name: str, folder: Path, *, containers: bool) -> bool:
     convert = [sys.executable, "-m", "graduate.cli", "convert", str(source), "-o", str(project), "--force"]
     steps = [("convert", convert, folder)]
     if containers:
-        image = ["docker", "run", "--rm", name.replace("_", "-"), "status"]
-        steps += [("make build", ["make", "build"], project), ("docker run … status", image, project)]
+        image = f"graduate-example-{name}:latest"
+        build = ["make", "build", f"IMAGE={image}", "BUILD_ARGS=--network host"]
+        status = ["docker", "run", "--rm", image, "status"]
+        steps += [("make build", build, project), ("docker run … status", status, project)]
     else:
         steps += [(f"make {t}", ["make", "-s", t], project) for t in TARGETS]
     for title, command, where in steps:

@@ -218,7 +218,7 @@ def kill_in_a_loop(folder: Path) -> list[str]:
     )
     deadline = time.monotonic() + 120
     state = folder / ".pipeline_state"
-    while not [*state.glob("checkpoints/*/*")] and time.monotonic() < deadline and run.poll() is None:
+    while not [*state.glob("checkpoints/*/*.json")] and time.monotonic() < deadline and run.poll() is None:
         time.sleep(0.02)
     time.sleep(0.7)
     assert run.poll() is None, "it ended before it could be killed"
