@@ -77,7 +77,7 @@ def _check_path(file: ProjectFile, paths: set[str]) -> Iterator[str]:
 
 
 def _parents(path: str) -> Iterator[str]:
-    while path := posixpath.dirname(path):
+    while path := posixpath.dirname(path).rstrip("/"):
         yield path
 
 
