@@ -45,15 +45,15 @@ def place_data(files: Iterable[DataFile], occupied: Iterable[str]) -> tuple[Data
             placed.append(DataPlacement(file, file.path))
         elif link is not None:
             groups.setdefault(link, []).append(file)
+    claimed = {part for path in (*taken, *(each.stored for each in placed)) for part in _parts(path)}
     for link, members in groups.items():
         home = "configs" if _are_configuration(members) else "data"
-        target = f"{home}/{link}"
-        stored = {each.stored for each in placed}
-        clashes = any(path == target or path.startswith(target + "/") for path in (*stored, *taken))
-        if clashes:
-            placed += [DataPlacement(each, each.path) for each in members]
+        if f"{home}/{link}" in claimed:
+            added = [DataPlacement(each, each.path) for each in members]
         else:
-            placed += [DataPlacement(each, f"{home}/{each.path}", link) for each in members]
+            added = [DataPlacement(each, f"{home}/{each.path}", link) for each in members]
+        claimed.update(part for each in added for part in _parts(each.stored))
+        placed += added
     return tuple(sorted(placed, key=lambda each: each.file.path))
 
 
@@ -80,6 +80,11 @@ def _parents(path: str) -> tuple[str, ...]:
     """The folders above a path, the outermost first."""
     parts = path.split("/")[:-1]
     return tuple("/".join(parts[: end + 1]) for end in range(len(parts)))
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """A path and the folders above it."""
+    return (*_parents(path), path)
 
 
 def _are_configuration(files: Iterable[DataFile]) -> bool:
