@@ -17,7 +17,9 @@ echo "{name} $*" >> "$CALLS"
 """
 NEW_DOCKER = 'case "$*" in *--help*) echo "  --build-context stringArray";; esac'
 OLD_DOCKER = 'case "$*" in "compose version") exit 1;; esac'
-VENV = 'case "$1 $2" in "venv "*|"-m venv") for last; do :; done; mkdir -p "$last/bin"; cp "$0" "$last/bin/python";; esac'
+VENV = """case "$1 $2" in
+"venv "*|"-m venv") for last; do :; done; mkdir -p "$last/bin"; cp "$0" "$last/bin/python";;
+esac"""
 
 
 class Bench:
