@@ -7,7 +7,7 @@ TORCH := 2.13.0
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types layers test-slow test-examples test-containers benchmark lock clean
+.PHONY: help install demo test check format lint types layers test-slow test-examples test-containers benchmark regen lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -60,6 +60,9 @@ test-containers: $(STAMP) ## every example in a container: build, status (needs 
 
 benchmark: $(STAMP) ## measure, and write the table of benchmarks/README.md
 	@exec $(BIN)/python benchmarks/run.py
+
+regen: $(STAMP) ## write what is generated in this repo: tests/golden, docs/hazards.md
+	@exec $(BIN)/python tools/regen.py
 
 lock: ## compile requirements-dev.lock anew
 	$(BIN)/uv pip compile pyproject.toml requirements-dev.in --generate-hashes --no-emit-index-url --no-header \

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+collect_ignore = ["golden", "cases"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

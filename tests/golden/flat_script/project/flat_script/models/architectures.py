@@ -1,0 +1,1 @@
+"""Model classes. The research code has none of its own."""

@@ -1,0 +1,1 @@
+"""Evaluation, reports and plots. The research code has none of its own."""

@@ -1,0 +1,1 @@
+"""What steps share, and what lets them be stopped and go on."""

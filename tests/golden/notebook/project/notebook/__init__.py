@@ -1,0 +1,1 @@
+"""source, as a pipeline of resumable steps. Start reading in pipeline.py."""

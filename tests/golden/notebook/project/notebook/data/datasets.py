@@ -1,0 +1,1 @@
+"""Dataset classes. The research code has none of its own."""

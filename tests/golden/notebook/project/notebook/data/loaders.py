@@ -1,0 +1,1 @@
+"""Data loaders and samplers. The research code has none of its own."""

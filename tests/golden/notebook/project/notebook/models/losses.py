@@ -1,0 +1,1 @@
+"""Loss functions. The research code has none of its own."""

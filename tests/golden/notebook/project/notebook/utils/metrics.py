@@ -1,0 +1,1 @@
+"""Metrics. The research code has none of its own."""
