@@ -123,7 +123,7 @@ _BUILD = (
     '@set -eu; set --; folder="$(firstword $(WHEELS))"; \\',
     'if [ -n "$$folder" ]; then \\',
     '\tif $(DOCKER) build --help | grep -q -e --build-context; then set -- --build-context wheels="$$folder"; \\',
-    '\telse mkdir -p wheels; cp -lf "$$folder"/*.whl wheels/ 2>/dev/null || cp -f "$$folder"/*.whl wheels/; fi; \\',
+    '\telse mkdir -p .wheels; cp -lf "$$folder"/*.whl .wheels/ 2>/dev/null || cp -f "$$folder"/*.whl .wheels/; fi; \\',
     "fi; \\",
     'exec $(DOCKER) build "$$@" $(BUILD_ARGS) --tag $(IMAGE) .',
 )

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from made_bundle import describe, make_bundle, make_source, with_dependencies
 
 from graduate.emit import check_project, render_project, write_project
 from graduate.emit.makefile import find_targets
@@ -20,19 +19,65 @@ from graduate.emit.requirements import RUNTIME_REQUIREMENTS, choose_python
 from graduate.model.facts import Option
 from graduate.model.project import Bundle, Project
 from graduate.model.source import Place
+from made_bundle import describe, make_bundle, make_source, with_dependencies
 
-LAYOUT = """
-.dockerignore .gitignore AGENTS.md Dockerfile Makefile README.md compose.yaml configs/default.yaml conversion.json
-data/manifest.json pyproject.toml requirements-dev.in requirements.in
-walk/__init__.py walk/__main__.py walk/pipeline.py walk/config/__init__.py walk/config/settings.py
-walk/data/__init__.py walk/data/datasets.py walk/data/loaders.py walk/data/preprocessing.py
-walk/models/__init__.py walk/models/architectures.py walk/models/losses.py
-walk/training/__init__.py walk/training/evaluation.py walk/training/trainer.py
-walk/utils/__init__.py walk/utils/metrics.py walk/utils/resume.py
-tests/unit/test_pipeline.py tests/unit/test_segments.py tests/unit/test_settings.py tests/integration/test_runs.py
-""".split()
-TARGETS = """install test integration-test lint typecheck download-data preprocess-data validate-data resume-data train
-train-all resume-train resume-all status build deploy clean help""".split()
+LAYOUT = [
+    ".dockerignore",
+    ".gitignore",
+    "AGENTS.md",
+    "Dockerfile",
+    "Makefile",
+    "README.md",
+    "compose.yaml",
+    "configs/default.yaml",
+    "conversion.json",
+    "data/manifest.json",
+    "pyproject.toml",
+    "requirements-dev.in",
+    "requirements.in",
+    "walk/__init__.py",
+    "walk/__main__.py",
+    "walk/pipeline.py",
+    "walk/config/__init__.py",
+    "walk/config/settings.py",
+    "walk/data/__init__.py",
+    "walk/data/datasets.py",
+    "walk/data/loaders.py",
+    "walk/data/preprocessing.py",
+    "walk/models/__init__.py",
+    "walk/models/architectures.py",
+    "walk/models/losses.py",
+    "walk/training/__init__.py",
+    "walk/training/evaluation.py",
+    "walk/training/trainer.py",
+    "walk/utils/__init__.py",
+    "walk/utils/metrics.py",
+    "walk/utils/resume.py",
+    "tests/unit/test_pipeline.py",
+    "tests/unit/test_segments.py",
+    "tests/unit/test_settings.py",
+    "tests/integration/test_runs.py",
+]
+TARGETS = [
+    "install",
+    "test",
+    "integration-test",
+    "lint",
+    "typecheck",
+    "download-data",
+    "preprocess-data",
+    "validate-data",
+    "resume-data",
+    "train",
+    "train-all",
+    "resume-train",
+    "resume-all",
+    "status",
+    "build",
+    "deploy",
+    "clean",
+    "help",
+]
 
 
 @pytest.fixture(scope="module")

@@ -157,16 +157,16 @@ def test_build_lends_the_folder_of_wheels(bench: Bench, wheels: Path) -> None:
     assert bench.called()[-1] == (
         f"docker build --build-context wheels={wheels}/. --network host --tag walk:latest ."
     )
-    assert not (bench.root / "wheels").exists()
+    assert not (bench.root / ".wheels").exists()
 
 
 def test_build_gives_copies_to_an_engine_that_cannot_borrow(bench: Bench, wheels: Path) -> None:
     bench.add("docker", OLD_DOCKER)
-    (bench.root / "wheels").mkdir()
-    (bench.root / "wheels" / "alpha_x-2.0+cpu-py3-none-any.whl").write_bytes(b"old")
+    (bench.root / ".wheels").mkdir()
+    (bench.root / ".wheels" / "alpha_x-2.0+cpu-py3-none-any.whl").write_bytes(b"old")
     bench.make("build", PIP_FIND_LINKS=str(wheels))
     assert bench.called()[-1] == "docker build --tag walk:latest ."
-    assert (bench.root / "wheels" / "alpha_x-2.0+cpu-py3-none-any.whl").read_bytes() == b"new"
+    assert (bench.root / ".wheels" / "alpha_x-2.0+cpu-py3-none-any.whl").read_bytes() == b"new"
 
 
 def test_build_without_wheels(bench: Bench) -> None:
