@@ -1,15 +1,10 @@
-"""What every test may import and needs: the modules in tests/, and PyTorch only where there is PyTorch."""
+"""What is no test of this repo, and what is skipped where there is no PyTorch."""
 
 from __future__ import annotations
 
 import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 collect_ignore = ["golden", "cases"]
 
