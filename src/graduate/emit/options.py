@@ -18,6 +18,17 @@ _EPOCHS = re.compile(r"^(n|num|max|number_of|nb)?_?epochs?$|^epochs?_?(n|num|max
 _FEW = 3
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that the project would read as a number: unlike YAML, `1e3` is one there, as in Python."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
 class _NotLiteral:
     """The default is not a plain value."""
 
@@ -88,7 +99,8 @@ def _entry(each: Setting) -> str:
     text = to_yaml(each.value)
     if text is None:
         return f"# {each.name}: {' '.join(each.option.default.split())}   (as in config/settings.py)"
-    return f"{each.name}: {text}"
+    # A name like `no` is a truth value in YAML unless it is quoted.
+    return f"{to_yaml(each.name)}: {text}"
 
 
 def to_yaml(value: Any) -> str | None:
@@ -96,7 +108,7 @@ def to_yaml(value: Any) -> str | None:
     plain = _plain(value)
     if plain is NOT_LITERAL:
         return None
-    text: str = yaml.safe_dump(plain, default_flow_style=True, width=math.inf, allow_unicode=True)
+    text: str = yaml.dump(plain, Dumper=_Dumper, default_flow_style=True, width=math.inf, allow_unicode=True)
     text = text.removesuffix("\n").removesuffix("\n...")
     if "\n" in text:
         text = json.dumps(plain, ensure_ascii=False)
