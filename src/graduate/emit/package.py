@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import cache
 from importlib import resources
 
 from graduate.model.project import Modules, ProjectFile
 
-MAIN = '''"""The command line of the project: python -m {name} COMMAND [--setting VALUE …]"""
+MAIN = '''"""The command line of the project: a command, then settings as --name value. `help` lists the commands."""
 
 import sys
 
@@ -44,14 +45,15 @@ def render_package(modules: Modules, title: str) -> tuple[ProjectFile, ...]:
     """All files of the package, with paths that start at the project root."""
     name = modules.name
     texts = {f"utils/{file}": text for file, text in runtime_files()}
-    texts["__main__.py"] = MAIN.format(name=name)
+    texts["__main__.py"] = MAIN
     for module in modules.modules:
         if module.path in texts:
             raise ValueError(f"two files want to be {module.path}")
         texts[module.path] = module.text
+    shown = textwrap.shorten(title.replace("\\", "/").replace('"', "'"), 45, placeholder=" …")
     folders = {*FOLDERS, *(parent for path in texts for parent in _parents(path))}
     for folder in folders:
-        text = FOLDERS.get(folder, OTHER_FOLDER).format(title=title.replace('"""', "'''"))
+        text = FOLDERS.get(folder, OTHER_FOLDER).format(title=shown)
         texts.setdefault(f"{folder}/__init__.py".lstrip("/"), f'"""{text}"""\n')
     return tuple(ProjectFile(f"{name}/{path}", text=texts[path]) for path in sorted(texts))
 
