@@ -1,4 +1,4 @@
-"""The command line of the project: python -m flat_script COMMAND [--setting VALUE …]"""
+"""The command line of the project: a command, then settings as --name value. `help` lists the commands."""
 
 import sys
 

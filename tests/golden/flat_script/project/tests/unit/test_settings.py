@@ -1,6 +1,5 @@
 """The settings: each layer wins over the one before it, and what cannot be right is refused."""
 
-# ruff: noqa: E501 (values of the research code may be long)
 from __future__ import annotations
 
 import json
