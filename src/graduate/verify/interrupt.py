@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import shutil
@@ -50,7 +51,7 @@ def run_interrupted(
     """
     root = copy_for_run(bench, "interrupted")
     before = take_snapshot(root)
-    killer = _Killer(bench, root, random.Random(seed), duration)
+    killer = _Killer(bench, root, random.Random(seed), duration, kills)
     outputs: list[str] = []
     moments: list[float] = []
     for number in range(1, kills + 1):
@@ -70,14 +71,20 @@ def run_interrupted(
 
 
 class _Killer:
-    """Draws the moments, and takes kills back. `patience` counts how often one may still be drawn later."""
+    """Draws the moments, and takes kills back. `patience` counts how often one may still be drawn later.
 
-    def __init__(self, bench: Bench, root: Path, draw: random.Random, longest: float) -> None:
+    The kills are spread over the whole run: were each one drawn from all of it, a late one would leave nothing for
+    those after it.
+    """
+
+    def __init__(self, bench: Bench, root: Path, draw: random.Random, longest: float, kills: int) -> None:
         self.bench = bench
         self.root = root
         self.draw = draw
         self.longest = longest
         self.patience = _PATIENCE
+        shares = [0.0, *sorted(draw.random() for _ in range(kills))]
+        self.gaps = [(after - before) * longest for before, after in itertools.pairwise(shares)]
 
     def kill_once(self, number: int) -> tuple[processes.Finished, float] | None:
         """One process that is killed while it works; None when it always ends before it can be."""
@@ -85,15 +92,16 @@ class _Killer:
         copy_project(self.root, kept, state=True)
         stored = _stored(self.root)
         low, high = 0.05 * self.longest, self.longest
+        moment = max(low, self.gaps[number - 1])
         try:
             for attempt in range(_REDRAWS + 1):
-                moment = self.draw.uniform(low, high)
+                moment = self.draw.uniform(low, high) if attempt else moment
                 finished = self._run(f"kill-{number}-{attempt}", moment, is_first=number == 1)
                 if not finished.was_killed:
                     low, high = min(low, moment / 2), moment
                 elif self.patience and attempt < _REDRAWS and _stored(self.root) == stored:
                     self.patience -= 1
-                    low = moment
+                    low, high = moment, min(high, 2 * moment + 0.1 * self.longest)
                 else:
                     return finished, moment
                 shutil.rmtree(self.root)
