@@ -220,7 +220,7 @@ def kill_in_a_loop(folder: Path) -> list[str]:
     state = folder / ".pipeline_state"
     while not [*state.glob("checkpoints/*/*.json")] and time.monotonic() < deadline and run.poll() is None:
         time.sleep(0.02)
-    time.sleep(0.7)
+    time.sleep(0.1)
     assert run.poll() is None, "it ended before it could be killed"
     os.killpg(run.pid, signal.SIGKILL)
     printed, _ = run.communicate()

@@ -324,7 +324,7 @@ class _Resolver:
             expression = text[found.expression_start : found.expression_end]
             base = start + len(text[: found.expression_start].encode())
             if found.debug:
-                stop = base + len(expression.encode())
+                stop = base + len(expression.rstrip().encode())
                 opening = start + len(text[: found.start].encode())
                 self.debug_fields.append(
                     DebugField(opening, base, stop, stop + len(found.debug.encode()), found.tail)

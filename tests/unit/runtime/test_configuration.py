@@ -113,7 +113,11 @@ def test_command_line(settings: Settings, arguments: list[str], name: str, value
         ("mode: c\n", [], "'c' is not a possible value of the setting 'mode'."),
         ("", ["--epochs", "x"], "'x' is not a valid value of the setting 'epochs'."),
         ("", ["--epohcs", "1"], "'--epohcs' is not a flag of this project."),
-        ("", ["--epochs"], "The command line cannot be understood: argument --epochs/-e: expected one argument."),
+        (
+            "",
+            ["--epochs"],
+            "The command line cannot be understood: argument --epochs/-e: expected one argument.",
+        ),
     ],
 )
 def test_bad_input_is_told_clearly(settings: Settings, text: str, arguments: list[str], message: str) -> None:

@@ -89,7 +89,9 @@ def test_big_buffers_stay_outside_and_small_ones_inside() -> None:
 def test_what_cannot_be_pickled_is_refused_by_name() -> None:
     refused = []
     groups = pickling.pack_groups(
-        {"lock": threading.Lock(), "ok": 1}, "pkg", lambda name, value, error: refused.append((name, type(error)))
+        {"lock": threading.Lock(), "ok": 1},
+        "pkg",
+        lambda name, value, error: refused.append((name, type(error))),
     )
     assert refused == [("lock", TypeError)]
     assert [names for names, _ in groups] == [("ok",)]
