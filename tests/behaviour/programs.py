@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import strategies as st
+
 from graduate.model.facts import Facts, Role, StatementFact
 from graduate.model.plan import Plan, SegmentPlan, StepPlan
-from hypothesis import strategies as st
 
 NUMBERS = ("a", "b", "c")
 LISTS = ("xs", "ys")

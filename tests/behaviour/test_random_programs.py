@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from harness import convert, run_original
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+
+from harness import convert, run_original
 from programs import programs
 
 CUTS = st.lists(st.booleans(), min_size=8, max_size=14)

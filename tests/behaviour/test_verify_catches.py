@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from handmade_project import Handmade, write_pair
 
 from graduate.errors import ToolError, VerifyError
 from graduate.model.verdict import Finding, Verdict
 from graduate.verify import verify
 from graduate.verify.report import render_json, render_page, render_text
+from handmade_project import Handmade, write_pair
 
 
 @pytest.fixture

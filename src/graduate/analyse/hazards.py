@@ -68,7 +68,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         Explanation(
             "G108",
             "imports-entry",
-            "Another module imports the entry module. Both would have their own copy of it, so the program runs as it stands.",
+            "Another module imports the entry module. Both would have their own copy of it, so the program runs "
+            "as it stands.",
         ),
     )
 }

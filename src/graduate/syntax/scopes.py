@@ -327,7 +327,9 @@ class _Resolver:
                 stop = base + len(expression.rstrip().encode())
                 opening = start + len(text[: found.start].encode())
                 self.debug_fields.append(
-                    DebugField(opening, base, stop, stop + len(found.debug.encode()), found.tail)
+                    DebugField(
+                        opening, base, stop, base + len((expression + found.debug).encode()), found.tail
+                    )
                 )
             before = self.shift
             self.shift = (SourceText(self.source.path, "(" + expression + "\n)"), base)

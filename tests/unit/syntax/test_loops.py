@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
+
 from graduate.syntax.long_loops import function_unit
 from graduate.syntax.loops import LoopPlan, plan_loops
 from graduate.syntax.scopes import resolve_names
@@ -22,7 +23,8 @@ def plan_of(body: str, arguments: str = "") -> LoopPlan:
 
 def test_what_is_rebound_lives_on_the_state_and_what_is_mutated_is_held() -> None:
     plan = plan_of(
-        "best = 0\nfor e in range(n):\n    loss = model(e)\n    log.append(loss)\n    best = max(best, loss)\nreturn best",
+        "best = 0\nfor e in range(n):\n    loss = model(e)\n    log.append(loss)\n"
+        "    best = max(best, loss)\nreturn best",
         "n, model, log",
     )
     assert plan.why_not == ""
@@ -40,7 +42,8 @@ def test_a_name_read_after_the_loop_is_carried_though_no_iteration_reads_it() ->
 
 def test_an_inner_training_loop_is_resumable_too() -> None:
     plan = plan_of(
-        "for e in r:\n    total = 0\n    for x in loader:\n        loss = m(x)\n        loss.backward()\n        total += loss\n    print(total)",
+        "for e in r:\n    total = 0\n    for x in loader:\n        loss = m(x)\n        loss.backward()\n"
+        "        total += loss\n    print(total)",
         "r, loader, m",
     )
     assert [ast.unparse(i.iter) for i in plan.inner if isinstance(i, ast.For)] == ["loader"]

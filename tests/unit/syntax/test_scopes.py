@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from graduate.syntax.scopes import resolve_names
 from graduate.syntax.text import SourceText
 

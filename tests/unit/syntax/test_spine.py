@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
+
 from graduate.syntax.scopes import resolve_names
 from graduate.syntax.spine import Spine, find_spine
 from graduate.syntax.text import SourceText

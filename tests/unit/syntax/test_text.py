@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from graduate.syntax.text import Edit, SourceText, reindent, statement_span
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from harness import convert
 
 
@@ -132,7 +133,10 @@ def test_what_cannot_be_told_from_the_text_is_wrapped(tmp_path: Path) -> None:
 
 
 def test_every_statement_has_a_row(tmp_path: Path) -> None:
-    text = "'''Doc.'''\nimport os\nLR = 1\ndef f(x):\n    return x\n\ndef main():\n    y = f(LR)\n    print(y)\n\nif __name__ == '__main__':\n    main()\n"
+    text = (
+        "'''Doc.'''\nimport os\nLR = 1\ndef f(x):\n    return x\n\ndef main():\n    y = f(LR)\n    print(y)\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
     converted = convert({"main.py": text}, tmp_path)
     lines = {row.place.line for row in converted.modules.rows}
     assert lines == {1, 2, 3, 4, 7, 8, 9, 11}
