@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -198,7 +199,7 @@ def test_killed_and_resumed_run_equals_a_straight_one(project: Path, straight: R
     killed = kill_in_a_loop(folder)
     assert killed == straight.lines[: len(killed)]
     done = make("resume-all", folder)
-    assert "going on" in done.stderr
+    assert re.search(r": (going on|running) \(", done.stderr), "the kill left nothing to do"
     resumed = done.stdout.splitlines()
     assert resumed == straight.lines[len(straight.lines) - len(resumed) :]
     assert len(killed) + len(resumed) >= len(straight.lines), "lines were lost"

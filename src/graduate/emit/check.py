@@ -7,7 +7,8 @@ import json
 import posixpath
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import yaml
@@ -36,12 +37,12 @@ def check_project(project: Project, source_root: str = "") -> tuple[str, ...]:
 
 
 def _find_problems(project: Project, source_root: str) -> Iterator[str]:
-    paths = [file.path for file in project.files]
-    for path in sorted({path for path in paths if paths.count(path) > 1}):
+    paths = Counter(file.path for file in project.files)
+    for path in sorted(path for path, count in paths.items() if count > 1):
         yield f"{path} would be written twice"
     moved = _moved(project)
     for file in project.files:
-        yield from _check_path(file, set(paths))
+        yield from _check_path(file, paths)
         if file.text is None:
             continue
         parser = _PARSERS.get(posixpath.splitext(file.path)[1])
@@ -61,7 +62,7 @@ def _find_problems(project: Project, source_root: str) -> Iterator[str]:
                 yield f"{file.path} names a package registry"
 
 
-def _check_path(file: ProjectFile, paths: set[str]) -> Iterator[str]:
+def _check_path(file: ProjectFile, paths: Container[str]) -> Iterator[str]:
     if posixpath.normpath(file.path) != file.path or file.path.startswith(("/", "../")):
         yield f"{file.path} leads out of the project"
     contents = [each for each in (file.text, file.copy_of, file.link_to) if each is not None]
