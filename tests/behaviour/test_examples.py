@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -14,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import joblib
 import pytest
 
 from graduate import conversion
@@ -67,12 +69,15 @@ def make(target: str, folder: Path, **more: str) -> subprocess.CompletedProcess[
 
 
 def hash_tree(folder: Path) -> dict[str, str]:
-    """Path → content hash of every file and link."""
+    """Path → content hash of every file and link. Pickles count by what they hold: a value that was stored and
+    read back shares its equal strings in another way, which changes the bytes of a pickle and nothing else."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             found[name] = f"-> {path.readlink()}"
+        elif path.suffix == ".pkl" and path.is_file():
+            found[name] = joblib.hash(pickle.loads(path.read_bytes()))
         elif path.is_file() and "__pycache__" not in name:
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
