@@ -27,7 +27,12 @@ def test_a_stopped_verification_leaves_no_process(number: signal.Signals, tmp_pa
         "import sys; from pathlib import Path; from graduate import conversion; "
         f"conversion.verify(Path({pair.sources.root!r}), Path({str(pair.project)!r}), python=Path(sys.executable))"
     )
-    verifying = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    # A shell's background job ignores SIGINT and hands that on: the test must not depend on how it was started.
+    verifying = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         wait_for(lambda: told.exists() and told.read_text() != "")
         running = int(told.read_text())
