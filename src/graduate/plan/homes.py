@@ -264,8 +264,13 @@ def _folder(role: Role) -> str:
 
 
 def _free_name(unit: str, folder: str, project: str, taken: set[str]) -> str:
-    """The name of a module or package in a folder; one that clashes is told apart by where it comes from."""
+    """The name of a module or package in a folder; one that clashes is told apart by where it comes from.
+
+    The `__init__.py` of a folder whose modules move one by one becomes a module of the folder's name.
+    """
     path = PurePosixPath(unit)
+    if path.name == "__init__.py":
+        path = PurePosixPath(f"{path.parent}.py" if path.parent.name else f"{project}.py")
     origins = [*reversed([part for part in path.parent.parts if part.isidentifier()]), project]
     for name in (path.name, *(f"{origin}_{path.name}" for origin in origins)):
         stem = name.removesuffix(".py")
