@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,20 @@ from graduate.model.source import Place
 
 Level = Literal["steps+loops", "steps", "wrapped"]
 LEVELS: tuple[Level, ...] = ("steps+loops", "steps", "wrapped")
+
+ROLE_HOMES: Mapping[Role, str] = {
+    "download": "data/preprocessing.py",
+    "preprocess": "data/preprocessing.py",
+    "validate": "data/preprocessing.py",
+    "dataset": "data/datasets.py",
+    "loader": "data/loaders.py",
+    "model": "models/architectures.py",
+    "loss": "models/losses.py",
+    "train": "training/trainer.py",
+    "evaluate": "training/evaluation.py",
+    "metric": "utils/metrics.py",
+}
+"""The module of the package that code of a role goes to; the other roles have none of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,26 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from graduate.model.facts import Facts, ProgramFacts, Role
-from graduate.model.plan import DefinitionPlan, ModulePlan, ProgramPlan
+from graduate.model.plan import ROLE_HOMES, DefinitionPlan, ModulePlan, ProgramPlan
 from graduate.model.source import SourceModule, Sources
 
 FOLDERS = ("data", "models", "training", "utils", "config")
 FUNCTIONS = "utils/functions.py"
 
-HOMES: Mapping[Role, str] = {
-    "download": "data/preprocessing.py",
-    "preprocess": "data/preprocessing.py",
-    "validate": "data/preprocessing.py",
-    "dataset": "data/datasets.py",
-    "loader": "data/loaders.py",
-    "model": "models/architectures.py",
-    "loss": "models/losses.py",
-    "train": "training/trainer.py",
-    "evaluate": "training/evaluation.py",
-    "metric": "utils/metrics.py",
-    "settings": FUNCTIONS,
-    "other": FUNCTIONS,
-}
+HOMES: Mapping[Role, str] = {**ROLE_HOMES, "settings": FUNCTIONS, "other": FUNCTIONS}
 
 # Files that every generated project has, or may have, beside the moved code.
 CANONICAL = frozenset({*HOMES.values(), "config/settings.py"}) | frozenset(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from graduate.read.lines import Gathered, Line, join
 from graduate.read.parsing import parse_python
+from graduate.syntax.flow import dotted
 from graduate.syntax.nodes import list_nodes
 from graduate.syntax.text import Edit, SourceText
 
@@ -168,7 +169,7 @@ def _is_none(value: ast.expr, silent: Iterable[str]) -> bool:
         return value.value is None
     if not isinstance(value, ast.Call):
         return False
-    if _dotted(value.func) in {*_RETURNS_NONE, *silent}:
+    if dotted(value.func) in {*_RETURNS_NONE, *silent}:
         return True
     if any(
         k.arg == "inplace" and isinstance(k.value, ast.Constant) and k.value.value for k in value.keywords
@@ -176,11 +177,3 @@ def _is_none(value: ast.expr, silent: Iterable[str]) -> bool:
         return True
     method = value.func.attr if isinstance(value.func, ast.Attribute) else ""
     return method in _METHODS_RETURN_NONE or (method in _WRITERS_RETURN_NONE and bool(value.args))
-
-
-def _dotted(node: ast.expr) -> str:
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

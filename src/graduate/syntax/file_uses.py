@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from graduate.syntax.flow import dotted
 from graduate.syntax.nodes import list_nodes
 
 Mode = Literal["read", "write", "named"]
@@ -167,7 +168,7 @@ def _find_constants(nodes: Sequence[ast.AST]) -> dict[str, str]:
 def _option_defaults(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, str]]:
     """Destination and default of options of a command line that stand for one text."""
     for node in nodes:
-        if isinstance(node, ast.Call) and _dotted(node.func).endswith("add_argument"):
+        if isinstance(node, ast.Call) and dotted(node.func).endswith("add_argument"):
             flags = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             given = {k.arg: k.value for k in node.keywords}
             text = _evaluate(given["default"], {}) if "default" in given else None
@@ -184,7 +185,7 @@ def _bindings(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
         elif node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             for target in targets:
-                if name := _dotted(target):
+                if name := dotted(target):
                     yield name, node.value
 
 
@@ -196,9 +197,9 @@ def _evaluate(node: ast.expr, names: Mapping[str, str]) -> str | None:
         case ast.Name(id="__file__"):
             return f"{_FILE}/*"
         case ast.Name() | ast.Attribute(attr="parent" | "parents"):
-            return names.get(_dotted(node)) or _parent(node, names)
+            return names.get(dotted(node)) or _parent(node, names)
         case ast.Attribute(attr=attribute):
-            return names.get(_dotted(node)) or names.get(f"--{attribute}")
+            return names.get(dotted(node)) or names.get(f"--{attribute}")
         case ast.JoinedStr(values=values):
             return re.sub(r"\*+", "*", "".join(_part(value, names) for value in values))
         case ast.BinOp(left=left, op=ast.Div(), right=right):
@@ -225,7 +226,7 @@ def _parent(node: ast.expr, names: Mapping[str, str]) -> str | None:
 
 
 def _evaluate_call(node: ast.Call, names: Mapping[str, str]) -> str | None:
-    name = _dotted(node.func)
+    name = dotted(node.func)
     if name in _HERE:
         return "."
     if name in _PATHS or name in _SAME:
@@ -273,13 +274,3 @@ def _part(node: ast.expr, names: Mapping[str, str]) -> str:
     if isinstance(node, ast.FormattedValue):
         return _evaluate(node.value, names) or "*"
     return _evaluate(node, names) or ""
-
-
-def _dotted(node: ast.expr) -> str:
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ""
-    return ".".join([node.id, *reversed(parts)])

@@ -6,13 +6,13 @@ import ast
 from collections.abc import Iterator
 
 from graduate.model.facts import Facts, Option, Role
-from graduate.model.plan import Plan, ProgramPlan
+from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
 from graduate.model.project import GeneratedModule, Row, Segment, Step
 from graduate.model.source import Sources
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.assemble import ModuleDraft, Piece, import_lines, write_module
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft, StepDraft
-from graduate.transform.homes import CANONICAL, ROLE_HOMES, order_homes
+from graduate.transform.homes import CANONICAL, order_homes
 from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
 from graduate.transform.move_modules import move_module
 from graduate.transform.render_settings import render_settings
@@ -112,7 +112,7 @@ class PackageBuilder:
         for segment in draft.segments:
             step = next(s for s in draft.steps if segment in s.segments)
             role = segment.role if segment.role not in ("other", "settings") else step.role
-            homes[segment.name] = ROLE_HOMES[role]
+            homes[segment.name] = ROLE_HOMES.get(role, "data/preprocessing.py")
             uses[segment.name] = {n for s in segment.statements for n in self._used(draft, s)}
         return order_homes(homes, uses)
 
@@ -283,8 +283,8 @@ class PackageBuilder:
     def _re_export(self) -> None:
         """A canonical module that is empty shows the public names of the local module of its role."""
         for module_plan in self.plan.modules:
-            home = ROLE_HOMES[module_plan.role]
-            if module_plan.role in ("other", "settings") or module_plan.home == home:
+            home = ROLE_HOMES.get(module_plan.role)
+            if home is None or module_plan.home == home:
                 continue
             module = self.modules[home]
             tree = ast.parse(self.sources.module(module_plan.path).text)

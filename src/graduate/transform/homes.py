@@ -4,23 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graduate.model.facts import Role
-
-ROLE_HOMES: dict[Role, str] = {
-    "download": "data/preprocessing.py",
-    "preprocess": "data/preprocessing.py",
-    "validate": "data/preprocessing.py",
-    "dataset": "data/datasets.py",
-    "loader": "data/loaders.py",
-    "model": "models/architectures.py",
-    "loss": "models/losses.py",
-    "train": "training/trainer.py",
-    "evaluate": "training/evaluation.py",
-    "metric": "utils/metrics.py",
-    "settings": "data/preprocessing.py",
-    "other": "data/preprocessing.py",
-}
-
 CANONICAL: dict[str, str] = {
     "data/preprocessing.py": "Downloading, preparing and validating the data.",
     "data/datasets.py": "Dataset classes.",
