@@ -26,7 +26,8 @@ class Walk:
 def walk(root: Path, *, depth: int | None = None, most: int | None = None) -> Walk:
     """The files below `root`, at most `depth` folders deep and at most `most` of them.
 
-    Raises ReadError for a folder that cannot be listed, or a link that leads back to a folder around it.
+    Raises ReadError for a folder that cannot be listed, or a link that leads back to a folder around it; with a
+    limit (a look around a file, not a folder that was asked for) they are passed over.
     """
     modules: list[str] = []
     files: list[OtherFile] = []
@@ -53,12 +54,20 @@ def _entries(
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Files first, then folders, each by name; so a limit on their number cuts off the deepest."""
     folders = []
-    for entry in _list(folder, prefix):
+    try:
+        entries = _list(folder, prefix)
+    except ReadError:
+        if depth is None:
+            raise
+        return
+    for entry in entries:
         if entry.name.startswith("."):
             continue
         try:
             is_folder, is_file = entry.is_dir(), entry.is_file()
         except OSError as error:  # a link to itself
+            if depth is not None:
+                continue
             raise ReadError(
                 f"The link {prefix}{entry.name} cannot be followed.",
                 where=prefix + entry.name,
@@ -72,6 +81,8 @@ def _entries(
     for entry in folders:
         if not _is_ignored(entry) and (depth is None or len(around) <= depth):
             real = os.path.realpath(entry.path)
+            if real in around and depth is not None:
+                continue
             if real in around:
                 raise _loop(prefix + entry.name, entry, around)
             yield from _entries(Path(entry.path), f"{prefix}{entry.name}/", (*around, real), depth)

@@ -272,3 +272,11 @@ def test_single_file_with_the_modules_it_needs(tmp_path: Path) -> None:
 def test_reading_twice_gives_the_same(tmp_path: Path) -> None:
     files = {"b.py": "print(1)", "a.py": "print(2)", "n.ipynb": "!ls\nx", "d/x.csv": "1", "d/a.csv": "2"}
     assert read(tmp_path, files) == read(tmp_path, files)
+
+
+def test_links_around_one_file_are_no_matter(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("print(1)")
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "up").symlink_to("..")
+    assert [program.path for program in read_project(tmp_path / "a.py").programs] == ["a.py"]
