@@ -25,11 +25,14 @@ REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 _command_line: list[str] = []
 _loaded: list[ProjectSettings] = []
 on_read: list[Callable[[str, str], None]] = []
-"""Told the name and a text of the value at each read of a setting, to know what a step depends on."""
+"""Told the name and a text of the value at the first read of a setting since `tell_again`: steps depend on it."""
 
 
 class Option:
-    """One setting: the descriptor that reads it, and what its command line looks like."""
+    """One setting: the descriptor that reads it, and what its command line looks like.
+
+    It has no `__set__`, so a value that `ProjectSettings.read` leaves in the instance is read without it.
+    """
 
     def __init__(self, default: Any, details: dict[str, Any]) -> None:
         self.default = default
@@ -53,9 +56,6 @@ class Option:
             method = vars(ProjectSettings).get(self.name)
             return self if method is None else method.__get__(None, owner)
         return instance.read(self.name)
-
-    def __set__(self, instance: ProjectSettings, value: Any) -> None:
-        instance.values()[self.name] = value
 
     def describe(self, value: Any) -> str:
         """The value as text that can be kept: a secret is only its hash."""
@@ -113,13 +113,19 @@ class ProjectSettings:
         return found
 
     def read(self, name: str) -> Any:
-        """One setting, recorded as read by the step that runs."""
+        """One setting, recorded as read by the step that runs. The next read of it costs no more than an attribute."""
         value = self.values()[name]
         if value is REQUIRED:
             raise missing(self._options[name])
         for tell in on_read:
             tell(name, self._options[name].describe(value))
+        if self is loaded():
+            self.__dict__[name] = value
         return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.values()[name] = value
+        self.__dict__.pop(name, None)
 
     def namespace(self, *names: str) -> argparse.Namespace:
         """What `parser.parse_args()` returned: these settings (all, when none is named)."""
@@ -156,6 +162,14 @@ def set_command_line(arguments: Sequence[str]) -> None:
     _command_line[:] = arguments
     for settings in _loaded:
         settings.__dict__["_values"] = None
+    tell_again()
+
+
+def tell_again() -> None:
+    """From here on the next read of each setting is told to `on_read` again: another step begins."""
+    for settings in _loaded:
+        for name in settings._options:
+            settings.__dict__.pop(name, None)
 
 
 def loaded() -> ProjectSettings | None:

@@ -79,6 +79,7 @@ class SettingsRead:
 
     def start(self) -> None:
         self.step = dict(self.process)
+        configuration.tell_again()
 
 
 def _called_from_module_body() -> bool:

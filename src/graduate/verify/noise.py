@@ -23,19 +23,24 @@ _NUMBER = re.compile(
 def fits(references: Sequence[str], text: str) -> bool:
     """Whether `text` equals the references where these agree; what differs between them may be anything alike.
 
-    A number may be another number, a word another word; all other tokens must be the same.
+    A number may be another number, a word another word; all other tokens must be the same. Space does not count: a
+    number of other width is set off by more or less of it.
     """
     if text in references:
         return True
     if len(set(references)) < 2:
         return False
-    tokens = [_TOKEN.findall(each) for each in references]
-    own = _TOKEN.findall(text)
+    tokens = [_tokens(each) for each in references]
+    own = _tokens(text)
     if len({len(each) for each in tokens}) == 1 and len(own) == len(tokens[0]):
         return all(_is_alike([each[n] for each in tokens], token) for n, token in enumerate(own))
     prefix = _common_start(references)
     suffix = _common_start([each[::-1] for each in references])[::-1]
     return text.startswith(prefix) and text.endswith(suffix) and len(text) >= max(len(prefix), len(suffix))
+
+
+def _tokens(text: str) -> list[str]:
+    return [token for token in _TOKEN.findall(text) if not token.isspace()]
 
 
 def _common_start(texts: Sequence[str]) -> str:
@@ -57,7 +62,7 @@ def _kind(token: str) -> str:
         return "number"
     if token[:1].isdigit():
         return "digits"
-    return "word" if token[:1].isalpha() or token[:1] == "_" else "space" if token.isspace() else token
+    return "word" if token[:1].isalpha() or token[:1] == "_" else token
 
 
 def is_number(text: str) -> bool:

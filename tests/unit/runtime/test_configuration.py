@@ -150,6 +150,17 @@ def test_reads_are_recorded_without_secrets(settings: Settings, monkeypatch: pyt
     assert settings.describe("gone") is None
 
 
+def test_a_setting_is_told_once_for_each_step(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(configuration, "on_read", [lambda name, text: seen.append(f"{name}={text}")])
+    assert settings.LR + settings.LR == 0.2
+    settings.LR = 0.5
+    assert settings.LR + settings.LR == 1.0
+    configuration.tell_again()
+    assert settings.LR == 0.5
+    assert seen == ["LR=0.1", "LR=0.5", "LR=0.5"]
+
+
 def test_explicit_values() -> None:
     made = Settings(LR=3)
     assert (made.LR, made.epochs) == (3, 20)
