@@ -51,3 +51,59 @@ def test_shown_figures_are_saved_and_closed(tmp_path: Path) -> None:
     assert "reports/figures/train-02.png, which it wrote, is gone" in project.run("status").stdout
     project.run("train-all")
     assert {name: (folder / name).read_bytes() for name in names} == before
+
+
+DRAWN_IN_A_LOOP = """
+import os
+import signal
+
+import matplotlib.pyplot as plt
+
+from ..utils.resume import Checkpoint, LoopState
+
+
+def draw():
+    fig, ax = plt.subplots()
+    plt.show(block=False)
+    plt.figure()
+    state = LoopState(ax=ax, total=0)
+    with Checkpoint("draw", state) as checkpoint:
+        for i in checkpoint.loop(range(6)):
+            if os.environ.get("KILL_AT") == str(i):
+                os.kill(os.getpid(), signal.SIGKILL)
+            state.total += i
+            ax.axvline(state.total)
+            plt.plot([i, state.total])
+            if i == 2:
+                plt.show()
+                plt.ion()
+            elif i > 3:
+                plt.pause(0.01)
+    plt.ioff()
+    plt.show()
+"""
+
+
+def test_figures_that_a_loop_draws_go_on(tmp_path: Path) -> None:
+    pipeline = """
+from .utils.resume import Pipeline, Step
+
+
+def work():
+    from .training import trainer
+
+    trainer.draw()
+
+
+PIPELINE = Pipeline(Step("train", work, role="train", program="a"), package=__package__)
+"""
+    project = make_project(tmp_path, pipeline, training__trainer=DRAWN_IN_A_LOOP)
+    folder = tmp_path / "reports" / "figures"
+    project.run("train")
+    straight = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert sorted(straight) == ["train-01.png", "train-02.png", "train-03.png"]
+    for kill_at in (1, 3, 5):
+        project.run("clean")
+        project.run("train", check=-9, CHECKPOINT_EVERY="1", KILL_AT=str(kill_at))
+        assert "train: going on" in project.run("train").stderr
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == straight, f"killed at {kill_at}"

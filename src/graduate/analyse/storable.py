@@ -81,8 +81,11 @@ def _is_unstorable(value: ast.expr, imports: Mapping[str, str], generators: set[
 def find_figures(syntax: ProgramSyntax) -> Iterator[tuple[str, list[SpineStatement]]]:
     """Runs of spine statements that draw on the same pyplot figure, each with a name for it."""
     number, current = 0, list[SpineStatement]()
+    interactive = False
     for statement in syntax.statements:
         drawn, new, finished = _pyplot_use(statement.node, syntax.qualified)
+        interactive |= _turns_interactive(statement.node, syntax.qualified)
+        finished &= not interactive
         if not drawn:
             continue
         if new and current:
@@ -111,7 +114,7 @@ def _pyplot_use(node: ast.stmt, imports: Mapping[str, str]) -> tuple[bool, bool,
         if name == "show_figures" or name.startswith(("matplotlib.pyplot.", "seaborn.", "pylab.")):
             drawn = True
             new |= last in NEW_FIGURE
-            finished |= last in FINISH_FIGURE
+            finished |= last in FINISH_FIGURE and not _stays_open(child)
         elif isinstance(child.func, ast.Attribute) and child.func.attr in {
             "plot",
             "hist",
@@ -120,3 +123,16 @@ def _pyplot_use(node: ast.stmt, imports: Mapping[str, str]) -> tuple[bool, bool,
         }:
             drawn = True
     return drawn, new, finished
+
+
+def _stays_open(call: ast.Call) -> bool:
+    """Whether it is `show(block=False)`."""
+    return any(
+        isinstance(k.value, ast.Constant) and not k.value.value for k in call.keywords if k.arg == "block"
+    )
+
+
+def _turns_interactive(node: ast.stmt, imports: Mapping[str, str]) -> bool:
+    """Whether figures may stay open from here on: `plt.ion()`."""
+    calls = (child for child in ast.walk(node) if isinstance(child, ast.Call))
+    return any(qualify(dotted(call.func), dict(imports)) == "matplotlib.pyplot.ion" for call in calls)

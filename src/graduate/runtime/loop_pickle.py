@@ -6,7 +6,7 @@ import io
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from . import pickling, random_state
+from . import figures, pickling, random_state
 from .live import Registry, Unlike, children_of_handle, content, put_back
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def pack_states(blocks: list[Checkpoint], package: str) -> pickling.Packed:
                 for block in blocks
             ],
             "random": random_state.capture(),
+            "figures": figures.capture(),
         }
     )
     while pickler.found:
@@ -59,6 +60,7 @@ def load_states(data: bytearray, buffers: list[Any], blocks: list[Checkpoint]) -
         vars(block.state).clear()
         vars(block.state).update(state)
     random_state.restore(head["random"])
+    figures.restore(head["figures"])
     frames: list[dict[str, Any]] = head["frames"]
     return frames
 
