@@ -226,3 +226,25 @@ def test_a_loop_that_forgets_a_variable_is_found_when_it_is_resumed(tmp_path: Pa
     assert all(f.outcome != "different" for f in straight.findings), render_text(verdict)
     assert any(f.outcome == "different" for f in resumed.findings)
     assert not verdict.proved
+
+
+def test_random_numbers_that_are_not_seeded_are_compared_exactly(tmp_path: Path) -> None:
+    text = """\
+import random
+import numpy as np
+
+rng = np.random.default_rng()
+first = random.random() + np.random.rand() + rng.normal()
+# train the model
+total = 0.0
+for epoch in range(20):
+    total += random.random() + np.random.rand() * rng.normal()
+last = np.random.default_rng().normal()
+print(first, total, last)
+"""
+    source = write(tmp_path / "study", {"train.py": text})
+    verdict = check(source, convert(source, tmp_path), kills=1)
+    assert verdict.proved, render_text(verdict)
+    found = findings(verdict)
+    names = ("first", "total", "last", "rng", "printed lines")
+    assert {found[name].outcome for name in names} == {"same"}

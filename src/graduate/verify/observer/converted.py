@@ -19,7 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from . import instrument, recording
+from . import instrument, recording, seeds
 
 PLAN = "GRADUATE_WATCH"
 """Environment variable: path of the JSON file that says what to watch (see `run.write_watch_plan`)."""
@@ -127,6 +127,7 @@ def install() -> None:
     plan = os.environ.get(PLAN)
     if not plan:
         return
+    seeds.install()
     watch = Watch(json.loads(Path(plan).read_text(encoding="utf-8")))
     builtins.__dict__[instrument.REPORT] = watch.report
     sys.meta_path.insert(0, Finder(watch))

@@ -17,7 +17,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from . import instrument, notebook, recording
+from . import instrument, notebook, recording, seeds
 
 locals_of_main: dict[str, Any] = {}
 own_process = os.getpid()
@@ -37,6 +37,7 @@ def main(spec_path: str) -> None:
     sys.argv = [spec["argv0"], *spec["arguments"]]
     sys.path[0] = str(Path(spec["file"]).parent)
     sys.dont_write_bytecode = True
+    seeds.install()
     before = set(module.__dict__)
     try:
         exec(code, module.__dict__)
