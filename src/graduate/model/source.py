@@ -86,12 +86,16 @@ class SourceModule:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Something a person runs: an entry module and the arguments found for it (run.sh, README)."""
+    """Something a person runs: an entry module and the arguments found for it (run.sh, README).
+
+    `folder` is where it is run, relative to the source root ("" for the root itself): what relative paths start from.
+    """
 
     name: str
     path: str
     arguments: tuple[str, ...] = ()
     origin: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
 
@@ -20,7 +20,7 @@ _ASSIGNMENT = re.compile(r"^(?:export\s+)?([A-Za-z_]\w*)\s*:?=\s*(\"[^\"]*\"|'[^
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that runs the module at `path`; `origin` is `run.sh:3`.
+    """A command that runs the module at `path` from `folder`; `origin` is `run.sh:3`.
 
     `arguments` is () when the text holds placeholders that stand for something else.
     """
@@ -28,18 +28,37 @@ class Command:
     path: str
     arguments: tuple[str, ...]
     origin: str
+    folder: str = ""
 
 
 def find_commands(texts: Sequence[tuple[str, str]], modules: Sequence[str]) -> tuple[Command, ...]:
     """The commands in texts that run one of the modules: shell scripts first, then Makefiles, then READMEs."""
     found: list[Command] = []
+    folders = {folder for module in modules for folder in list_folders(module)}
     for path, text in sorted((item for item in texts if _rank(item[0]) < 9), key=lambda item: _key(item[0])):
+        folder = dirname(path)
         for number, line, names in _lines(path, text):
             for words in _split(line, names):
-                command = _read_command(words, dirname(path), f"{path}:{number}", modules)
+                if words[0] == "cd" and len(words) == 2:
+                    folder = _change_folder(folder, words[1], folders)
+                    continue
+                command = _read_command(words, folder, f"{path}:{number}", modules)
                 if command is not None:
                     found.append(command)
     return tuple(found)
+
+
+def list_folders(path: str) -> Iterator[str]:
+    """The folders that a relative path lies in, from the innermost one to the root, which is ""."""
+    while path:
+        path = dirname(path)
+        yield path
+
+
+def _change_folder(here: str, to: str, folders: Collection[str]) -> str:
+    """Where `cd` leads; a folder that is not part of the source (a fresh clone of it, say) leads nowhere."""
+    there = normpath(join(here, to)).removeprefix(".")
+    return there if there in folders else here
 
 
 def _rank(path: str) -> int:
@@ -81,7 +100,7 @@ def _lines(path: str, text: str) -> Iterator[tuple[int, str, dict[str, str]]]:
 
 def _split(line: str, names: dict[str, str]) -> Iterator[list[str]]:
     """The words of each simple command of a line, with known variables filled in."""
-    if "py" not in line and "PYTHON" not in line and "-m" not in line:
+    if not any(part in line for part in ("py", "PYTHON", "-m", "cd ")):
         return
     for name, value in names.items():
         line = re.sub(rf"\$\{{{name}\}}|\$\({name}\)|\${name}\b", value.replace("\\", r"\\"), line)
@@ -105,33 +124,37 @@ def _read_command(words: list[str], folder: str, origin: str, modules: Sequence[
         rest = words[at if words[at].startswith("./") else at + 1 :]
     for number, word in enumerate(rest):
         if word.endswith((".py", ".ipynb")):
-            path = _find(word, folder, modules)
+            found = _find(word, folder, modules)
         elif word == "-m" and number + 1 < len(rest) and rest[number + 1] not in {"torch.distributed.launch"}:
-            path = _find_module(rest[number + 1], folder, modules)
+            found = _find_module(rest[number + 1], folder, modules)
             number += 1
-            if path is None:
+            if found is None:
                 return None
         else:
             continue
         arguments = _arguments(rest[number + 1 :])
-        return None if path is None or arguments is None else Command(path, arguments, origin)
+        return None if found is None or arguments is None else Command(found[0], arguments, origin, found[1])
     return None
 
 
-def _find(word: str, folder: str, modules: Sequence[str]) -> str | None:
-    for candidate in (normpath(join(folder, word)), normpath(word)):
-        if candidate in modules:
-            return candidate
+def _find(word: str, folder: str, modules: Sequence[str]) -> tuple[str, str] | None:
+    """The module that a command names, and the folder from which that is its path."""
+    for base in (folder, ""):
+        if normpath(join(base, word)) in modules:
+            return normpath(join(base, word)), base
     same_name = [path for path in modules if basename(path) == basename(word)]
-    return same_name[0] if len(same_name) == 1 and not word.startswith("/") else None
+    if len(same_name) != 1 or word.startswith("/"):
+        return None
+    path, tail = same_name[0], normpath(word)
+    return path, path.removesuffix(tail).rstrip("/") if f"/{path}".endswith(f"/{tail}") else dirname(path)
 
 
-def _find_module(name: str, folder: str, modules: Sequence[str]) -> str | None:
+def _find_module(name: str, folder: str, modules: Sequence[str]) -> tuple[str, str] | None:
     path = name.replace(".", "/")
     for base in dict.fromkeys((folder, "", "src")):
         for candidate in (join(base, f"{path}.py"), join(base, path, "__main__.py")):
             if candidate in modules:
-                return candidate
+                return candidate, base
     return None
 
 

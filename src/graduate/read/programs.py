@@ -8,10 +8,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from posixpath import basename, dirname, join, splitext
+from posixpath import basename, dirname, join, normpath, splitext
 
 from graduate.model.source import ModuleKind, Program, SourceModule
-from graduate.read.commands import Command
+from graduate.read.commands import Command, list_folders
 from graduate.read.parsing import parse_python
 from graduate.syntax.file_uses import FileUse, find_file_uses
 from graduate.syntax.imports import is_import_only
@@ -98,9 +98,12 @@ def is_left_out(path: str) -> bool:
 
 
 def find_programs(
-    seen: Sequence[Seen], commands: Sequence[Command], ran: Collection[str] = ()
+    seen: Sequence[Seen], commands: Sequence[Command], ran: Collection[str] = (), files: Collection[str] = ()
 ) -> tuple[Program, ...]:
-    """The programs in the order in which they run; `ran` names the modules that notebooks run themselves."""
+    """The programs in the order in which they run.
+
+    `ran` names the modules that notebooks run themselves, `files` what there is to be read.
+    """
     ran = {*ran, *_run_by_others(seen)}
     by_path = {one.path: one for one in seen}
     given: dict[str, Command] = {}
@@ -116,9 +119,23 @@ def find_programs(
     programs = []
     for one in ordered:
         found = given.get(one.path)
-        arguments, origin = (found.arguments, found.origin) if found else ((), "")
-        programs.append(Program(names[one.path], one.path, arguments, origin))
+        if found is None:
+            helpers = [by_path[path] for path in one.imports if path in by_path]
+            programs.append(Program(names[one.path], one.path, folder=find_folder(one, helpers, files)))
+        else:
+            programs.append(Program(names[one.path], one.path, found.arguments, found.origin, found.folder))
     return tuple(programs)
+
+
+def find_folder(one: Seen, helpers: Sequence[Seen], files: Collection[str]) -> str:
+    """Where a program is run that no command tells of: a notebook in its own folder, a script where its files are."""
+    own = dirname(one.path)
+    if one.kind == "notebook" or not own:
+        return own
+    known = {*files, *(folder for path in files for folder in list_folders(path))}
+    named = {use.pattern.partition("*")[0] for each in (one, *helpers) for use in each.uses if not use.here}
+    found = {base: sum(normpath(join(base, name)) in known for name in named) for base in ("", own)}
+    return own if found[own] > found[""] else ""
 
 
 def find_exports(modules: Sequence[SourceModule], seen: Sequence[Seen]) -> frozenset[str]:

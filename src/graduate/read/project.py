@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from posixpath import basename
+from posixpath import basename, dirname
 
 from graduate.errors import ReadError
 from graduate.model.source import OtherFile, Program, SourceModule, Sources
 from graduate.read.commands import Command, find_commands
 from graduate.read.names import find_name
 from graduate.read.notebook import read_notebook
+from graduate.read.parsing import parse_python
 from graduate.read.programs import Seen, find_exports, find_program_names, find_programs, is_left_out, look_at
 from graduate.read.script import read_script
 from graduate.read.walk import MODULE_SUFFIXES, Walk, walk
 from graduate.syntax.local_imports import LocalModules
+from graduate.syntax.nodes import list_nodes
 
 _TEXTS = re.compile(
     r"^(requirements.*\.(txt|in)|constraints.*\.txt|.*\.(ya?ml|toml|ini|cfg|json|sh|bash)|setup\.py|Pipfile"
@@ -25,6 +28,8 @@ _TEXTS = re.compile(
 )
 _MAX_TEXT_BYTES = 200_000
 _FILE_DEPTH = 3
+_MOST_ABOVE = 3
+_UPWARD = re.compile(r"(\.\./+)+")
 _FILE_ENTRIES = 5_000
 _MESSAGE_HOW = "Name a Python file (.py), a notebook (.ipynb), or a folder with either."
 
@@ -72,7 +77,7 @@ def _read_folder(root: Path, shown: str) -> Sources:
     ran = {place.path for m in modules if m.kind == "notebook" for place in m.places} - {
         m.path for m in modules if m.kind == "notebook"
     }
-    programs = find_programs(seen, commands, ran)
+    programs = find_programs(seen, commands, ran, {file.path for file in found.files})
     _refuse_broken(broken, programs, seen, commands)
     if not programs:
         raise ReadError(
@@ -124,8 +129,9 @@ def _refuse_broken(
 
 
 def _read_file(file: Path, shown: str) -> Sources:
-    """One file, the local modules that it needs, and what lies beside it."""
-    root, entry = file.parent, file.name
+    """One file, the local modules that it needs, and what lies beside it, or where it reaches up to."""
+    root = _find_root(file)
+    entry = file.relative_to(root).as_posix()
     found = walk(root, depth=_FILE_DEPTH, most=_FILE_ENTRIES)
     local = LocalModules(found.modules if entry in found.modules else (*found.modules, entry))
     modules: list[SourceModule] = []
@@ -139,9 +145,36 @@ def _read_file(file: Path, shown: str) -> Sources:
     texts = _read_texts(root, found, ())
     own = [command for command in find_commands(texts, found.modules) if command.path == entry]
     name = find_program_names([entry])[entry]
-    program = Program(name, entry, own[0].arguments, own[0].origin) if own else Program(name, entry)
+    arguments, origin = (own[0].arguments, own[0].origin) if own else ((), "")
+    program = Program(name, entry, arguments, origin, dirname(entry))
     sources = _sources(root, file.stem, modules, seen, (program,), found.files, texts)
     return replace(sources, whole_folder=False)
+
+
+def _find_root(file: Path) -> Path:
+    """The folder that a file belongs to: its own, or the one above from which it names things as `../data/x.csv`.
+
+    It is never above the folder of a repository, nor far up where there is none.
+    """
+    tree = parse_python(_read_module(file.parent, file.name).text)
+    texts = {n.value for n in list_nodes(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    reaches = [
+        len(match[0]) // 3
+        for text in texts
+        if (match := _UPWARD.match(f"{text}/")) and _exists(file.parent, text)
+    ]
+    above = list(file.parents)[: max(reaches, default=0) + 1]
+    top = next((n for n, folder in enumerate(file.parents) if (folder / ".git").exists()), _MOST_ABOVE)
+    usable = [folder for folder in above[: top + 1] if folder not in (Path.home(), Path(folder.anchor))]
+    return usable[-1] if usable else file.parent
+
+
+def _exists(folder: Path, name: str) -> bool:
+    """Whether a path, up to its first placeholder, leads to something."""
+    try:
+        return (folder / re.split(r"[*?{%\n]", name)[0]).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _sources(
@@ -154,7 +187,9 @@ def _sources(
     texts: tuple[tuple[str, str], ...],
 ) -> Sources:
     taken = {name for one in seen for name in one.foreign}
-    taken |= {file.path.split("/")[0] for file in files}
+    taken |= {
+        path.split("/")[0] for path in (*(f.path for f in files), *(p.folder for p in programs)) if path
+    }
     return Sources(
         name=find_name(stem, taken),
         root=str(root),

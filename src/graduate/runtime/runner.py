@@ -362,7 +362,10 @@ def _peak_memory() -> int:
 
 
 def prepare_process(pipeline: Pipeline, step: Step) -> None:
-    """What the research program found when it started: its own name, no arguments, figures that are saved."""
+    """What the research program found when it started: its folder and name, no arguments, figures that are saved."""
+    folder = PROJECT_ROOT / step.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)
     sys.argv = [f"{step.program}.py" if step.program else "main.py"]
     if pipeline.package:
         os.environ["MPLBACKEND"] = f"module://{pipeline.package}.utils.figure_backend"

@@ -24,7 +24,8 @@ class Step:
     """One resumable step: a function with the names that it takes (by keyword) and gives back.
 
     `restore` repeats the process-wide effects of the step when the step itself is skipped.
-    `program` names the research program that it came from: programs ran as processes of their own.
+    `program` names the research program that it came from: programs ran as processes of their own, each in its `folder`
+    of the project.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Step:
     gives: tuple[str, ...] = ()
     restore: Callable[[], Any] | None = None
     network: bool = False
+    folder: str = ""
 
 
 @dataclass(frozen=True)

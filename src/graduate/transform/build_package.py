@@ -88,7 +88,18 @@ class PackageBuilder:
         name = self._unique_step(program.steps[0].name if len(program.steps) == 1 else "train", program)
         function = name.replace("-", "_")
         self.functions.append(render_wrapped(function, home, program.path))
-        self.texts.append(StepText(name, function, "train", program.name, (), (), self.functions[-1]))
+        self.texts.append(
+            StepText(
+                name,
+                function,
+                "train",
+                program.name,
+                (),
+                (),
+                self.functions[-1],
+                folder=self._folder(program),
+            )
+        )
         self.steps.append(Step(name, "train", program.name, function, (), (), ()))
         if arguments:
             setup = self._setup_name(program)
@@ -194,8 +205,15 @@ class PackageBuilder:
             if step.restore:
                 restore = f"restore_{function}"
                 self.functions.append(render_restore(draft, step, restore))
-            self.texts.append(StepText(name, function, step.role, program.name, takes, gives, "", restore))
+            self.texts.append(
+                StepText(
+                    name, function, step.role, program.name, takes, gives, "", restore, self._folder(program)
+                )
+            )
             self.steps.append(self._step(name, function, program, draft, step, takes, gives))
+
+    def _folder(self, program: ProgramPlan) -> str:
+        return next(each.folder for each in self.sources.programs if each.path == program.path)
 
     def _step(
         self,

@@ -29,6 +29,7 @@ class StepText:
     gives: tuple[str, ...]
     text: str
     restore: str = ""
+    folder: str = ""
 
 
 def docstring(text: str, indent: str = "    ") -> str:
@@ -186,6 +187,8 @@ def _render_step_entry(step: StepText) -> list[str]:
         parts.append(f"restore={step.restore}")
     if step.role == "download":
         parts.append("network=True")
+    if step.folder:
+        parts.append(f'folder="{step.folder}"')
     line = f"    Step({', '.join(parts)}),"
     if len(line) <= 110:
         return [line]

@@ -175,7 +175,8 @@ def _run_program(
         "program": program.name,
         "text": rewrite_constants(module, program, bench.overrides),
         "file": str(root / program.path),
-        "argv0": program.path,
+        "path": [str(root), str(root / "src")],
+        "argv0": os.path.relpath(program.path, program.folder or "."),
         "arguments": list(program_arguments(program, bench.overrides)),
         "helpers": list(module.helpers),
         "watch": list(bench.conversion.opened.get(program.name, ())),
@@ -191,7 +192,9 @@ def _run_program(
         GRADUATE_OBSERVED=str(observed),
     )
     command = [str(bench.python), "-m", f"{OBSERVER}.original", str(spec_path)]
-    task = processes.Task(f"The original program {program.path}", command, root, variables, own)
+    task = processes.Task(
+        f"The original program {program.path}", command, root / program.folder, variables, own
+    )
     return processes.run(task, bench.timeout), read_records(observed)
 
 

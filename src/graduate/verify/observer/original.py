@@ -3,7 +3,8 @@
     python -m graduate_observer.original SPEC.json
 
 The specification names the text to run, the file it stands for, its arguments, the helpers of a notebook,
-and the function whose local variables count too (an opened `main`).
+where else it finds modules (as if its project was installed), and the function whose local variables count too
+(an opened `main`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def main(spec_path: str) -> None:
     sys.modules["__main__"] = module
     sys.argv = [spec["argv0"], *spec["arguments"]]
     sys.path[0] = str(Path(spec["file"]).parent)
+    sys.path.extend(spec["path"])
     sys.dont_write_bytecode = True
     seeds.install()
     before = set(module.__dict__)

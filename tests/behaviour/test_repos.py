@@ -1,0 +1,104 @@
+"""Small repos, each laid out as real ones are: converted as a whole, run, killed and verified."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from graduate import conversion
+from graduate.verify.report import render_text
+
+TABLE = "a,b\n1,2\n3,4\n"
+
+
+def notebook(*cells: str) -> str:
+    made = [
+        {
+            "cell_type": "code",
+            "id": f"c{n}",
+            "metadata": {},
+            "source": text,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for n, text in enumerate(cells)
+    ]
+    return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+NOTEBOOK_BELOW = {
+    "data/table.csv": TABLE,
+    "helpers/__init__.py": "",
+    "helpers/tools.py": "def double(x):\n    return 2 * x\n",
+    "notebooks/study.ipynb": notebook(
+        "import csv, sys\nsys.path.append('..')\nfrom helpers.tools import double",
+        "with open('../data/table.csv') as f:\n    rows = list(csv.DictReader(f))\nrows",
+        "total = double(sum(int(r['a']) for r in rows))\nopen('total.txt', 'w').write(str(total))",
+        "total",
+    ),
+}
+
+REPOS: dict[str, dict[str, str]] = {
+    "a notebook in a folder, data and helpers beside it": NOTEBOOK_BELOW,
+    "a script of an installed package, run in its folder": {
+        "README.md": "# Study\n\n```\npip install -e .\ncd pkg\npython train.py --epochs 3\n```\n",
+        "data/table.csv": TABLE,
+        "pkg/__init__.py": "",
+        "pkg/load.py": "def load(path='../data/', name='table'):\n    return open(f'{path}{name}.csv').read()\n",
+        "pkg/train.py": """\
+import argparse
+from pkg.load import load
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--epochs", type=int, default=1)
+args = parser.parse_args()
+text = load()
+for epoch in range(args.epochs):
+    print(epoch, len(text))
+with open("log.txt", "w") as log:
+    log.write(text)
+""",
+        "setup.py": "from setuptools import setup\nsetup(name='pkg', packages=['pkg'])\n",
+    },
+    "a script that nobody tells of, its files beside it": {
+        "experiments/settings.json": '{"n": 3}',
+        "experiments/fit.py": "import json\nn = json.load(open('settings.json'))['n']\nprint(sum(range(n)))\n",
+    },
+    "the __init__.py of a folder that is a package and a place for scripts": {
+        "mylib/__init__.py": "from .core import SCALE\nVERSION = '1.2'\n",
+        "mylib/core.py": "SCALE = 3.0\ndef scale(x):\n    return SCALE * x\n",
+        "mylib/train.py": "import core\nprint('inner', core.scale(2))\n",
+        "main.py": "import mylib\nfrom mylib import core\nprint(mylib.VERSION, mylib.SCALE, core.scale(1))\n",
+    },
+}
+
+
+def prove(source: Path, tmp_path: Path, *, kills: int = 0) -> Path:
+    project = conversion.convert(source, tmp_path / "project", lock=False).out
+    verdict = conversion.verify(
+        source, project, python=Path(sys.executable), kills=kills, timeout=120, seed=1
+    )
+    assert verdict.proved, render_text(verdict)
+    return project
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("name", REPOS)
+def test_is_proved(name: str, tmp_path: Path) -> None:
+    prove(write(tmp_path / "study", REPOS[name]), tmp_path, kills=1)
+
+
+def test_a_notebook_alone_that_reaches_up(tmp_path: Path) -> None:
+    write(tmp_path / "study", NOTEBOOK_BELOW)
+    write(tmp_path / "study", {"notebooks/other.ipynb": notebook("raise SystemExit(3)")})
+    project = prove(tmp_path / "study" / "notebooks" / "study.ipynb", tmp_path)
+    assert (project / "data" / "table.csv").read_text() == TABLE
