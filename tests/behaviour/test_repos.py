@@ -67,6 +67,36 @@ with open("log.txt", "w") as log:
         "experiments/settings.json": '{"n": 3}',
         "experiments/fit.py": "import json\nn = json.load(open('settings.json'))['n']\nprint(sum(range(n)))\n",
     },
+    "options in the guard, values before it, the work in main above it": {
+        "train.py": """\
+import argparse
+import random
+
+scale = 2.0
+
+def main(args):
+    # load data
+    data = [random.random() * scale for _ in range(args.n)]
+    print(len(data))
+    # train the model
+    weight = 0.0
+    for epoch in range(args.epochs):
+        for value in data:
+            weight += value * random.random()
+        print(epoch, weight)
+    # evaluate
+    print("score", weight / len(data))
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--n", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
+    args = parser.parse_args()
+    random.seed(args.n)
+    print(args)
+    main(args)
+""",
+    },
     "the __init__.py of a folder that is a package and a place for scripts": {
         "mylib/__init__.py": "from .core import SCALE\nVERSION = '1.2'\n",
         "mylib/core.py": "SCALE = 3.0\ndef scale(x):\n    return SCALE * x\n",

@@ -187,10 +187,10 @@ def _check_spine(program: ProgramPlan, found: ProgramFacts, sources: Sources, at
             yield problem
             return
         start = position
-        if position < len(spine) and spine[position].line < first:
+        if position < len(spine) and not first <= spine[position].line <= last:
             yield _not_covered(found, spine[position], first, key)
             return
-        while position < len(spine) and spine[position].line <= last:
+        while position < len(spine) and first <= spine[position].line <= last:
             position += 1
         if position == start:
             reason = "segments stand in the order of the code, and each line is in one only"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -148,7 +148,10 @@ def _cut_spine(
     runs = cut_sequence_few(
         step_gains, step_costs, backwards_cost=STEP_BACKWARDS_COST, most=MAX_STEPS, scale=MERGE_SCALE
     )
-    return tuple(Cut(STEPS[run.label], _cut_step(spine, weights, titles, crossing, run)) for run in runs)
+    jumps = _find_jumps(spine)
+    return tuple(
+        Cut(STEPS[run.label], _cut_step(spine, weights, titles, crossing, jumps, run)) for run in runs
+    )
 
 
 def _count_unstorable(program: ProgramFacts) -> list[float]:
@@ -168,6 +171,7 @@ def _cut_step(
     weights: Sequence[dict[Role, float]],
     titles: Sequence[Title],
     crossing: Sequence[float],
+    jumps: Collection[int],
     step: Run,
 ) -> tuple[Run, ...]:
     inside = range(step.start, step.stop)
@@ -193,7 +197,24 @@ def _cut_step(
         backwards_cost=SEGMENT_BACKWARDS_COST,
         may_repeat=sections,
     )
-    return tuple(Run(run.start + step.start, run.stop + step.start, run.label) for run in runs)
+    moved = (Run(run.start + step.start, run.stop + step.start, run.label) for run in runs)
+    return tuple(part for run in moved for part in _split_at_jumps(run, jumps))
+
+
+def _find_jumps(spine: Sequence[StatementFact]) -> frozenset[int]:
+    """The statements that do not come next in the text: the lines between run at another time, as those of main do."""
+    in_text = sorted(range(len(spine)), key=lambda i: spine[i].line)
+    return frozenset(range(1, len(spine))) - {b for a, b in pairwise(in_text) if b == a + 1}
+
+
+def _split_at_jumps(run: Run, jumps: Collection[int]) -> Iterator[Run]:
+    """The parts of a run, so that its lines, from the first to the last, hold no statement of another one."""
+    start = run.start
+    for i in range(run.start + 1, run.stop):
+        if i in jumps:
+            yield Run(start, i, run.label)
+            start = i
+    yield Run(start, run.stop, run.label)
 
 
 def _find_sections(spine: Sequence[StatementFact], titles: Sequence[Title], step: Run) -> list[bool]:
@@ -224,6 +245,8 @@ def _shares_line(spine: Sequence[StatementFact], i: int) -> bool:
         return False
     before, here = spine[i - 1], spine[i]
     same_cell = before.place.cell == here.place.cell
+    if here.line < before.line:  # a jump back, to the body of `main`
+        return False
     return here.line <= before.end_line or (same_cell and here.place.line <= before.place.end_line)
 
 
