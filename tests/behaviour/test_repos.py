@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,6 +98,13 @@ if __name__ == "__main__":
     main(args)
 """,
     },
+    "two programs with a flag of one name": {
+        "run.sh": "python train.py --rate 3\npython evaluate.py --rate 4\n",
+        "train.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--rate', type=int, default=1)\n"
+        "a = p.parse_args()\nopen('out.txt', 'w').write(str(a.rate))\n",
+        "evaluate.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--rate', type=int, default=2)\n"
+        "a = p.parse_args()\nprint(a.rate * int(open('out.txt').read()))\n",
+    },
     "the __init__.py of a folder that is a package and a place for scripts": {
         "mylib/__init__.py": "from .core import SCALE\nVERSION = '1.2'\n",
         "mylib/core.py": "SCALE = 3.0\ndef scale(x):\n    return SCALE * x\n",
@@ -125,6 +133,24 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 @pytest.mark.parametrize("name", REPOS)
 def test_is_proved(name: str, tmp_path: Path) -> None:
     prove(write(tmp_path / "study", REPOS[name]), tmp_path, kills=1)
+
+
+INSTALLED = {
+    "pkg/__init__.py": "from .core import grow\n",
+    "pkg/core.py": "def grow(x):\n    return 2 * x\n",
+    "pkg/train.py": "from .core import grow\nprint(grow(3), open('n.txt').read())\n",
+    "n.txt": "5",
+    "examples/demo.py": "from pkg import grow\nprint(grow(4), open('n.txt').read())\n",
+    "examples/n.txt": "6",
+}
+
+
+@pytest.mark.parametrize(("name", "printed"), [("pkg/train.py", "6 5"), ("examples/demo.py", "8 6")])
+def test_a_script_alone_of_a_project_that_is_installed(name: str, printed: str, tmp_path: Path) -> None:
+    project = prove(write(tmp_path / "study", INSTALLED) / name, tmp_path)
+    command = ["make", "-s", "train-all", f"PYTHON={sys.executable}"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{printed}\n"
 
 
 def test_a_notebook_alone_that_reaches_up(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from graduate.model.facts import Option
+from graduate.model.facts import Option, with_own_flags
 
 _EPOCHS = re.compile(r"^(n|num|max|number_of|nb)?_?epochs?$|^epochs?_?(n|num|max|count)$", re.IGNORECASE)
 _FEW = 3
@@ -57,11 +57,13 @@ class Setting:
 
 def find_settings(options: Iterable[Option], package: str) -> tuple[Setting, ...]:
     """The fields in order, each name once."""
-    found: dict[str, Setting] = {}
+    found: dict[str, Option] = {}
     for option in options:
-        variable = f"{package}_{option.name}".upper()
-        found.setdefault(option.name, Setting(option, _evaluate(option), variable))
-    return tuple(found.values())
+        found.setdefault(option.name, option)
+    return tuple(
+        Setting(option, _evaluate(option), f"{package}_{option.name}".upper())
+        for option in with_own_flags(found.values())
+    )
 
 
 def _evaluate(option: Option) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from graduate.model.source import Place
@@ -59,6 +60,16 @@ class Option:
     required: bool = False
     secret: bool = False
     program: str = ""
+
+
+def with_own_flags(options: Iterable[Option]) -> tuple[Option, ...]:
+    """The options as one command line has them: a flag belongs to the first option (of several programs) that has it."""
+    taken: set[str] = set()
+    found = []
+    for option in options:
+        found.append(replace(option, flags=tuple(flag for flag in option.flags if flag not in taken)))
+        taken.update(option.flags)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

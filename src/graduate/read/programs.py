@@ -16,6 +16,7 @@ from graduate.read.parsing import parse_python
 from graduate.syntax.file_uses import FileUse, find_file_uses
 from graduate.syntax.imports import is_import_only
 from graduate.syntax.local_imports import LocalModules
+from graduate.syntax.nodes import list_nodes
 from graduate.syntax.spine import is_main_guard
 
 _NOT_RUN = re.compile(
@@ -56,6 +57,7 @@ class Seen:
     uses: tuple[FileUse, ...]
     guarded: bool
     drives: bool
+    relative: bool = False
 
     @property
     def parses_options(self) -> bool:
@@ -73,6 +75,7 @@ def look_at(module: SourceModule, local: LocalModules) -> Seen:
         uses=find_file_uses(tree),
         guarded=any(is_main_guard(node) for node in tree.body),
         drives=module.kind == "notebook" or any(_drives(node) for node in tree.body),
+        relative=any(isinstance(node, ast.ImportFrom) and node.level > 0 for node in list_nodes(tree)),
     )
 
 
@@ -127,15 +130,20 @@ def find_programs(
     return tuple(programs)
 
 
-def find_folder(one: Seen, helpers: Sequence[Seen], files: Collection[str]) -> str:
-    """Where a program is run that no command tells of: a notebook in its own folder, a script where its files are."""
+def find_folder(one: Seen, helpers: Sequence[Seen], files: Collection[str], usual: str = "") -> str:
+    """Where a program is run that no command tells of: a notebook in its own folder, a script where its files are.
+
+    One that imports relatively is run from the root, as a module; one without files where it is `usual`.
+    """
     own = dirname(one.path)
     if one.kind == "notebook" or not own:
         return own
+    if one.relative:
+        return ""
     known = {*files, *(folder for path in files for folder in list_folders(path))}
     named = {use.pattern.partition("*")[0] for each in (one, *helpers) for use in each.uses if not use.here}
     found = {base: sum(normpath(join(base, name)) in known for name in named) for base in ("", own)}
-    return own if found[own] > found[""] else ""
+    return usual if found[own] == found[""] else max(found, key=found.__getitem__)
 
 
 def find_exports(modules: Sequence[SourceModule], seen: Sequence[Seen]) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -15,11 +14,19 @@ from graduate.read.commands import Command, find_commands
 from graduate.read.names import find_name
 from graduate.read.notebook import read_notebook
 from graduate.read.parsing import parse_python
-from graduate.read.programs import Seen, find_exports, find_program_names, find_programs, is_left_out, look_at
+from graduate.read.programs import (
+    Seen,
+    find_exports,
+    find_folder,
+    find_program_names,
+    find_programs,
+    is_left_out,
+    look_at,
+)
+from graduate.read.root import find_root
 from graduate.read.script import read_script
 from graduate.read.walk import MODULE_SUFFIXES, Walk, walk
 from graduate.syntax.local_imports import LocalModules
-from graduate.syntax.nodes import list_nodes
 
 _TEXTS = re.compile(
     r"^(requirements.*\.(txt|in)|constraints.*\.txt|.*\.(ya?ml|toml|ini|cfg|json|sh|bash)|setup\.py|Pipfile"
@@ -28,8 +35,6 @@ _TEXTS = re.compile(
 )
 _MAX_TEXT_BYTES = 200_000
 _FILE_DEPTH = 3
-_MOST_ABOVE = 3
-_UPWARD = re.compile(r"(\.\./+)+")
 _FILE_ENTRIES = 5_000
 _MESSAGE_HOW = "Name a Python file (.py), a notebook (.ipynb), or a folder with either."
 
@@ -130,7 +135,7 @@ def _refuse_broken(
 
 def _read_file(file: Path, shown: str) -> Sources:
     """One file, the local modules that it needs, and what lies beside it, or where it reaches up to."""
-    root = _find_root(file)
+    root = find_root(file, parse_python(_read_module(file.parent, file.name).text))
     entry = file.relative_to(root).as_posix()
     found = walk(root, depth=_FILE_DEPTH, most=_FILE_ENTRIES)
     local = LocalModules(found.modules if entry in found.modules else (*found.modules, entry))
@@ -146,35 +151,11 @@ def _read_file(file: Path, shown: str) -> Sources:
     own = [command for command in find_commands(texts, found.modules) if command.path == entry]
     name = find_program_names([entry])[entry]
     arguments, origin = (own[0].arguments, own[0].origin) if own else ((), "")
-    program = Program(name, entry, arguments, origin, dirname(entry))
+    helpers = [one for one in seen[1:] if one.path in seen[0].imports]
+    folder = find_folder(seen[0], helpers, {each.path for each in found.files}, usual=dirname(entry))
+    program = Program(name, entry, arguments, origin, folder)
     sources = _sources(root, file.stem, modules, seen, (program,), found.files, texts)
     return replace(sources, whole_folder=False)
-
-
-def _find_root(file: Path) -> Path:
-    """The folder that a file belongs to: its own, or the one above from which it names things as `../data/x.csv`.
-
-    It is never above the folder of a repository, nor far up where there is none.
-    """
-    tree = parse_python(_read_module(file.parent, file.name).text)
-    texts = {n.value for n in list_nodes(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    reaches = [
-        len(match[0]) // 3
-        for text in texts
-        if (match := _UPWARD.match(f"{text}/")) and _exists(file.parent, text)
-    ]
-    above = list(file.parents)[: max(reaches, default=0) + 1]
-    top = next((n for n, folder in enumerate(file.parents) if (folder / ".git").exists()), _MOST_ABOVE)
-    usable = [folder for folder in above[: top + 1] if folder not in (Path.home(), Path(folder.anchor))]
-    return usable[-1] if usable else file.parent
-
-
-def _exists(folder: Path, name: str) -> bool:
-    """Whether a path, up to its first placeholder, leads to something."""
-    try:
-        return (folder / re.split(r"[*?{%\n]", name)[0]).exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _sources(

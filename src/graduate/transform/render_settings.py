@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from graduate.model.facts import Option
+from graduate.model.facts import Option, with_own_flags
 
 RESERVED = frozenset(
     [
@@ -123,13 +123,14 @@ def render_settings(title: str, fields: Iterable[tuple[str, Option]]) -> str:
         "from __future__ import annotations",
         "",
     ]
-    body: list[str] = []
-    done: set[str] = set()
+    unique: dict[str, Option] = {}
     for name, option in fields:
-        if name in done:
-            continue
-        done.add(name)
-        body.extend(_field(name, option))
+        unique.setdefault(name, option)
+    body = [
+        line
+        for name, option in zip(unique, with_own_flags(unique.values()), strict=True)
+        for line in _field(name, option)
+    ]
     annotations = " ".join(body)
     if "Path" in annotations:
         lines += ["from pathlib import Path", ""]

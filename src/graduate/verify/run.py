@@ -176,6 +176,7 @@ def _run_program(
         "text": rewrite_constants(module, program, bench.overrides),
         "file": str(root / program.path),
         "path": [str(root), str(root / "src")],
+        "package": program.path.rpartition("/")[0].replace("/", "."),
         "argv0": os.path.relpath(program.path, program.folder or "."),
         "arguments": list(program_arguments(program, bench.overrides)),
         "helpers": list(module.helpers),

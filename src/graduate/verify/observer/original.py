@@ -33,6 +33,8 @@ def main(spec_path: str) -> None:
     module = types.ModuleType("__main__")
     module.__dict__.update(notebook.names(spec["helpers"]))
     module.__dict__.update({"__file__": spec["file"], "__builtins__": builtins})
+    if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree)):
+        module.__package__ = spec["package"]  # it is run as `python -m package.module`
     builtins.__dict__[instrument.REPORT] = _report
     sys.modules["__main__"] = module
     sys.argv = [spec["argv0"], *spec["arguments"]]
