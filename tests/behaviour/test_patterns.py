@@ -9,6 +9,24 @@ import pytest
 from harness import convert, run_original
 
 PROGRAMS: dict[str, str] = {
+    "an import on a condition that is computed": """
+import sys
+
+fast = len(sys.argv) > 5
+if fast:
+    from math import ceil as rounded
+else:
+    from math import floor as rounded
+
+def use(x):
+    return rounded(x) + 1
+
+# train
+total = 0
+for epoch in range(3):
+    total += use(epoch / 2)
+print(total, rounded(2.5))
+""",
     "one seed at the top, draws in several sections": """
 import random
 import numpy as np

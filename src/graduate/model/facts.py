@@ -63,7 +63,7 @@ class Option:
 
 
 def with_own_flags(options: Iterable[Option]) -> tuple[Option, ...]:
-    """The options as one command line has them: a flag belongs to the first option (of several programs) that has it."""
+    """The options as one command line has them: a flag belongs to the first option, of any program, that has it."""
     taken: set[str] = set()
     found = []
     for option in options:

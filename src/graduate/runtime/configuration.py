@@ -127,9 +127,13 @@ class ProjectSettings:
         self.values()[name] = value
         self.__dict__.pop(name, None)
 
-    def namespace(self, *names: str) -> argparse.Namespace:
-        """What `parser.parse_args()` returned: these settings (all, when none is named)."""
-        return argparse.Namespace(**{name: self.read(name) for name in names or tuple(self._options)})
+    def namespace(self, *names: str, **renamed: str) -> argparse.Namespace:
+        """What `parser.parse_args()` returned: these settings (all, when none is named).
+
+        `renamed` are attributes and the settings that they stand for.
+        """
+        chosen = {name: name for name in names} | renamed or {name: name for name in self._options}
+        return argparse.Namespace(**{attribute: self.read(name) for attribute, name in chosen.items()})
 
     def describe(self, name: str) -> str | None:
         """The text that a read of this setting would be recorded with; None when there is no such setting."""

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from graduate.syntax.flow import Flow, dotted
 from graduate.syntax.imports import bindings, is_import_only, qualified_names
-from graduate.syntax.scopes import Names, Occurrence, Scope, resolve_names
+from graduate.syntax.scopes import Names, Occurrence, Scope, Use, resolve_names
 from graduate.syntax.spine import Spine, SpineStatement, find_spine
 from graduate.syntax.text import SourceText
 
@@ -157,11 +157,28 @@ def take_apart(path: str, text: str, constants: frozenset[str] = frozenset()) ->
             imports.append(statement)
         else:
             rest.append(statement)
+    if any(isinstance(s.node, ast.If) for s in imports):
+        imports, rest = _keep_conditional(spine, imports, rest, names, ids)
     imported = {name for s in imports for name in _bound_by_import(s.node)}
     definitions = _movable(names, rest, ids, stores, imported | constants)
     moved = {id(d.statement) for d in definitions.values()}
     statements = [s for s in rest if id(s) not in moved]
     return ProgramSyntax(source, names, spine, imports, definitions, statements, docstring, ids)
+
+
+def _keep_conditional(
+    spine: Spine, imports: list[SpineStatement], rest: list[SpineStatement], names: Names, ids: set[int]
+) -> tuple[list[SpineStatement], list[SpineStatement]]:
+    """Imports, and the rest: an import on a condition that the program computes happens where it stands."""
+
+    def used(statement: SpineStatement, use: Use) -> set[str]:
+        inside = names.within(statement.start, statement.end)
+        return {o.name for o in inside if id(o.scope) in ids and o.use == use}
+
+    computed = {name for statement in rest for name in used(statement, "store")}
+    moved = {id(s) for s in imports if isinstance(s.node, ast.If) and used(s, "load") & computed}
+    kept = {id(s) for s in rest} | moved
+    return [s for s in imports if id(s) not in moved], [s for s in spine.statements if id(s) in kept]
 
 
 def _imports_once(node: ast.stmt, spine: Spine, stores: dict[str, int]) -> bool:
