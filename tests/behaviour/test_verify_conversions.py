@@ -248,3 +248,21 @@ print(first, total, last)
     found = findings(verdict)
     names = ("first", "total", "last", "rng", "printed lines")
     assert {found[name].outcome for name in names} == {"same"}
+
+
+def test_a_file_with_another_name_in_each_run(tmp_path: Path) -> None:
+    text = """\
+import os
+import time
+
+with open(f"events.{time.time_ns()}.{os.getpid()}", "w") as log:
+    log.write("1")
+with open("steady.txt", "w") as out:
+    out.write("2")
+"""
+    source = write(tmp_path / "study", {"train.py": text})
+    verdict = check(source, convert(source, tmp_path))
+    assert verdict.proved, render_text(verdict)
+    files = {f.subject: f.outcome for f in findings(verdict).values() if f.kind == "file"}
+    assert files.pop("steady.txt") == "same"
+    assert set(files.values()) == {"not comparable"}

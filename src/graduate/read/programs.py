@@ -142,6 +142,7 @@ def find_folder(one: Seen, helpers: Sequence[Seen], files: Collection[str], usua
         return ""
     known = {*files, *(folder for path in files for folder in list_folders(path))}
     named = {use.pattern.partition("*")[0] for each in (one, *helpers) for use in each.uses if not use.here}
+    named |= {folder for name in named if (folder := dirname(name))}
     found = {base: sum(normpath(join(base, name)) in known for name in named) for base in ("", own)}
     return usual if found[own] == found[""] else max(found, key=found.__getitem__)
 

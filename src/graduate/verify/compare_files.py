@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import filecmp
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from graduate.verify.observer.trees import Tree
 from graduate.verify.run import OBSERVER, Bench, environment, figure_name
 
 Read = Mapping[Path, Tree]
+
+_NUMBERS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,32 @@ class Pair:
         return all(filecmp.cmp(first, path, shallow=False) for path in paths[1:] if path is not None)
 
 
+def find_varying(runs: Sequence[Observation]) -> frozenset[str]:
+    """The names, with `#` for numbers, of files that have another name in each run: by the time, or the process."""
+    common = set.intersection(*(set(run.files) for run in runs))
+    return frozenset(_template(name) for run in runs for name in run.files if name not in common)
+
+
+def _template(name: str) -> str:
+    return _NUMBERS.sub("#", name)
+
+
 def compare_files(
-    bench: Bench, references: Sequence[Observation], candidate: Observation, side: str = "converted"
+    bench: Bench,
+    references: Sequence[Observation],
+    candidate: Observation,
+    varying: Collection[str],
+    side: str = "converted",
 ) -> tuple[Finding, ...]:
-    """A finding for each file that one of the runs has written or deleted."""
+    """A finding for each file that one of the runs has written or deleted; `varying` are those of `find_varying`."""
     names = sorted({name for each in (*references, candidate) for name in each.files})
     written: list[Pair] = []
     findings: dict[str, Finding] = {}
     for name in names:
+        if _template(name) in varying and not all(name in each.files for each in (*references, candidate)):
+            reason = "it has another name in each run"
+            findings[name] = Finding("file", name, "not comparable", reason)
+            continue
         present = [name in each.files for each in references]
         if not any(present):
             findings[name] = Finding("file", name, "different", f"only the {side} run wrote it")

@@ -14,7 +14,7 @@ from graduate.errors import VerifyError
 from graduate.model.verdict import Finding
 from graduate.verify import processes
 from graduate.verify.compare import Result, compare_trees
-from graduate.verify.compare_files import compare_figures, compare_files
+from graduate.verify.compare_files import compare_figures, compare_files, find_varying
 from graduate.verify.noise import fits
 from graduate.verify.observe import Observation, clean_text
 from graduate.verify.observer.trees import Tree
@@ -161,7 +161,7 @@ def compare_interrupted(
         findings += _compare_names(label, own, known, last.variables.get(program), clocks)
     references = [straight, *_noisy_files(originals, straight)]
     shown = [each for each in [straight, *originals] if len(each.figures) == len(straight.figures)]
-    written = compare_files(bench, references, last, "resumed")
+    written = compare_files(bench, references, last, find_varying(originals), "resumed")
     drawn = compare_figures(bench, shown, last, "resumed") if straight.figures or last.figures else ()
     for found in (*written, *drawn):
         findings.append(Finding("resume", found.subject, found.outcome, found.detail))

@@ -12,7 +12,7 @@ from pathlib import Path
 from graduate.model.source import Sources
 from graduate.model.verdict import Finding, ProgramVerdict, Verdict
 from graduate.verify.compare import compare_variables
-from graduate.verify.compare_files import compare_figures, compare_files
+from graduate.verify.compare_files import compare_figures, compare_files, find_varying
 from graduate.verify.compare_printed import compare_printed
 from graduate.verify.conversion_record import read_conversion
 from graduate.verify.interrupt import compare_interrupted, run_interrupted
@@ -121,7 +121,10 @@ def _compare_straight(
     for owner, finding in [
         (_failed_program(bench, originals[0], converted), _compare_exit(originals[0], converted)),
         *compare_printed(programs, originals, converted.stdout),
-        *((owners.get(f.subject, ""), f) for f in compare_files(bench, originals, converted)),
+        *(
+            (owners.get(f.subject, ""), f)
+            for f in compare_files(bench, originals, converted, find_varying(originals))
+        ),
         *((owners.get(f.subject, ""), f) for f in compare_figures(bench, originals, converted)),
         *((name, f) for name in programs for f in _compare_program(bench, name, originals, converted)),
     ]:
