@@ -62,8 +62,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         Explanation(
             "G107",
             "own-command-line",
-            "The command line of the program is not understood statically. The setting `arguments` holds it as "
-            "one text, and it is handed on as it is.",
+            "The command line of the program is not understood as a whole. The program keeps its parser: the setting "
+            "`arguments` holds the text of the line, and the options that are declared with a flag are settings whose "
+            "values are put on it when they are not the default.",
         ),
         Explanation(
             "G108",

@@ -170,7 +170,8 @@ class ProgramFacts:
     """What was found in one program.
 
     `unstorable` names values that cannot be stored between steps (generators, open files).
-    `entry` is the name of the function whose body is the spine, "" when top-level code is.
+    `entry` is the name of the function whose body is the spine, "" when top-level code is. `passed` are the options
+    that a program which keeps its parser gets on its command line.
     """
 
     name: str
@@ -183,6 +184,7 @@ class ProgramFacts:
     unstorable: tuple[str, ...] = ()
     entry: str = ""
     parser: ArgparseFacts | None = None
+    passed: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,18 @@ class Option:
             return self if method is None else method.__get__(None, owner)
         return instance.read(self.name)
 
+    def arguments(self, flag: str, value: Any) -> list[str]:
+        """What sets this value on a command line that has the option."""
+        if self.action == "append":
+            return [part for each in value[len(self.default or ()) :] for part in (flag, str(each))]
+        if self.action == "count":
+            return [flag] * (value - (self.default or 0))
+        if self.action != "store":
+            return [flag]
+        if isinstance(value, list):
+            return [flag, *map(str, value)]
+        return [f"{flag}={value}"] if flag.startswith("--") else [flag, str(value)]
+
     def describe(self, value: Any) -> str:
         """The value as text that can be kept: a secret is only its hash."""
         text = repr(value)
@@ -134,6 +146,15 @@ class ProjectSettings:
         """
         chosen = {name: name for name in names} | renamed or {name: name for name in self._options}
         return argparse.Namespace(**{attribute: self.read(name) for attribute, name in chosen.items()})
+
+    def given(self, flags: dict[str, str]) -> list[str]:
+        """The command line that sets what has not its default; `flags` are the flags of the settings."""
+        line: list[str] = []
+        for flag, name in flags.items():
+            option, value = self._options[name], self.read(name)
+            if value != option.default:
+                line += option.arguments(flag, value)
+        return line
 
     def describe(self, name: str) -> str | None:
         """The text that a read of this setting would be recorded with; None when there is no such setting."""

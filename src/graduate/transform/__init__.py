@@ -102,7 +102,8 @@ def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish
         draft = drafts.get(program.name)
         try:
             if draft is None:
-                builder.add_wrapped(program, _arguments_field(fields, program.name))
+                flags = _flags(facts, fields, program.name)
+                builder.add_wrapped(program, _arguments_field(fields, program.name), flags)
             else:
                 builder.add_program(program, draft)
         except Blocked as blocked:
@@ -138,6 +139,7 @@ def _draft(
     own = {name: field for (owner, name), field in fields.items() if owner == program.name}
     draft = ProgramDraft(module, syntax, program_facts, program, level, local, own)
     draft.arguments = _arguments_field(fields, program.name)
+    draft.flags = _flags(facts, fields, program.name) if draft.arguments else {}
     draft.options = options
     for run_pass in PASSES:
         run_pass(draft)
@@ -150,9 +152,28 @@ def _arguments_field(fields: dict[tuple[str, str], str], program: str) -> str:
     return fields.get((program, "arguments"), "") if (program, "arguments") in fields else ""
 
 
+def _flags(facts: Facts, fields: dict[tuple[str, str], str], program: str) -> dict[str, str]:
+    """Flag → field, for the options that are handed on as a command line."""
+    options = next(p.passed for p in facts.programs if p.name == program)
+    known = [option for option in options if (program, option.name) in fields]
+    return {
+        next((flag for flag in option.flags if flag.startswith("--")), option.flags[0]): fields[
+            program, option.name
+        ]
+        for option in known
+    }
+
+
+def _without_need(option: Option) -> Option:
+    """A required option that the text of the command line may give as well."""
+    if not option.required:
+        return option
+    return replace(option, required=False, default="None", annotation=f"{option.annotation} | None")
+
+
 def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish]) -> tuple[Option, ...]:
     """The options that become fields: the constants that the plan names, the arguments that are understood,
-    and for other command lines the whole of it."""
+    and for other command lines the whole of it, with the options in it that are known."""
     found: list[Option] = []
     for program in sources.programs:
         program_facts = next(p for p in facts.programs if p.name == program.name)
@@ -167,6 +188,9 @@ def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, 
                 text = repr(shlex.join(program.arguments))
                 help_text = "the command line of " + program.path
                 found.append(Option("arguments", "str", text, place, help=help_text, program=program.name))
+                taken = {"arguments"} | ({o.name for o in program_facts.options} if not wrapped else set())
+                passed = [o for o in program_facts.passed if o.name not in taken]
+                found += start_with([_without_need(option) for option in passed], program.arguments)
         else:
             found += start_with(arguments, program.arguments)
         if not wrapped:

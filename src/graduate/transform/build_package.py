@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from graduate.model.facts import Facts, Option, Role
 from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
@@ -19,6 +19,7 @@ from graduate.transform.render_settings import render_settings
 from graduate.transform.write_pipeline import (
     StepText,
     docstring,
+    render_command_line,
     render_pipeline,
     render_restore,
     render_setup,
@@ -74,7 +75,7 @@ class PackageBuilder:
             self._module(segment.home).pieces.append(self._segment_piece(draft, writer, segment))
         self._add_steps(program, draft)
 
-    def add_wrapped(self, program: ProgramPlan, arguments: str) -> None:
+    def add_wrapped(self, program: ProgramPlan, arguments: str, flags: Mapping[str, str]) -> None:
         """Add a program that runs as it stands, as one step."""
         module = self.sources.module(program.path)
         stem = "".join(c if c.isalnum() else "_" for c in program.path.rpartition("/")[2].rpartition(".")[0])
@@ -109,7 +110,7 @@ class PackageBuilder:
                 "    import shlex",
                 "    import sys",
                 "",
-                f'    sys.argv = ["{program.path}", *shlex.split(settings.{arguments})]',
+                *render_command_line(program.path, arguments, flags),
             ]
             self.functions.insert(0, "\n".join(lines))
             self.setups[program.name] = setup

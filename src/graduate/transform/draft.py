@@ -63,6 +63,8 @@ class ProgramDraft:
     """Constant or option → the field of Settings that holds it."""
     arguments: str = ""
     """The field that holds a command line to hand on as it is ("" when it is understood)."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """Flag → the field whose value is put on that command line."""
     steps: list[StepDraft] = field(default_factory=list)
     setup: list[SpineStatement] = field(default_factory=list)
     left_out: dict[int, str] = field(default_factory=dict)

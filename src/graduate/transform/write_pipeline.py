@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graduate.model.facts import Role
@@ -96,8 +96,7 @@ def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
     """The function that sets the process-wide state of a program; "" when there is nothing to set."""
     body = [line for s in draft.setup for line in _statement(draft, s).split("\n")]
     if draft.arguments:
-        argv = f'["{draft.syntax.source.path}", *shlex.split(settings.{draft.arguments})]'
-        body = ["    sys.argv = " + argv, *body]
+        body = [*render_command_line(draft.syntax.source.path, draft.arguments, draft.flags), *body]
     if not body and not extra:
         return ""
     head = [
@@ -111,6 +110,15 @@ def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
     unused = {line.partition("  #")[0] for line in extra}
     marked = [f"{line}  # noqa: F401" if line in unused else line for line in ordered]
     return "\n".join([*head, *(f"    {line}" for line in marked), "", *body]).rstrip()
+
+
+def render_command_line(path: str, arguments: str, flags: Mapping[str, str]) -> list[str]:
+    """The statement that gives a program its command line: the text of it, and the options that are settings."""
+    line = f'    sys.argv = ["{path}", *shlex.split(settings.{arguments})'
+    if not flags:
+        return [f"{line}]"]
+    entries = [f'            "{flag}": "{name}",' for flag, name in flags.items()]
+    return [f"{line}]", "    sys.argv += settings.given(", "        {", *entries, "        }", "    )"]
 
 
 def render_restore(draft: ProgramDraft, step: StepDraft, name: str) -> str:
