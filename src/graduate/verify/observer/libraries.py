@@ -230,6 +230,14 @@ def _sparse(value: Any, walk: Walk) -> Tree:
     return items(value, [("shape", walk(tuple(value.shape))), *parts])
 
 
+# -- absl ------------------------------------------------------------------------------------------
+
+
+def _flags(value: Any, walk: Walk) -> Tree:
+    """By their values: which module defines a flag is another matter."""
+    return items(value, [(name, walk(each)) for name, each in sorted(value.flag_values_dict().items())])
+
+
 _LIBRARIES: dict[str, tuple[tuple[str, Special], ...]] = {
     "random": (("Random", _python_random),),
     "numpy": (
@@ -264,4 +272,5 @@ _LIBRARIES: dict[str, tuple[tuple[str, Special], ...]] = {
     "scipy.sparse": (("spmatrix", _sparse), ("sparray", _sparse)),
     "sklearn.base": (("BaseEstimator", _estimator),),
     "sklearn.tree._tree": (("Tree", _tree_model),),
+    "absl.flags": (("FlagValues", _flags),),
 }
