@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -26,7 +25,10 @@ from synthetic import write_repo
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "benchmarks"
-START, END = "<!-- results -->", "<!-- end of results -->"
+sys.path.append(str(ROOT / "tools"))
+
+from page import describe_machine, replace_part  # noqa: E402
+
 SIZES = (1_000, 10_000, 50_000)
 HEAVY = ("torch", "pandas", "sklearn", "numpy", "matplotlib")
 GRADUATE = [sys.executable, "-m", "graduate.cli"]
@@ -139,17 +141,6 @@ def find_imports(project: Path) -> list[str]:
     return sorted(imported & set(HEAVY))
 
 
-def describe_machine() -> str:
-    """Processor, cores, memory and Python, in one line."""
-    cpu = Path("/proc/cpuinfo")
-    model = re.search(r"model name\s*:\s*(.+)", cpu.read_text()) if cpu.exists() else None
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    name = model[1].strip() if model else platform.machine()
-    cores = len(os.sched_getaffinity(0))
-    load = os.getloadavg()[0]
-    return f"{name}, {cores} core(s), {memory:.0f} GB, Python {platform.python_version()}, load {load:.1f} at the start"
-
-
 def main() -> None:
     """Measure what is asked for; with everything asked for, write the table."""
     parser = argparse.ArgumentParser(
@@ -175,10 +166,7 @@ def main() -> None:
     )
     print(table)
     if not arguments.what:
-        page = HERE / "README.md"
-        text = page.read_text(encoding="utf-8")
-        head, tail = text.partition(START)[0], text.partition(END)[2]
-        page.write_text(f"{head}{START}\n{table}\n{END}{tail}", encoding="utf-8")
+        replace_part(HERE / "README.md", "results", table)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""The ladder: converts research code that nobody here wrote, and counts how far each case gets.
+"""The ladder: converts research code that nobody here wrote, and counts how far each case gets (docs/ladder.md).
 
-    python tools/ladder.py benchmarks/ladder.jsonl --corpus FOLDER [--only REGEX] [--jobs 1] [--results FILE]
+    python tools/ladder.py benchmarks/ladder.jsonl --corpus FOLDER [--only REGEX] [--jobs 1] [--results FILE] [--write]
 
-MANIFEST.jsonl has one case a line: `source` (a path below the corpus folder: a script, a notebook or a folder), and,
-where needed, `name`, `set` (settings that shorten both sides: {"epochs": 1}), `kills` (3), `limit` (seconds for the
-whole case, 300), and for the record `repo` and `commit`: the corpus folder holds each repo as a folder `owner+name`.
+MANIFEST.jsonl has one case a line. `path` is a script, a notebook or a folder, below the folder `owner+name` of the
+corpus where `repo` is `owner/name` (at `commit`), else below the corpus itself. Where needed: `name`, `kind` (what
+it counts as in the table), `set` (settings that shorten both sides: {"epochs": 1}), `kills` (3), `limit` (seconds
+for the whole case, 300).
 
     L0  read and analysed
     L1  a project was emitted; its own `make lint typecheck test` pass
@@ -24,58 +25,35 @@ import json
 import os
 import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+
+from ladder_report import TOP, Result, render_page, show
+from page import describe_machine, replace_part
 
 GRADUATE = [sys.executable, "-m", "graduate.cli"]
-LEVELS = ("L0", "L1", "L2", "L3", "L4")
-TOP = len(LEVELS)
+PAGE = Path(__file__).resolve().parent.parent / "benchmarks" / "README.md"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A line of the manifest."""
+    """A line of the manifest; `source` is its path in the corpus."""
 
     name: str
     source: str
+    kind: str = ""
     settings: tuple[str, ...] = ()
     kills: int = 3
     limit: float = 300.0
-
-
-@dataclass
-class Result:
-    """How far a case got. `passed` has an entry for each level that was tried."""
-
-    name: str
-    passed: dict[str, bool] = field(default_factory=dict)
-    runs_here: bool = True
-    levels: list[str] = field(default_factory=list)
-    statements: int = 0
-    refactored: int = 0
-    convert_seconds: float = 0.0
-    convert_megabytes: float = 0.0
-    seconds: float = 0.0
-    first_difference: str = ""
-
-    @property
-    def expected(self) -> tuple[str, ...]:
-        return LEVELS if self.runs_here else LEVELS[:2]
-
-    def reached(self) -> int:
-        """The number of levels passed, without a gap."""
-        return next((n for n, level in enumerate(LEVELS) if not self.passed.get(level)), TOP)
 
 
 @dataclass(frozen=True)
@@ -112,22 +90,23 @@ class Runner:
 
     def _wait(self, process: subprocess.Popen[bytes]) -> tuple[int | None, float]:
         """The exit code, and the peak of memory in KB."""
+        ending = ((self.deadline, signal.SIGTERM), (self.deadline + 10, signal.SIGKILL))
+        sent = 0
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 process.returncode = os.waitstatus_to_exitcode(status)
-                return process.returncode, usage.ru_maxrss
-            if time.monotonic() > self.deadline:
-                os.killpg(process.pid, signal.SIGKILL)
-                os.wait4(process.pid, 0)
-                process.returncode = -signal.SIGKILL
-                return None, 0.0
+                return None if sent else process.returncode, usage.ru_maxrss
+            # Asked first: what it started in groups of their own would outlive it otherwise.
+            if sent < len(ending) and time.monotonic() > ending[sent][0]:
+                os.killpg(process.pid, ending[sent][1])
+                sent += 1
             time.sleep(0.02)
 
 
 def climb(case: Case, corpus: Path, python: str, gigabytes: float) -> Result:
     """Take one case up the ladder; never raises for what happens to it."""
-    result = Result(case.name)
+    result = Result(case.name, case.kind)
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ladder-", ignore_cleanup_errors=True) as scratch:
         _climb(case, corpus / case.source, Path(scratch), python, Runner(case, gigabytes), result)
@@ -167,12 +146,11 @@ def _climb(case: Case, source: Path, scratch: Path, python: str, runner: Runner,
 
 
 def _describe(project: Path, result: Result) -> None:
-    record = json.loads((project / "conversion.json").read_text(encoding="utf-8"))
-    result.levels = [program["level"] for program in record["programs"]]
-    result.statements = sum(program["statements"] for program in record["programs"])
-    result.refactored = sum(
-        program["refactored"] for program in record["programs"] if program["level"] != "wrapped"
-    )
+    programs = json.loads((project / "conversion.json").read_text(encoding="utf-8"))["programs"]
+    result.levels = [program["level"] for program in programs]
+    result.lowered = [program["blocked_by"] for program in programs if program["blocked_by"]]
+    result.statements = sum(program["statements"] for program in programs)
+    result.refactored = sum(program["refactored"] for program in programs if program["level"] != "wrapped")
 
 
 def _judge(verdict: dict[str, Any], result: Result) -> None:
@@ -210,12 +188,16 @@ def read_manifest(path: Path, only: str) -> list[Case]:
             continue
         try:
             values = json.loads(line)
-            source = str(values["source"])
-            settings = tuple(f"{name}={value}" for name, value in values.get("set", {}).items())
+            repo = str(values.get("repo", "")).replace("/", "+")
+            source = "/".join(filter(None, (repo, str(values["path"]))))
             case = Case(
-                values.get("name", source), source, settings, int(values.get("kills", 3)),
-                float(values.get("limit", 300)),
-            )  # fmt: skip
+                name=values.get("name", source),
+                source=source,
+                kind=values.get("kind", ""),
+                settings=tuple(f"{name}={value}" for name, value in values.get("set", {}).items()),
+                kills=int(values.get("kills", 3)),
+                limit=float(values.get("limit", 300)),
+            )
         except (ValueError, KeyError, AttributeError) as error:
             raise SystemExit(f"{path}:{number}: not a case: {error!r}") from error
         if re.search(only, case.name):
@@ -223,46 +205,12 @@ def read_manifest(path: Path, only: str) -> list[Case]:
     return cases
 
 
-def read_results(path: Path) -> dict[str, Result]:
+def read_results(path: Path | None) -> dict[str, Result]:
     """The finished cases of a results file."""
-    if not path.exists():
+    if path is None or not path.exists():
         return {}
     lines = path.read_text(encoding="utf-8").splitlines()
     return {values["name"]: Result(**values) for values in map(json.loads, filter(None, lines))}
-
-
-def show(results: Sequence[Result], console: Console) -> None:
-    """The table of cases, and the sums."""
-    table = Table("case", *LEVELS, "level", "refactored", "convert", "first difference", title="ladder")
-    marks = {True: "✓", False: "✗", None: "·"}
-    for result in results:
-        share = f"{result.refactored}/{result.statements}"
-        table.add_row(
-            result.name,
-            *(marks[result.passed.get(level)] for level in LEVELS),
-            " ".join(dict.fromkeys(result.levels)),
-            share,
-            f"{result.convert_seconds} s {result.convert_megabytes:.0f} MB",
-            result.first_difference[:160],
-        )
-    console.print(table)
-    console.print(summarise(results))
-
-
-def summarise(results: Sequence[Result]) -> str:
-    """The shares of cases that passed each level, of those for which it can be told."""
-    lines = []
-    for level in LEVELS:
-        asked = [result for result in results if level in result.expected]
-        passed = sum(result.passed.get(level, False) for result in asked)
-        share = f"{passed / len(asked):.0%}" if asked else "-"
-        lines.append(f"{level}: {passed} of {len(asked)} ({share})")
-    shares = [result.refactored / result.statements for result in results if result.statements]
-    wrapped = sum(bool(r.levels) and set(r.levels) == {"wrapped"} for r in results)
-    lines.append(f"share of statements refactored, median: {statistics.median(shares) if shares else 0:.0%}")
-    lines.append(f"cases fully wrapped: {wrapped} of {len(results)}")
-    lines.append(f"cases whose original does not run here: {sum(not r.runs_here for r in results)}")
-    return "\n".join(lines)
 
 
 def main() -> int:
@@ -271,7 +219,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("manifest", type=Path)
-    parser.add_argument("--corpus", type=Path, default=Path(), help="the folder that `source` is relative to")
+    parser.add_argument("--corpus", type=Path, default=Path(), help="the folder that holds the cases")
     parser.add_argument("--only", default="", help="a regular expression for the names of cases")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument(
@@ -279,23 +227,30 @@ def main() -> int:
     )
     parser.add_argument("--gigabytes", type=float, default=8.0, help="memory of each process")
     parser.add_argument("--results", type=Path, help="keep finished cases here, and go on from them")
+    parser.add_argument("--write", action="store_true", help="write the table of benchmarks/README.md")
     options = parser.parse_args()
     cases = read_manifest(options.manifest, options.only)
-    known = read_results(options.results) if options.results else {}
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    corpus = options.corpus.resolve()
+    missing = [case.source for case in cases if not (corpus / case.source).exists()]
+    if missing:
+        raise SystemExit(
+            f"not in {options.corpus}: {', '.join(missing)}; docs/ladder.md says how to get them"
+        )
+    machine = describe_machine()
+    known = read_results(options.results)
     results = [known[case.name] for case in cases if case.name in known]
     waiting = [case for case in cases if case.name not in known]
+    console = Console(width=None if sys.stdout.isatty() else 200)
     with ThreadPoolExecutor(options.jobs) as pool:
-        corpus = options.corpus.resolve()
         for result in pool.map(lambda case: climb(case, corpus, options.python, options.gigabytes), waiting):
             results.append(result)
-            console.print(
-                f"{result.name}: {result.reached()} of {TOP} in {result.seconds} s", highlight=False
-            )
+            console.print(f"{result.name}: {result.reached()} of {TOP}, {result.seconds} s", highlight=False)
             if options.results:
                 with options.results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(result)) + "\n")
     show(results, console)
+    if options.write:
+        replace_part(PAGE, "ladder", render_page(results, machine))
     return 0 if all(r.reached() == len(r.expected) for r in results) else 1
 
 

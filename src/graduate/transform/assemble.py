@@ -123,14 +123,26 @@ def _imports_of(
             for s in draft.syntax.import_names[name]
             for line in import_lines(s, name, draft, home, local)
         ]
-    if name in PROJECT_NAMES and name not in BUILTINS:
-        return [f"from {relative_module(PROJECT_NAMES[name], home)} import {name}"]
+    own = import_of_own(name, draft, home)
+    if own:
+        return [own]
     if name in BUILTINS or name == "Any":
         return []
     if draft.syntax.stars:
         return [line for s in draft.syntax.stars for line in import_lines(s, "*", draft, home, local)]
     unresolved(name, piece)
     return []
+
+
+def import_of_own(name: str, draft: ProgramDraft, home: str) -> str:
+    """The import of a name that the project brings into a program's code; "" when it is none."""
+    for own, called in draft.own_names.items():
+        if name == called:
+            ending = "" if own == called else f" as {called}"
+            return f"from {relative_module(PROJECT_NAMES[own], home)} import {own}{ending}"
+    if name in PROJECT_NAMES and name not in BUILTINS and name not in draft.own_names:
+        return f"from {relative_module(PROJECT_NAMES[name], home)} import {name}"
+    return ""
 
 
 def import_lines(

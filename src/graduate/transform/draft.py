@@ -16,6 +16,10 @@ from graduate.syntax.text import Edit
 from graduate.transform.local_modules import LocalModules
 
 
+OWN_NAMES = ("settings", "context", "Checkpoint", "LoopState", "source_path")
+"""Names of the project that the transformation brings into the author's code."""
+
+
 class Blocked(Exception):
     """A level that this program cannot have, and why. Caught by `transform`, never seen by users."""
 
@@ -80,6 +84,15 @@ class ProgramDraft:
     homes: dict[str, str] = field(default_factory=dict)
     options: tuple[Option, ...] = ()
     hazards: list[Hazard] = field(default_factory=list)
+    own_names: dict[str, str] = field(init=False)
+    """What the project's own names (`settings`) are called in this program, whose names come first."""
+
+    def __post_init__(self) -> None:
+        taken = {o.name for o in self.syntax.names.occurrences}
+        self.own_names = {
+            name: next(n for n in (name, f"project_{name}", f"graduate_{name}") if n not in taken)
+            for name in OWN_NAMES
+        }
 
     @property
     def segments(self) -> list[SegmentDraft]:

@@ -22,7 +22,7 @@ def move_constants_to_settings(draft: ProgramDraft) -> None:
             continue
         if target.id in chosen:
             name = draft.fields[target.id]
-            draft.settings[target.id] = f"settings.{name}"
+            draft.settings[target.id] = f"{draft.own_names['settings']}.{name}"
             draft.left_out[id(statement)] = f"config.settings:Settings.{name}"
 
 
@@ -38,7 +38,7 @@ def replace_argument_parser(draft: ProgramDraft) -> None:
         names.append(f'"{name}"' if name == option.name else f'{option.name}="{name}"')
     names.sort(key=lambda n: "=" in n)
     line, column, end_line, end_column = parser.parse_span
-    call = f"settings.namespace({', '.join(names)})"
+    call = f"{draft.own_names['settings']}.namespace({', '.join(names)})"
     draft.edits.append(Edit(source.offset(line, column), source.offset(end_line, end_column), call))
     for first, last in parser.parser_statements:
         if parser.function:

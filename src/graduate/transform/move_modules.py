@@ -12,9 +12,9 @@ from graduate.syntax.long_loops import call_depths, function_unit, functions_of
 from graduate.syntax.loops import LoopPlan, plan_loops
 from graduate.syntax.program import take_apart
 from graduate.syntax.text import Edit, SourceText
-from graduate.transform.assemble import PROJECT_NAMES, free_names
+from graduate.transform.assemble import PROJECT_NAMES, free_names, import_of_own
 from graduate.transform.draft import ProgramDraft
-from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
+from graduate.transform.local_modules import LocalModules, dotted_home
 from graduate.transform.write_units import UnitWriter
 
 
@@ -48,7 +48,7 @@ def move_module(
                 plans.append(loop)
     writer = UnitWriter(draft, name or _import_name(module.path))
     text = writer.span(0, len(syntax.source.data), plans, names, home)
-    text = _with_imports(text, home)
+    text = _with_imports(text, draft, home)
     rows = _rows(module, syntax.source, text, home)
     return GeneratedModule(home, text if text.endswith("\n") else text + "\n"), rows, plans
 
@@ -57,12 +57,12 @@ def _import_name(path: str) -> str:
     return dotted_home(path).removeprefix("src.")
 
 
-def _with_imports(text: str, home: str) -> str:
+def _with_imports(text: str, draft: ProgramDraft, home: str) -> str:
     """The text with imports of the project's own names that it uses and does not bind."""
-    needed = sorted(n for n in free_names(text) if n in PROJECT_NAMES and n not in {"settings", "context"})
-    if not needed:
+    needed = sorted(free_names(text) - {draft.own_names["settings"], draft.own_names["context"]})
+    lines = [f"{line}\n" for line in (import_of_own(n, draft, home) for n in needed) if line]
+    if not lines:
         return text
-    lines = [f"from {relative_module(PROJECT_NAMES[n], home)} import {n}\n" for n in needed]
     source = SourceText("", text)
     at = 0
     for index, node in enumerate(source.tree.body):

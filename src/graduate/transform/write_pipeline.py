@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from graduate.model.facts import Role
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import reindent
-from graduate.transform.assemble import PROJECT_NAMES, free_names, import_lines, sorted_imports
+from graduate.transform.assemble import free_names, import_lines, import_of_own, sorted_imports
 from graduate.transform.draft import ProgramDraft, StepDraft
 from graduate.transform.local_modules import dotted_home, relative_module
 from graduate.transform.write_units import UnitWriter
@@ -141,8 +141,9 @@ def _imports(draft: ProgramDraft, body: str) -> list[str]:
             for block in import_lines(statement, name, draft, HOME, draft.local):
                 for line in block.split("\n"):
                     lines[line] = None
-        if name in PROJECT_NAMES and name != "settings" and name not in draft.syntax.import_names:
-            lines[f"from {relative_module(PROJECT_NAMES[name], HOME)} import {name}"] = None
+        own = import_of_own(name, draft, HOME)
+        if own and name != "settings" and name not in draft.syntax.import_names:
+            lines[own] = None
     return list(lines)
 
 
@@ -168,7 +169,7 @@ def render_pipeline(
     lines = [head, "", "from __future__ import annotations", ""]
     if "Any" in body:
         lines += ["from typing import Any", ""]
-    if "settings." in body:
+    if re.search(r"\bsettings\.", body):
         lines.append("from .config.settings import settings")
     if context:
         lines.append("from .utils.context import context")

@@ -29,7 +29,8 @@ class UnitWriter:
         used = {o.name for o in self.names.occurrences}
         self.state = _free("state", ("loop_state", "train_state", "carried_state"), used)
         self.checkpoint = _free("checkpoint", ("loop_checkpoint", "resumable"), used)
-        self.replaced = {**draft.settings, **{name: f"context.{name}" for name in draft.context}}
+        self.context = draft.own_names["context"]
+        self.replaced = {**draft.settings, **{name: f"{self.context}.{name}" for name in draft.context}}
 
     def definition(self, definition: Definition, home: str) -> str:
         """The text of a function or class at the top level of its new module."""
@@ -66,7 +67,7 @@ class UnitWriter:
             isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
             and bound in self.draft.context
         ):
-            text += f"\n{own}context.{bound} = {bound}"
+            text += f"\n{own}{self.context}.{bound} = {bound}"
         if not self.source.starts_line(statement.start):
             return INDENT + text.lstrip()
         return reindent(text, own, INDENT).rstrip()
@@ -96,14 +97,15 @@ class UnitWriter:
         loop = reindent(own + self.source.edited(start, end, inside), own, own + INDENT)
         state, checkpoint = self.state, self.checkpoint
         held = [*plan.initial, *plan.objects]
-        if self.draft.context and "context" not in held:
-            held.append("context")
+        if self.draft.context and self.context not in held:
+            held.append(self.context)
         arguments = ", ".join(f"{n}={n}" for n in held)
-        lines = [f"{state} = LoopState({arguments})"]
+        opened, stored = self.draft.own_names["Checkpoint"], self.draft.own_names["LoopState"]
+        lines = [f"{state} = {stored}({arguments})"]
         if len(lines[0]) + len(own) > 100:
             items = "".join(f"\n{own}{INDENT}{n}={n}," for n in held)
-            lines = [f"{state} = LoopState({items}\n{own})"]
-        lines.append(f'{own}with Checkpoint("{name}", {state}) as {checkpoint}:')
+            lines = [f"{state} = {stored}({items}\n{own})"]
+        lines.append(f'{own}with {opened}("{name}", {state}) as {checkpoint}:')
         lines.append(loop)
         for after in plan.after:
             if after in plan.guarded:
@@ -136,7 +138,7 @@ class UnitWriter:
         """What stands for `name` at the place of `o`."""
         spine = self.draft.syntax.is_spine_scope(o.at.resolve(name) if name != o.name else o.scope)
         if spine and name == "__file__":
-            return f'source_path("{self.source.path}")'
+            return f'{self.draft.own_names["source_path"]}("{self.source.path}")'
         if spine and name == "__name__" and not self._tests_for_main(o):
             return f'"{self.module_name}"'
         for plan in plans:
