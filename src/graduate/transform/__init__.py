@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from graduate.model.facts import Facts, Hazard, Option
 from graduate.model.plan import LEVELS, Level, Plan, ProgramPlan
 from graduate.model.project import Modules, ProgramResult
 from graduate.model.source import Program, SourceModule, Sources
+from graduate.syntax.imports import bindings
 from graduate.syntax.program import take_apart
 from graduate.transform.build_package import PackageBuilder
 from graduate.transform.checkpoint_loops import checkpoint_loops
@@ -208,13 +210,8 @@ def _reads_command_line(sources: Sources, program: Program) -> bool:
 def _mentions_command_line(module: SourceModule) -> bool:
     if "sys.argv" in module.text:
         return True
-    words = ("import ", "from ")
-    return any(
-        line.strip().startswith(words)
-        and line.split()[1].partition(".")[0].rstrip(",") in COMMAND_LINE_LIBRARIES
-        for line in module.text.split("\n")
-        if line.strip().startswith(words) and len(line.split()) > 1
-    )
+    imported = {b.qualified.partition(".")[0] for b in bindings(ast.parse(module.text))}
+    return bool(imported & COMMAND_LINE_LIBRARIES)
 
 
 def _result(sources: Sources, program: ProgramPlan, wish: _Wish, builder: PackageBuilder) -> ProgramResult:
