@@ -153,6 +153,24 @@ def test_a_script_alone_of_a_project_that_is_installed(name: str, printed: str, 
     assert done.stdout == f"{printed}\n"
 
 
+def test_one_of_several_programs(tmp_path: Path) -> None:
+    loop = "total = 0\nfor epoch in range(3):\n    total += epoch * {0}\nprint('{0}', total)\n"
+    files = {"train_a.py": loop.format(1), "train_b.py": loop.format(2)}
+    project = prove(write(tmp_path / "study", files), tmp_path)
+
+    def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "-s", *arguments, f"PYTHON={sys.executable}"]
+        return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    assert make("train-all", "PROGRAM=train_b").stdout == "2 6\n"
+    assert make("train-all", "PROGRAM=train_b").stdout == ""
+    assert make("train-all").stdout == "1 3\n"
+    wrong = make("train-all", "PROGRAM=train_c")
+    assert wrong.returncode != 0
+    assert "one of: train_a, train_b" in wrong.stderr
+    assert "`train_a`, `train_b`" in (project / "README.md").read_text()
+
+
 def test_a_notebook_alone_that_reaches_up(tmp_path: Path) -> None:
     write(tmp_path / "study", NOTEBOOK_BELOW)
     write(tmp_path / "study", {"notebooks/other.ipynb": notebook("raise SystemExit(3)")})

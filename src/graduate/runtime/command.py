@@ -75,12 +75,13 @@ def _main(package: str, given: list[str]) -> int:
         return dispatch.check_stored(pipeline)
     if settings is not None:
         settings.check_required()
-    last = dispatch.last_of_roles(pipeline, ROLES.get(command))
+    program = dispatch.chosen_program(pipeline)
+    last = dispatch.last_of_roles(pipeline, ROLES.get(command), program)
     if last < 0:
-        print(f"{command}: this project has no such step.", file=sys.stderr)
+        print(f"{command}: {program or 'this project'} has no such step.", file=sys.stderr)
         return dispatch.check_stored(pipeline) if command == "validate-data" else 0
     arguments = [command, *given]
-    code = dispatch.run(pipeline, last, arguments, ROLES.get(command) if fresh else None, fresh)
+    code = dispatch.run(pipeline, last, arguments, ROLES.get(command) if fresh else None, fresh, program)
     if code == 0 and command == "validate-data":
         return dispatch.check_stored(pipeline)
     return code

@@ -27,17 +27,39 @@ _WAIT = 3.0
 """Seconds to wait for a lock: a process that was killed a moment ago may not be gone yet."""
 
 
-def last_of_roles(pipeline: Pipeline, roles: tuple[str, ...] | None) -> int:
-    """The index of the last step with one of these roles (None: any); -1 when there is none."""
-    return max(
-        (i for i, step in enumerate(pipeline.steps) if roles is None or step.role in roles), default=-1
-    )
+def chosen_program(pipeline: Pipeline) -> str:
+    """The one program that is to run (`make train PROGRAM=name`), "" for all of them. Raises `Problem`."""
+    chosen = os.environ.get("PIPELINE_PROGRAM", "")
+    known = list(dict.fromkeys(step.program for step in pipeline.steps))
+    if chosen and chosen not in known:
+        raise Problem(
+            f"{chosen!r} is not a program of this project.",
+            where="PROGRAM",
+            fix=f"one of: {', '.join(known)}",
+            exit_code=EXIT_BAD_INPUT,
+        )
+    return chosen
+
+
+def last_of_roles(pipeline: Pipeline, roles: tuple[str, ...] | None, program: str) -> int:
+    """The index of the last step (of a program) with one of these roles (None: any); -1 when there is none."""
+    found = [
+        index
+        for index, step in enumerate(pipeline.steps)
+        if (roles is None or step.role in roles) and program in ("", step.program)
+    ]
+    return max(found, default=-1)
 
 
 def run(
-    pipeline: Pipeline, last: int, arguments: list[str], roles: tuple[str, ...] | None, fresh: bool
+    pipeline: Pipeline,
+    last: int,
+    arguments: list[str],
+    roles: tuple[str, ...] | None,
+    fresh: bool,
+    program: str,
 ) -> int:
-    """Run what is due up to step `last`. The exit code."""
+    """Run what is due up to step `last`, of one program or ("") of all. The exit code."""
     from .runner import ROLLED_BACK, Runner
 
     state = State(STATE_FOLDER)
@@ -52,11 +74,11 @@ def run(
     with lock():
         state.prepare()
         if fresh:
-            _start_anew(pipeline, state, last, roles)
-        groups = _programs(pipeline, last)
+            _start_anew(pipeline, state, last, roles, program)
+        groups = [g for g in _programs(pipeline, last) if program in ("", pipeline.steps[g[0]].program)]
         stop.install()
         try:
-            code = Runner(pipeline, state).run(0, last) if len(groups) == 1 else ROLLED_BACK
+            code = Runner(pipeline, state).run(0, last) if groups == [(0, last)] else ROLLED_BACK
             for _ in range(_MOST_ROLLBACKS):
                 if code != ROLLED_BACK:
                     break
@@ -166,9 +188,13 @@ def lock() -> Iterator[None]:
         yield
 
 
-def _start_anew(pipeline: Pipeline, state: State, last: int, roles: tuple[str, ...] | None) -> None:
+def _start_anew(
+    pipeline: Pipeline, state: State, last: int, roles: tuple[str, ...] | None, program: str
+) -> None:
     steps = dict(state.steps)
     for step in pipeline.steps[: last + 1]:
+        if program not in ("", step.program):
+            continue
         if (roles is None or step.role in roles) and step.name in steps:
             del steps[step.name]
             store.remove_folder(STATE_FOLDER / "checkpoints" / step.name)
@@ -295,4 +321,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-__all__ = ["check_stored", "clean", "digest_file", "last_of_roles", "roll_back", "run", "show_status"]
+__all__ = [
+    "check_stored",
+    "chosen_program",
+    "clean",
+    "digest_file",
+    "last_of_roles",
+    "roll_back",
+    "run",
+    "show_status",
+]
