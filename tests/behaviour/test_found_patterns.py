@@ -34,6 +34,15 @@ print(context, describe(settings=context))
 width = 5
 print(attention([1.0]))
 """,
+    "process-wide state that is read before it is set": """
+import os
+import numpy as np
+previous = os.environ.get("STUDY_MODE", "none")
+os.environ["STUDY_MODE"] = "fast"
+before = os.environ["STUDY_MODE"]
+np.set_printoptions(precision=2)
+print(previous, before, os.environ["STUDY_MODE"], np.array([1.23456]))
+""",
 }
 
 

@@ -76,12 +76,17 @@ SETTERS = frozenset(
         "transformers.logging.set_verbosity_error",
     }
 )
-ASSIGNED = (
-    "pandas.options.",
+HOLDERS = (
+    "pandas.options",
     "matplotlib.pyplot.rcParams",
     "matplotlib.rcParams",
     "os.environ",
-    "torch.backends.",
+    "torch.backends.cuda",
+    "warnings.filters",
+)
+"""What holds such state, and can be read."""
+ASSIGNED = (
+    *HOLDERS,
     "sklearn.",
     "matplotlib.",
     "pandas.",
@@ -109,6 +114,11 @@ def process_state(node: ast.stmt, imports: dict[str, str]) -> Kind:
             if name and first in imports and qualify(name, imports).startswith(ASSIGNED):
                 return "state"
     return ""
+
+
+def holds_state(node: ast.Attribute, imports: dict[str, str]) -> bool:
+    """Whether an attribute is, or is part of, something that statements of this kind set."""
+    return qualify(dotted(node), imports).startswith(HOLDERS)
 
 
 def edits_sys_path(node: ast.stmt, imports: dict[str, str]) -> bool:

@@ -11,20 +11,23 @@ import ast
 
 from graduate.syntax.flow import dotted
 from graduate.syntax.imports import qualify
-from graduate.syntax.process_state import edits_sys_path, process_state
+from graduate.syntax.process_state import edits_sys_path, holds_state, process_state
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.draft import ProgramDraft
 
-QUIET_CALLS = (
-    "torch.device",
-    "torch.cuda.is_available",
-    "torch.backends.mps.is_available",
-    "os.path.",
-    "pathlib.Path",
-    "os.getenv",
-    "os.environ.get",
-    "len",
-    "range",
+QUIET_CALLS = frozenset(
+    {
+        "torch.device",
+        "torch.cuda.is_available",
+        "torch.backends.mps.is_available",
+        "os.path.join",
+        "os.path.dirname",
+        "os.path.basename",
+        "os.path.splitext",
+        "pathlib.Path",
+        "len",
+        "range",
+    }
 )
 
 
@@ -77,9 +80,8 @@ def _is_quiet(node: ast.stmt, imports: dict[str, str]) -> bool:
         return False
     for child in ast.walk(node):
         if isinstance(child, ast.Call):
-            name = qualify(dotted(child.func), imports)
-            if not name or not name.startswith(QUIET_CALLS):
+            if qualify(dotted(child.func), imports) not in QUIET_CALLS:
                 return False
-        elif isinstance(child, ast.Subscript | ast.BinOp | ast.Attribute | ast.NamedExpr):
-            continue
+        elif isinstance(child, ast.Attribute) and holds_state(child, imports):
+            return False
     return True
