@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from graduate.analyse.data_files import find_data_files
 from graduate.analyse.dependencies import find_dependencies, find_python
 from graduate.analyse.hazards import find_hazards, hazard
-from graduate.analyse.passed_options import find_passed_options
+from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.roles import find_definition_role, find_statement_role
 from graduate.analyse.settings import find_argparse, find_constants
 from graduate.analyse.storable import find_figures, find_unstorable
@@ -28,10 +28,8 @@ from graduate.model.facts import (
 from graduate.model.source import Place, Program, SourceModule, Sources
 from graduate.syntax.flow import Uses
 from graduate.syntax.imports import qualified_names
-from graduate.syntax.local_imports import LocalModules
 from graduate.syntax.long_loops import call_depths, function_unit, functions_of
 from graduate.syntax.loops import LoopPlan, Unit, plan_loops
-from graduate.syntax.nodes import list_nodes
 from graduate.syntax.program import ProgramSyntax, take_apart
 from graduate.syntax.spine import SpineStatement
 
@@ -52,9 +50,10 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         known.update({d.name: d.role for d in found if d.role != "other"})
         module_roles.append((module.path, find_main_role(module, found)))
     programs = []
+    declared = DeclaredOptions(sources)
     for program in sources.programs:
         tell(f"analysing {program.path}")
-        programs.append(analyse_program(sources, program, known))
+        programs.append(analyse_program(sources, program, known, declared))
     tell("finding data files and dependencies")
     return Facts(
         programs=tuple(programs),
@@ -114,7 +113,9 @@ def find_main_role(module: SourceModule, definitions: list[DefinitionFact]) -> R
     return max(lines, key=lambda r: lines[r]) if lines else "other"
 
 
-def analyse_program(sources: Sources, program: Program, known: dict[str, Role]) -> ProgramFacts:
+def analyse_program(
+    sources: Sources, program: Program, known: dict[str, Role], declared: DeclaredOptions
+) -> ProgramFacts:
     """The facts of one program. `known` gives the roles of functions and classes of local modules."""
     module = sources.module(program.path)
     place = _place_of(module)
@@ -140,7 +141,7 @@ def analyse_program(sources: Sources, program: Program, known: dict[str, Role]) 
     if parser is not None and not parser.why_not:
         passed = tuple(option for option in parser.options if option.flags)
     else:
-        passed = _find_passed_options(sources, module)
+        passed = declared.find(module.path)
     unstorable = find_unstorable(syntax)
     spine, figures = _find_spine(syntax, module, roles, constants, parser)
     return ProgramFacts(
@@ -234,23 +235,6 @@ def _is_setting(statement: SpineStatement, settings: set[str]) -> bool:
     else:
         return False
     return isinstance(target, ast.Name) and target.id in settings
-
-
-def _find_passed_options(sources: Sources, entry: SourceModule) -> tuple[Option, ...]:
-    """The options that an entry module and those that it imports declare, each name once."""
-    by_path = {module.path: module for module in sources.modules}
-    local = LocalModules(tuple(by_path))
-    found: dict[str, Option] = {}
-    pending = [entry.path]
-    for path in pending:
-        module = by_path[path]
-        tree = ast.parse(module.text)
-        imported, _ = local.find_imports(path, tree)
-        pending += [each for each in imported if each in by_path and each not in pending]
-        options = find_passed_options(list_nodes(tree), qualified_names(tree.body), _place_of(module))
-        for option in options:
-            found.setdefault(option.name, option)
-    return tuple(found.values())
 
 
 def _builds_parser(statement: SpineStatement, syntax: ProgramSyntax, parser: ArgparseFacts | None) -> bool:

@@ -14,7 +14,10 @@ from graduate.analyse.argparse_argument import NotUnderstood, read_argument
 from graduate.analyse.literals import fold_constant, infer_annotation
 from graduate.analyse.roles import find_qualified_name
 from graduate.model.facts import Option
-from graduate.model.source import Place
+from graduate.model.source import Place, Sources
+from graduate.syntax.imports import qualified_names
+from graduate.syntax.local_imports import LocalModules
+from graduate.syntax.nodes import list_nodes
 
 PlaceOf = Callable[[ast.AST], Place]
 
@@ -28,6 +31,38 @@ _ABSL = {
 }
 _COMMAND = {"command", "callback"}
 _TYPES = {"int", "float", "str"}
+
+
+class DeclaredOptions:
+    """The options that the modules of a project declare; each module is read once."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._modules = {module.path: module for module in sources.modules}
+        self._local = LocalModules(tuple(self._modules))
+        self._read: dict[str, tuple[tuple[Option, ...], tuple[str, ...]]] = {}
+
+    def find(self, entry: str) -> tuple[Option, ...]:
+        """Those of an entry module and of all that it imports, each name once."""
+        found: dict[str, Option] = {}
+        pending = [entry]
+        for path in pending:
+            options, imported = self._read_module(path)
+            pending += [each for each in imported if each in self._modules and each not in pending]
+            for option in options:
+                found.setdefault(option.name, option)
+        return tuple(found.values())
+
+    def _read_module(self, path: str) -> tuple[tuple[Option, ...], tuple[str, ...]]:
+        if path not in self._read:
+            module = self._modules[path]
+            tree = ast.parse(module.text)
+
+            def place(node: ast.AST) -> Place:
+                return module.place(getattr(node, "lineno", 1), getattr(node, "end_lineno", None))
+
+            options = find_passed_options(list_nodes(tree), qualified_names(tree.body), place)
+            self._read[path] = options, self._local.find_imports(path, tree)[0]
+        return self._read[path]
 
 
 def find_passed_options(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from graduate.model.facts import Facts, Hazard, Option
 from graduate.model.plan import LEVELS, Level, Plan, ProgramPlan
 from graduate.model.project import Modules, ProgramResult
-from graduate.model.source import Program, SourceModule, Sources
+from graduate.model.source import SourceModule, Sources
 from graduate.syntax.imports import bindings
 from graduate.syntax.program import take_apart
 from graduate.transform.build_package import PackageBuilder
@@ -177,6 +177,7 @@ def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, 
     """The options that become fields: the constants that the plan names, the arguments that are understood,
     and for other command lines the whole of it, with the options in it that are known."""
     found: list[Option] = []
+    anybody_reads = any(_mentions_command_line(module) for module in sources.modules)
     for program in sources.programs:
         program_facts = next(p for p in facts.programs if p.name == program.name)
         program_plan = next((p for p in plan.programs if p.name == program.name), None)
@@ -185,7 +186,7 @@ def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, 
         wrapped = wishes[program.name].level == "wrapped"
         arguments = [o for o in program_facts.options if o.kind == "argument"]
         if wrapped or not arguments:
-            if _reads_command_line(sources, program):
+            if program.arguments or anybody_reads:
                 place = sources.module(program.path).place(1)
                 text = repr(shlex.join(program.arguments))
                 help_text = "the command line of " + program.path
@@ -199,12 +200,6 @@ def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, 
             chosen = set(program_plan.settings)
             found += [o for o in program_facts.options if o.kind == "constant" and o.name in chosen]
     return tuple(found)
-
-
-def _reads_command_line(sources: Sources, program: Program) -> bool:
-    if program.arguments:
-        return True
-    return any(_mentions_command_line(m) for m in sources.modules)
 
 
 def _mentions_command_line(module: SourceModule) -> bool:
