@@ -124,7 +124,15 @@ def convert(
     progress("transforming")
     modules = transform(sources, facts, plan)
     progress("rendering the project")
-    bundle = Bundle(modules, facts.data_files, facts.dependencies, facts.python, sources.name, sources.root)
+    bundle = Bundle(
+        modules,
+        facts.data_files,
+        facts.dependencies,
+        facts.python,
+        sources.name,
+        sources.root,
+        facts.output_folders,
+    )
     project = render_project(bundle)
     problems = check_project(project, sources.root)
     if problems:

@@ -105,6 +105,10 @@ if __name__ == "__main__":
         "evaluate.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--rate', type=int, default=2)\n"
         "a = p.parse_args()\nprint(a.rate * int(open('out.txt').read()))\n",
     },
+    "a folder that is there to be written into": {
+        "plots/old.svg": "<svg/>",
+        "draw.py": "for n in range(2):\n    with open(f'plots/new_{n}.txt', 'w') as f:\n        f.write('1')\n",
+    },
     "the __init__.py of a folder that is a package and a place for scripts": {
         "mylib/__init__.py": "from .core import SCALE\nVERSION = '1.2'\n",
         "mylib/core.py": "SCALE = 3.0\ndef scale(x):\n    return SCALE * x\n",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from graduate.analyse.data_files import find_data_files
+from graduate.analyse.data_files import find_data_files, find_output_folders
 from graduate.analyse.dependencies import find_dependencies, find_python
 from graduate.analyse.hazards import find_hazards, hazard
 from graduate.analyse.passed_options import DeclaredOptions
@@ -60,6 +60,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         local_modules=tuple(local),
         module_roles=tuple(module_roles),
         data_files=find_data_files(sources),
+        output_folders=find_output_folders(sources),
         dependencies=find_dependencies(sources),
         python=find_python(sources),
     )

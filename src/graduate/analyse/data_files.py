@@ -79,6 +79,18 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
     return tuple(found)
 
 
+def find_output_folders(sources: Sources) -> tuple[str, ...]:
+    """The folders of the source that the programs write files into: the project needs them too."""
+    found = set()
+    for use in _named_by_code(sources):
+        fixed = use.pattern.partition("*")[0]
+        inside = {dirname(fixed)} if use.mode != "read" else set()
+        if use.mode == "write":
+            inside.add(fixed.rstrip("/"))
+        found |= {folder for folder in inside if folder and (Path(sources.root) / folder).is_dir()}
+    return tuple(sorted(found))
+
+
 def _values(argument: str) -> list[str]:
     """The file name in `data.csv` or `--data=data.csv`."""
     return [argument.partition("=")[2] if argument.startswith("-") else argument]

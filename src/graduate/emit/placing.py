@@ -113,6 +113,14 @@ def render_data(placements: Sequence[DataPlacement], source_root: str) -> tuple[
     return tuple(files[path] for path in sorted(files))
 
 
+def keep_folders(folders: Iterable[str], occupied: Iterable[str]) -> tuple[ProjectFile, ...]:
+    """The empty folders that the programs write into; not those that other files make, or that lie behind a link."""
+    files = set(occupied)
+    there = {part for path in files for part in _parts(path)}
+    free = [f for f in folders if f not in there and not files.intersection(_parents(f))]
+    return tuple(ProjectFile(f"{folder}/.gitkeep", text="") for folder in free)
+
+
 def _render_manifest(placements: Iterable[DataPlacement]) -> str:
     listed = {}
     for each in placements:

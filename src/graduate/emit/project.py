@@ -14,7 +14,7 @@ from graduate.emit.documents import document_values
 from graduate.emit.makefile import find_absent, find_targets, render_makefile
 from graduate.emit.options import find_settings, render_default_yaml
 from graduate.emit.package import render_package
-from graduate.emit.placing import place_data, render_data
+from graduate.emit.placing import keep_folders, place_data, render_data
 from graduate.emit.record import RECORD, render_record
 from graduate.emit.render import render
 from graduate.emit.requirements import (
@@ -48,6 +48,7 @@ def render_project(bundle: Bundle) -> Project:
     texts |= _render_texts(bundle, values)
     placements = place_data(bundle.data_files, {*texts, *LOCKS, RECORD})
     data = render_data(placements, bundle.source_root)
+    data += keep_folders(bundle.output_folders, [*texts, *(file.path for file in data)])
     texts["README.md"] = render("README.md.j2", **values, data=placements)
     paths = [*texts, *LOCKS, *(file.path for file in data)]
     texts[RECORD] = render_record(bundle, placements, paths)

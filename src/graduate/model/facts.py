@@ -195,5 +195,6 @@ class Facts:
     local_modules: tuple[DefinitionFact, ...] = ()
     module_roles: tuple[tuple[str, Role], ...] = ()
     data_files: tuple[DataFile, ...] = ()
+    output_folders: tuple[str, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     python: str = ">=3.11"

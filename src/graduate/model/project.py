@@ -104,6 +104,7 @@ class Bundle:
     python: str
     title: str
     source_root: str
+    output_folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
