@@ -412,6 +412,31 @@ def test_rollback_and_fresh(project: ProjectUnderTest) -> None:
     assert project.run("train", "--N", "2", "--fresh").stdout.count("\n") == 2
 
 
+def test_a_child_that_is_told_to_end_before_it_has_left_ends(tmp_path: Path) -> None:
+    pipeline = """
+import os
+import signal
+import time
+
+# Runs in a child before what the pipeline registers.
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+from .utils.resume import Pipeline, Step
+
+
+def train():
+    child = os.fork()
+    if child == 0:
+        time.sleep(3)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+PIPELINE = Pipeline(Step("train", train, role="train", program="a"), package=__package__)
+"""
+    assert make_project(tmp_path, pipeline).run("train").stdout == "-15\n"
+
+
 def test_worker_pools_end_when_they_are_told_to(tmp_path: Path) -> None:
     pipeline = """
 import multiprocessing

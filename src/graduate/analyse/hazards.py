@@ -72,6 +72,13 @@ EXPLANATIONS: dict[str, Explanation] = {
             "Another module imports the entry module. Both would have their own copy of it, so the program runs "
             "as it stands.",
         ),
+        Explanation(
+            "G109",
+            "cell-order",
+            "The cells of a notebook were last run in another order than the one in which they stand. They run from "
+            "top to bottom, as `Run All` would run them; only where a cell would use a name before it has a value, and "
+            "the order of the execution counts has no such cell, they run in that order.",
+        ),
     )
 }
 
@@ -86,7 +93,7 @@ def hazard(
 
 def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:
     """The hazards of an entry module that can be seen before planning."""
-    found = []
+    found = [hazard("G109", module.order, module, 1)] if module.order else []
     call = syntax.dynamic_names()
     if call is not None:
         name = call.func.id if isinstance(call.func, ast.Name) else "exec"

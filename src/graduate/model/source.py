@@ -62,7 +62,8 @@ class SourceModule:
     `display(expr)`); lines that were left out are blank or comments, so statements keep their lines.
     `helpers` names the runtime functions (`shell`, `display`, …) that the reading brought in.
     `places[i]` is the place of text line i + 1.
-    `requirements` are the distributions that `%pip install` and its like ask for.
+    `requirements` are the distributions that `%pip install` and its like ask for. `order` says why the cells stand in
+    the order in which they do, where that can be doubted.
     """
 
     path: str
@@ -73,6 +74,7 @@ class SourceModule:
     omissions: tuple[Omission, ...] = ()
     helpers: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
+    order: str = ""
 
     def place(self, line: int, end_line: int | None = None) -> Place:
         """The author's place of text lines `line`..`end_line` (1-based, inclusive)."""

@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from graduate.errors import ReadError
-from graduate.model.source import Cell, Omission, Place, SourceModule
+from graduate.model.source import Cell, Place, SourceModule
+from graduate.read.cell_order import find_order
 from graduate.read.displayed import (
     find_drawing_names,
     find_silent_functions,
@@ -53,8 +53,10 @@ def read_notebook(root: Path, path: str) -> SourceModule:
             why="None of its cells is a code cell with content.",
             fix="Name a notebook with code, or leave this one out of the source folder.",
         )
-    _note_order([cell for cell, _ in plain], path, gathered)
-    return _assemble(path, cells, {cell.number: lines for cell, lines in plain}, gathered)
+    counts = [(cell.number, cell.executed) for cell, _ in plain]
+    order, why = find_order(counts, {cell.number: parse_python(join(lines)) for cell, lines in plain})
+    module = _assemble(path, _in_order(cells, order), {cell.number: lines for cell, lines in plain}, gathered)
+    return replace(module, order=why)
 
 
 def load_cells(file: Path, path: str) -> list[RawCell]:
@@ -147,18 +149,16 @@ def _read_cell(cell: RawCell, path: str, gathered: Gathered) -> list[Line]:
         return [line.with_text("") for line in lines]
 
 
-def _note_order(cells: Sequence[RawCell], path: str, gathered: Gathered) -> None:
-    """Say so when the stored execution counts show that the author ran the cells in another order."""
-    ran = [cell for cell in cells if cell.executed is not None]
-    for before, after in pairwise(ran):
-        if (after.executed or 0) < (before.executed or 0):
-            place = Place(path, 1, 1, after.number)
-            reason = (
-                f"cells were last executed in another order "
-                f"(cell {after.number} as [{after.executed}], before cell {before.number} as [{before.executed}])"
-            )
-            gathered.omissions.append(Omission(place, "", reason))
-            return
+def _in_order(cells: Sequence[RawCell], order: Sequence[int]) -> list[RawCell]:
+    """The cells with the code cells in this order; the text above a cell moves with it."""
+    groups: dict[int, list[RawCell]] = {}
+    waiting: list[RawCell] = []
+    for cell in cells:
+        waiting.append(cell)
+        if cell.kind == "code":
+            groups[cell.number] = waiting
+            waiting = []
+    return [cell for number in order for cell in groups[number]] + waiting
 
 
 def _assemble(

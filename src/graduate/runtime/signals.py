@@ -2,7 +2,8 @@
 
 Forked children do not take part: they ignore what a terminal sends to all (their parent still needs them)
 and end on SIGTERM as any process does. A Python handler would not do for them: it only runs between
-bytecodes, and a worker that waits for a lock would never get there, so `terminate()` would hang.
+bytecodes, and a worker that waits for a lock would never get there, so `terminate()` would hang. So it would
+over a SIGTERM that a child gets before it has left: signals wait until it has.
 Loader workers are started with the signals blocked (`deaf_children`), so that a batch system that signals
 every process does not take them away before the state is saved.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +35,7 @@ class StopFlag:
         self.forward: Callable[[int], None] | None = None
         self._previous: dict[int, Any] = {}
         self._watches_forks = False
+        self._forking = threading.local()
 
     def __bool__(self) -> bool:
         return self.number != 0
@@ -47,7 +50,11 @@ class StopFlag:
         for number in SIGNALS:
             self._previous[number] = signal.signal(number, self._handle)
         if not self._watches_forks and hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._leave_in_child)
+            os.register_at_fork(
+                before=self._hold_signals,
+                after_in_parent=self._release_signals,
+                after_in_child=self._leave_in_child,
+            )
             self._watches_forks = True
 
     def uninstall(self) -> None:
@@ -56,11 +63,19 @@ class StopFlag:
             signal.signal(number, previous)
         self._previous.clear()
 
+    def _hold_signals(self) -> None:
+        self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) if self._previous else None
+
+    def _release_signals(self) -> None:
+        if self._forking.mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._forking.mask)
+
     def _leave_in_child(self) -> None:
         if self._previous:
             self._previous.clear()
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
+        self._release_signals()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again = self.number != 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from graduate.analyse.dependencies import find_dependencies, find_python
+from graduate.analyse.dependencies import Installed, find_dependencies, find_python
 from graduate.model.facts import Dependency
 from graduate.model.source import Place, SourceModule, Sources
 
@@ -152,3 +154,24 @@ PYTHONS = [
 @pytest.mark.parametrize(("path", "text", "expected"), PYTHONS)
 def test_python(path: str, text: str, expected: str) -> None:
     assert find_python(sources("x = 1", (path, text))) == expected
+
+
+def test_what_is_installed_is_found_by_import_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def install(name: str, **files: str) -> None:
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        for file, text in files.items():
+            (folder / file.replace("_txt", ".txt")).write_text(text)
+
+    record = "single.py,,\npack/__init__.py,,\npack/data.csv,,\n__pycache__/single.pyc,,\nshared/a.py,,\nREADME.md,,\n"
+    install("Recorded", RECORD=record)
+    install("Listed", top_level_txt="shared\nother\n", RECORD="ignored.py,,\n")
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    found = {name: sorted(distributions) for name, distributions in Installed().items()}
+    assert found == {
+        "single": ["Recorded"],
+        "pack": ["Recorded"],
+        "shared": ["Listed", "Recorded"],
+        "other": ["Listed"],
+    }

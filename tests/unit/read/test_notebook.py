@@ -165,13 +165,34 @@ def test_run_puts_the_statements_in_place(tmp_path: Path) -> None:
     assert module.places[1] == Place("setup.py", 2, 2)
 
 
-def test_other_execution_order_is_noted(tmp_path: Path) -> None:
+def test_cells_run_from_top_to_bottom_where_that_works(tmp_path: Path) -> None:
     write_notebook(tmp_path / "n.ipynb", cell("x = 1", execution_count=7), cell("y = 2", execution_count=3))
-    (omission,) = read_notebook(tmp_path, "n.ipynb").omissions
-    assert omission.source == ""
-    assert (
-        omission.reason == "cells were last executed in another order (cell 2 as [3], before cell 1 as [7])"
+    module = read_notebook(tmp_path, "n.ipynb")
+    assert ast.unparse(ast.parse(module.text)) == "x = 1\ny = 2"
+    seen = "cell 2 was last run as [3], before cell 1 as [7]"
+    assert module.order == f"the cells run from top to bottom, though {seen}"
+
+
+def test_cells_run_in_the_order_of_their_counts_where_only_that_works(tmp_path: Path) -> None:
+    cells = (
+        cell("def f():\n    return x\nf() + y", execution_count=2),
+        cell("x = y = 1", execution_count=1),
+        "",
+        cell("z = [x for x in range(y)]", execution_count=4),
     )
+    write_notebook(tmp_path / "n.ipynb", *cells)
+    module = read_notebook(tmp_path, "n.ipynb")
+    assert [found.number for found in module.cells] == [2, 1, 4, 3]
+    assert module.place(1).cell == 2
+    reason = "from top to bottom cell 1 would use y before it has a value"
+    assert module.order == f"the cells run in the order of their execution counts: {reason}"
+
+
+def test_cells_in_order_need_no_word(tmp_path: Path) -> None:
+    write_notebook(
+        tmp_path / "n.ipynb", cell("print(x)", execution_count=1), cell("x = 2", execution_count=3)
+    )
+    assert read_notebook(tmp_path, "n.ipynb").order == ""
 
 
 def test_cell_that_failed_to_parse_for_its_author_is_left_out(tmp_path: Path) -> None:

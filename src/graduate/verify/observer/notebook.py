@@ -25,24 +25,24 @@ def display(*values: Any, **_: Any) -> None:
         sys.stdout.write(text + "\n")
 
 
-class Output(list[str]):
+class Lines(list[str]):
     """Lines that a command printed."""
 
     l = property(list)  # noqa: E741
     n = property("\n".join)
     s = property(" ".join)
 
-    def grep(self, pattern: str) -> Output:
-        return Output(line for line in self if re.search(pattern, line, re.IGNORECASE))
+    def grep(self, pattern: str) -> Lines:
+        return Lines(line for line in self if re.search(pattern, line, re.IGNORECASE))
 
     def fields(self, *numbers: int) -> list[Any]:
         rows = [line.split() for line in self]
         return [" ".join(row[n] for n in numbers if n < len(row)) for row in rows] if numbers else rows
 
 
-def shell_lines(command: str) -> Output:
+def shell_lines(command: str) -> Lines:
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    return Output(done.stdout.decode(errors="replace").splitlines())
+    return Lines(done.stdout.decode(errors="replace").splitlines())
 
 
 def shell(command: str) -> int:
