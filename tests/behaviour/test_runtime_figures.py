@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from pickle import PicklingError
 
+import pytest
+
+from graduate.runtime import figures
 from runtime_project import make_project
 
 PIPELINE = """
@@ -107,3 +112,15 @@ PIPELINE = Pipeline(Step("train", work, role="train", program="a"), package=__pa
         project.run("train", check=-9, CHECKPOINT_EVERY="1", KILL_AT=str(kill_at))
         assert "train: going on" in project.run("train").stderr
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == straight, f"killed at {kill_at}"
+
+
+def test_figures_that_would_forget_their_next_colour_are_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.close("all")
+    _, ax = plt.subplots()
+    assert [number for number, _ in figures.capture()[1]] == [1]
+    # What matplotlib 3.7 and before keeps its place in.
+    monkeypatch.setattr(type(ax._get_lines), "prop_cycler", itertools.cycle("rgb"), raising=False)
+    with pytest.raises(PicklingError, match="forgets its next colour"):
+        figures.capture()
+    plt.close("all")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pickle import PicklingError
 from typing import Any
 
 from .paths import PROJECT_ROOT
@@ -51,10 +52,16 @@ def show_figures() -> None:
 
 
 def capture() -> tuple[int, list[tuple[int, Any]]]:
-    """How many figures were saved, and those that are open, the current one last; to be pickled with a loop's state."""
+    """How many figures were saved, and those that are open, the current one last; to be pickled with a loop's state.
+
+    Raises PicklingError where figures do not come back as they were.
+    """
     helpers = sys.modules.get("matplotlib._pylab_helpers")
     open_figures = helpers.Gcf.figs.items() if helpers is not None else ()
-    return _number, [(number, manager.canvas.figure) for number, manager in open_figures]
+    figures = [(number, manager.canvas.figure) for number, manager in open_figures]
+    if any(hasattr(axes._get_lines, "prop_cycler") for _, figure in figures for axes in figure.axes):
+        raise PicklingError("before matplotlib 3.8 an open figure that is stored forgets its next colour")
+    return _number, figures
 
 
 def restore(saved: tuple[int, Iterable[tuple[int, Any]]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import random
 from collections.abc import Callable
 from typing import Any
@@ -153,3 +154,13 @@ def test_an_object_that_answers_every_attribute_is_looked_at_without_being_asked
 
     assert outcome(Eager(1), Eager(1)) == "same"
     assert outcome(Eager(1), Eager(2)) == "different"
+
+
+def test_loggers_are_compared_by_what_the_program_chose() -> None:
+    one, other = logging.Logger("study"), logging.Logger("study")
+    one.manager = logging.Manager(logging.RootLogger(logging.WARNING))
+    one.manager.loggerDict["another"] = other
+    assert outcome(one, other) == "same"
+    other.setLevel(logging.DEBUG)
+    assert outcome(one, other) == "different"
+    assert outcome(logging.StreamHandler(), logging.StreamHandler()) == "same"

@@ -80,6 +80,25 @@ def _python_random(value: Any, walk: Walk) -> Tree:
     return items(value, [("state", walk(value.getstate()))])
 
 
+# -- logging ---------------------------------------------------------------------------------------
+
+
+def _logger(value: Any, walk: Walk) -> Tree:
+    """What the program can have chosen: the rest are all the loggers of the process."""
+    handlers = [type(handler).__name__ for handler in value.handlers]
+    return items(
+        value,
+        [
+            (n, scalar(n, repr(v)))
+            for n, v in (("name", value.name), ("level", value.level), ("handlers", handlers))
+        ],
+    )
+
+
+def _handler(value: Any, walk: Walk) -> Tree:
+    return items(value, [("level", scalar(value.level, repr(value.level)))])
+
+
 # -- pandas ----------------------------------------------------------------------------------------
 
 
@@ -239,6 +258,7 @@ def _flags(value: Any, walk: Walk) -> Tree:
 
 
 _LIBRARIES: dict[str, tuple[tuple[str, Special], ...]] = {
+    "logging": (("Logger", _logger), ("Handler", _handler)),
     "random": (("Random", _python_random),),
     "numpy": (
         ("ndarray", _numpy_array),
