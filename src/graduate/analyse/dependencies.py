@@ -146,7 +146,7 @@ def _find_imports(sources: Sources) -> Iterator[_Import]:
     local = LocalModules(tuple(module.path for module in sources.modules))
     for module in sources.modules:
         tree = ast.parse(module.text)
-        _, foreign = local.find_imports(module.path, tree)
+        _, foreign = local.find_imports(module.path, module.text, tree)
         for name, line, optional, before in _walk_imports(tree):
             top = name.partition(".")[0]
             if top in foreign and top not in sys.stdlib_module_names:

@@ -61,7 +61,7 @@ class DeclaredOptions:
                 return module.place(getattr(node, "lineno", 1), getattr(node, "end_lineno", None))
 
             options = find_passed_options(list_nodes(tree), qualified_names(tree.body), place)
-            self._read[path] = options, self._local.find_imports(path, tree)[0]
+            self._read[path] = options, self._local.find_imports(path, module.text, tree)[0]
         return self._read[path]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +17,14 @@ FUNCTIONS = "utils/functions.py"
 
 HOMES: Mapping[Role, str] = {**ROLE_HOMES, "settings": FUNCTIONS, "other": FUNCTIONS}
 
-# Files that every generated project has, or may have, beside the moved code.
-CANONICAL = frozenset({*HOMES.values(), "config/settings.py"}) | frozenset(
-    f"utils/{name}.py"
-    for name in (
-        "resume", "store", "state", "checkpoint", "pickling", "random_state", "fingerprint", "log",
-        "configuration", "context", "paths", "figures", "notebook", "command", "signals", "steps",
-    )
+# The runtime's files, which every generated project has beside the moved code.
+RUNTIME = (
+    "checkpoint", "command", "command_line", "configuration", "context", "dispatch", "figure_backend", "figures",
+    "files", "fingerprint", "live", "log", "loop_files", "loop_pickle", "notebook", "objects", "output", "paths",
+    "pickling", "positions", "problems", "random_state", "resume", "runner", "running", "saved", "signals",
+    "snapshot", "state", "step_run", "steps", "store", "syntax", "validity",
 )  # fmt: skip
+CANONICAL = frozenset({*HOMES.values(), "config/settings.py", *(f"utils/{name}.py" for name in RUNTIME)})
 
 _OPENING = re.compile(r"(\s*)(?:async\s+)?(?:def|class)\s+(\w+)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -210,8 +211,9 @@ def propose_modules(sources: Sources, facts: Facts) -> tuple[ModulePlan, ...]:
         folder = _folder(role)
         name = _free_name(unit, folder, sources.name, taken)
         taken.add(f"{folder}/{name}")
+        inside: set[str] = set()
         for path in members:
-            inner = path[len(unit) :].lstrip("/")
+            inner = _free_inside("/".join(map(_importable, path[len(unit) :].lstrip("/").split("/"))), inside)
             home = f"{folder}/{name}/{inner}" if inner else f"{folder}/{name}"
             plans.append(ModulePlan(path, home, roles.get(path, "other")))
     return tuple(sorted(plans, key=lambda plan: plan.path))
@@ -258,6 +260,7 @@ def _free_name(unit: str, folder: str, project: str, taken: set[str]) -> str:
     path = PurePosixPath(unit)
     if path.name == "__init__.py":
         path = PurePosixPath(f"{path.parent}.py" if path.parent.name else f"{project}.py")
+    path = path.with_name(_importable(path.name))
     origins = [*reversed([part for part in path.parent.parts if part.isidentifier()]), project]
     for name in (path.name, *(f"{origin}_{path.name}" for origin in origins)):
         stem = name.removesuffix(".py")
@@ -267,3 +270,23 @@ def _free_name(unit: str, folder: str, project: str, taken: set[str]) -> str:
     while f"{folder}/{path.stem}_{number}{path.suffix}" in taken:
         number += 1
     return f"{path.stem}_{number}{path.suffix}"
+
+
+def _free_inside(inner: str, taken: set[str]) -> str:
+    """A path within a package that no other file of it has, whatever their names were before."""
+    stem, dot, suffix = inner.rpartition(".")
+    name, number = inner, 2
+    while name in taken:
+        name, number = f"{stem}_{number}{dot}{suffix}", number + 1
+    taken.add(name)
+    return name
+
+
+def _importable(name: str) -> str:
+    """The name of a file or folder as one that can be imported: `2-run me.py` is `run_me.py`."""
+    stem, dot, suffix = name.partition(".py") if name.endswith(".py") else (name, "", "")
+    if not stem or (stem.isidentifier() and not keyword.iskeyword(stem)):
+        return name
+    words = re.sub(r"\W+", "_", stem).strip("_")
+    words = re.sub(r"^[\d_]+", "", words) or f"module_{words}"
+    return f"{words}_{dot}{suffix}" if keyword.iskeyword(words) else f"{words}{dot}{suffix}"

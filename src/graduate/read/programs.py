@@ -66,7 +66,7 @@ class Seen:
 
 def look_at(module: SourceModule, local: LocalModules) -> Seen:
     tree = parse_python(module.text)
-    imports, foreign = local.find_imports(module.path, tree)
+    imports, foreign = local.find_imports(module.path, module.text, tree)
     return Seen(
         path=module.path,
         kind=module.kind,

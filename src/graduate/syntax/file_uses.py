@@ -34,9 +34,10 @@ _JOINS = {"os.path.join", "path.join", "osp.join", "join", "posixpath.join"}
 _PATHS = {"Path", "pathlib.Path", "PurePath", "PosixPath", "str", "os.fspath", "UPath"}
 _SAME = {"os.path.abspath", "os.path.realpath", "os.path.normpath", "os.path.expanduser", "osp.abspath"}
 _SAME_METHODS = {"resolve", "absolute", "expanduser", "as_posix", "strip", "format"}
-_HERE = {"os.getcwd", "Path.cwd", "pathlib.Path.cwd", "os.curdir"}
+_WORKING = {"os.getcwd", "Path.cwd", "pathlib.Path.cwd", "os.curdir"}
 _COMPOSED = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call)
-_FILE = "\0file"
+HERE = "\0file"
+"""Stands for the folder of the module at the start of a path."""
 _LONGEST = 300
 
 
@@ -53,7 +54,7 @@ class FileUse:
 def find_file_uses(tree: ast.Module) -> tuple[FileUse, ...]:
     """All file names in a module, in the order of their lines."""
     nodes = list_nodes(tree)
-    names = _find_constants(nodes)
+    names = find_constants(nodes)
     known: dict[ast.AST, Mode] = {}
     uses: dict[FileUse, None] = {}
     for node in nodes:
@@ -69,7 +70,7 @@ def find_file_uses(tree: ast.Module) -> tuple[FileUse, ...]:
     for composed in nodes:
         if composed in covered or not isinstance(composed, _COMPOSED):
             continue
-        if not isinstance(composed, ast.Constant) and _evaluate(composed, names) is not None:
+        if not isinstance(composed, ast.Constant) and evaluate_path(composed, names) is not None:
             covered.update(list_nodes(composed)[1:])
         for use in _uses(composed, known.get(composed, "named"), names):
             uses[use] = None
@@ -81,11 +82,11 @@ def _uses(node: ast.expr, mode: Mode, names: Mapping[str, str]) -> Iterator[File
         for element in node.elts:
             yield from _uses(element, mode, names)
         return
-    pattern = _evaluate(node, names)
+    pattern = evaluate_path(node, names)
     if pattern is None or "://" in pattern or "\n" in pattern or len(pattern) > _LONGEST:
         return
-    here = pattern.startswith(_FILE)
-    pattern = _normalise(pattern.removeprefix(_FILE).lstrip("/") if here else pattern)
+    here = pattern.startswith(HERE)
+    pattern = _normalise(pattern.removeprefix(HERE).lstrip("/") if here else pattern)
     if pattern:
         yield FileUse(pattern, mode, node.lineno, here)
 
@@ -151,12 +152,12 @@ def _open_mode(call: ast.Call, position: int = 1) -> Mode:
     return "read"
 
 
-def _find_constants(nodes: Sequence[ast.AST]) -> dict[str, str]:
+def find_constants(nodes: Sequence[ast.AST]) -> dict[str, str]:
     """Names, also attributes and parameter defaults, that stand for one text all through the module."""
     names: dict[str, str] = {}
     ambiguous: set[str] = set()
     for target, value in _bindings(nodes):
-        text = _evaluate(value, names)
+        text = evaluate_path(value, names)
         if text is None or (target in names and names[target] != text):
             ambiguous.add(target)
         elif target not in ambiguous:
@@ -171,7 +172,7 @@ def _option_defaults(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.Call) and dotted(node.func).endswith("add_argument"):
             flags = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             given = {k.arg: k.value for k in node.keywords}
-            text = _evaluate(given["default"], {}) if "default" in given else None
+            text = evaluate_path(given["default"], {}) if "default" in given else None
             if flags and text is not None:
                 yield max(flags, key=len).lstrip("-").replace("-", "_"), text
 
@@ -189,13 +190,13 @@ def _bindings(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, ast.expr]]:
                     yield name, node.value
 
 
-def _evaluate(node: ast.expr, names: Mapping[str, str]) -> str | None:
+def evaluate_path(node: ast.expr, names: Mapping[str, str]) -> str | None:
     """The text of an expression with `*` for unknown parts; None when it is no text at all."""
     match node:
         case ast.Constant(value=str() as text):
             return text
         case ast.Name(id="__file__"):
-            return f"{_FILE}/*"
+            return f"{HERE}/*"
         case ast.Name() | ast.Attribute(attr="parent" | "parents"):
             return names.get(dotted(node)) or _parent(node, names)
         case ast.Attribute(attr=attribute):
@@ -203,16 +204,21 @@ def _evaluate(node: ast.expr, names: Mapping[str, str]) -> str | None:
         case ast.JoinedStr(values=values):
             return re.sub(r"\*+", "*", "".join(_part(value, names) for value in values))
         case ast.BinOp(left=left, op=ast.Div(), right=right):
-            base, rest = _evaluate(left, names), _evaluate(right, names)
+            base, rest = evaluate_path(left, names), evaluate_path(right, names)
             return None if base is None and rest is None else _join(base or "*", rest or "*")
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            base, rest = _evaluate(left, names), _evaluate(right, names)
+            base, rest = evaluate_path(left, names), evaluate_path(right, names)
             return None if base is None and rest is None else (base or "*") + (rest or "*")
         case ast.BinOp(left=left, op=ast.Mod()):
-            base = _evaluate(left, names)
+            base = evaluate_path(left, names)
             return None if base is None else re.sub(r"%[-\d.]*[sdifgr]", "*", base)
-        case ast.Subscript(value=ast.Attribute(attr="parents")):
-            return None
+        case ast.Subscript(
+            value=ast.Attribute(attr="parents", value=base), slice=ast.Constant(value=int() as up)
+        ):
+            path = evaluate_path(base, names)
+            for _ in range(up + 1 if path is not None else 0):
+                path = _dirname(path or "")
+            return path
         case ast.Call():
             return _evaluate_call(node, names)
     return None
@@ -220,38 +226,38 @@ def _evaluate(node: ast.expr, names: Mapping[str, str]) -> str | None:
 
 def _parent(node: ast.expr, names: Mapping[str, str]) -> str | None:
     if isinstance(node, ast.Attribute) and node.attr == "parent":
-        base = _evaluate(node.value, names)
+        base = evaluate_path(node.value, names)
         return None if base is None else _dirname(base)
     return None
 
 
 def _evaluate_call(node: ast.Call, names: Mapping[str, str]) -> str | None:
     name = dotted(node.func)
-    if name in _HERE:
+    if name in _WORKING:
         return "."
     if name in _PATHS or name in _SAME:
-        parts = [_evaluate(argument, names) for argument in node.args]
+        parts = [evaluate_path(argument, names) for argument in node.args]
         if not parts:
             return "."
         return None if parts[0] is None else _join(*(part or "*" for part in parts))
     if name in _JOINS and len(node.args) > 1:
-        parts = [_evaluate(argument, names) for argument in node.args]
+        parts = [evaluate_path(argument, names) for argument in node.args]
         return None if all(part is None for part in parts) else _join(*(part or "*" for part in parts))
     if name in {"os.path.dirname", "osp.dirname", "dirname"} and node.args:
-        base = _evaluate(node.args[0], names)
+        base = evaluate_path(node.args[0], names)
         return None if base is None else _dirname(base)
     if not isinstance(node.func, ast.Attribute):
         return None
-    method, base = node.func.attr, _evaluate(node.func.value, names)
+    method, base = node.func.attr, evaluate_path(node.func.value, names)
     if base is None:
         return None
     if method in _SAME_METHODS:
         return re.sub(r"\{[^{}]*\}", "*", base) if method == "format" else base
     if method in {"joinpath", "glob", "rglob"}:
-        rest = [_evaluate(argument, names) or "*" for argument in node.args]
+        rest = [evaluate_path(argument, names) or "*" for argument in node.args]
         return _join(base, *(["**"] if method == "rglob" else []), *rest)
     if method in {"with_suffix", "with_name"} and node.args:
-        last = _evaluate(node.args[0], names) or "*"
+        last = evaluate_path(node.args[0], names) or "*"
         return (
             posixpath.splitext(base)[0] + last
             if method == "with_suffix"
@@ -261,7 +267,7 @@ def _evaluate_call(node: ast.Call, names: Mapping[str, str]) -> str | None:
 
 
 def _dirname(path: str) -> str:
-    if path == _FILE or path.startswith(f"{_FILE}/.."):
+    if path == HERE or path.startswith(f"{HERE}/.."):
         return f"{path}/.."
     return posixpath.dirname(path) or "."
 
@@ -272,5 +278,5 @@ def _join(*parts: str) -> str:
 
 def _part(node: ast.expr, names: Mapping[str, str]) -> str:
     if isinstance(node, ast.FormattedValue):
-        return _evaluate(node.value, names) or "*"
-    return _evaluate(node, names) or ""
+        return evaluate_path(node.value, names) or "*"
+    return evaluate_path(node, names) or ""

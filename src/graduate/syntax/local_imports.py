@@ -9,6 +9,7 @@ from functools import cached_property
 from posixpath import dirname, join
 
 from graduate.syntax.nodes import list_nodes
+from graduate.syntax.search_path import Folders, find_search_folders
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,22 @@ class LocalModules:
                 found.add(path)
         return frozenset(found)
 
-    def find_imports(self, path: str, tree: ast.Module) -> tuple[tuple[str, ...], frozenset[str]]:
+    def find_imports(self, path: str, text: str, tree: ast.Module) -> tuple[tuple[str, ...], frozenset[str]]:
         """The files that the module at `path` imports, packages' `__init__.py` included, and the
         top-level names that it imports from elsewhere."""
         found: set[str] = set()
         foreign: set[str] = set()
+        folders = find_search_folders(path, text, tree)
         for level, module, members in _imports(tree):
-            targets = self._resolve(path, level, module, members)
+            targets = self._resolve(path, level, module, members, folders)
             found.update(targets)
             if not targets and not level and module:
                 foreign.add(module.partition(".")[0])
         return tuple(sorted(found - {path})), frozenset(foreign)
 
-    def _resolve(self, path: str, level: int, module: str, members: Collection[str]) -> list[str]:
+    def _resolve(
+        self, path: str, level: int, module: str, members: Collection[str], folders: Folders
+    ) -> list[str]:
         parts = module.split(".") if module else []
         if level:
             base = path
@@ -49,11 +53,12 @@ class LocalModules:
                 base = dirname(base)
             return self._below(base, parts, members)
         # As Python looks: the folder of the script that runs, then folders that people put on the path.
-        bases = [dirname(path)]
-        while bases[-1]:
-            bases.append(dirname(bases[-1]))
-        bases += [base for base in ("src", "lib") if base in self._folders]
-        for base in bases:
+        above = [dirname(path)]
+        while above[-1]:
+            above.append(dirname(above[-1]))
+        first, last = folders
+        usual = [base for base in ("src", "lib") if base in self._folders]
+        for base in (*first, above[0], *last, *above[1:], *usual):
             if found := self._below(base, parts, members):
                 return found
         return []

@@ -45,6 +45,11 @@ class SourceText:
         """Every import statement, wherever it stands."""
         return [n for n in ast.walk(self.tree) if isinstance(n, ast.Import | ast.ImportFrom)]
 
+    @cached_property
+    def calls(self) -> list[ast.Call]:
+        """Every call, wherever it stands."""
+        return [n for n in ast.walk(self.tree) if isinstance(n, ast.Call)]
+
     def offset(self, line: int, column: int) -> int:
         """The byte offset of a 1-based line and a 0-based byte column."""
         return self._starts[line - 1] + column

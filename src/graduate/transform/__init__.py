@@ -13,6 +13,7 @@ from graduate.model.project import Modules, ProgramResult
 from graduate.model.source import SourceModule, Sources
 from graduate.syntax.imports import bindings
 from graduate.syntax.program import take_apart
+from graduate.syntax.search_path import find_search_folders
 from graduate.transform.build_package import PackageBuilder
 from graduate.transform.checkpoint_loops import checkpoint_loops
 from graduate.transform.collect_setup import collect_restores, collect_setup
@@ -89,7 +90,8 @@ class _Failed(Exception):
 def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish]) -> Modules:
     options = _find_options(sources, facts, plan, wishes)
     fields = name_fields(options)
-    local = LocalModules({m.path: m.home for m in plan.modules})
+    folders = {m.path: find_search_folders(m.path, m.text) for m in sources.modules if "sys.path" in m.text}
+    local = LocalModules({m.path: m.home for m in plan.modules}, folders)
     drafts: dict[str, ProgramDraft] = {}
     for program in plan.programs:
         wish = wishes[program.name]

@@ -10,9 +10,10 @@ from graduate.syntax.imports import bindings
 from graduate.syntax.program import BUILTINS
 from graduate.syntax.scopes import resolve_names
 from graduate.syntax.spine import SpineStatement
-from graduate.syntax.text import SourceText
+from graduate.syntax.text import SourceText, reindent
 from graduate.transform.draft import ProgramDraft
 from graduate.transform.local_modules import LocalModules, relative_module, rewrite_import
+from graduate.transform.rewrite_imports import import_edits
 
 PROJECT_NAMES = {
     "settings": "config/settings.py",
@@ -171,9 +172,6 @@ def _single(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.Import |
 
 
 def _compound(statement: SpineStatement, draft: ProgramDraft, home: str, local: LocalModules) -> str:
-    from graduate.syntax.text import reindent
-    from graduate.transform.write_units import import_edits
-
     source = draft.syntax.source
     start, end = source.start(statement.node), source.end(statement.node)
     own = source.indentation(start)
@@ -181,7 +179,7 @@ def _compound(statement: SpineStatement, draft: ProgramDraft, home: str, local: 
     return reindent(own + text, own, "")
 
 
-def _import_order(line: str) -> tuple[int, str, str]:
+def _import_order(line: str) -> tuple[int, str, str, str]:
     words = line.split()
     module = words[1]
     group = 1
@@ -189,7 +187,7 @@ def _import_order(line: str) -> tuple[int, str, str]:
         group = 2
     elif module.partition(".")[0] in _stdlib():
         group = 0
-    return group, "0" if words[0] == "import" else "1", module + line
+    return group, "0" if words[0] == "import" else "1", module, line
 
 
 def sorted_imports(lines: Iterable[str]) -> list[str]:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+
+from graduate.syntax.search_path import Folders
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModules:
-    """`homes` maps the path of a source module to its path in the package."""
+    """`homes` maps the path of a source module to its path in the package, `folders` those that change
+    `sys.path` to the folders that they put first and last on it."""
 
     homes: Mapping[str, str]
+    folders: Mapping[str, Folders] = field(default_factory=dict)
 
     def find(self, dotted: str, importer: str, level: int = 0) -> str | None:
         """The source path of the module that `dotted` names in a file `importer`; None when it is not local.
 
-        Looked for beside the importer's folders upwards, then under `src`, then anywhere by its full tail.
+        Looked for beside the importer and in the folders that it puts on the path, in its folders upwards, then
+        under `src`, then anywhere by its full tail.
         """
         parts = [p for p in dotted.split(".") if p]
         folder = PurePosixPath(importer).parent
@@ -25,13 +30,29 @@ class LocalModules:
             for _ in range(level - 1):
                 folder = folder.parent
             return self._at(folder, parts)
-        for base in [folder, *folder.parents, PurePosixPath("src")]:
+        for base in self._bases(importer):
             found = self._at(base, parts)
             if found is not None:
                 return found
         tails = ["/" + "/".join(parts) + ".py", "/" + "/".join(parts) + "/__init__.py"]
         matches = [p for p in self.homes if p.endswith(tuple(tails))]
         return matches[0] if len(matches) == 1 else None
+
+    def find_inside(self, dotted: str, importer: str) -> list[str]:
+        """The source paths of the modules that stand directly in the folder that `dotted` names."""
+        for base in self._bases(importer):
+            folder = base.joinpath(*dotted.split("."))
+            found = [
+                p for p in self.homes if PurePosixPath(p).parent == folder and not p.endswith("/__init__.py")
+            ]
+            if found:
+                return found
+        return []
+
+    def _bases(self, importer: str) -> list[PurePosixPath]:
+        folder = PurePosixPath(importer).parent
+        first, last = (map(PurePosixPath, each) for each in self.folders.get(importer, ((), ())))
+        return [*first, folder, *last, *folder.parents, PurePosixPath("src")]
 
     def _at(self, base: PurePosixPath, parts: list[str]) -> str | None:
         if not parts:
@@ -41,16 +62,6 @@ class LocalModules:
         for candidate in (f"{path}.py", str(path / "__init__.py")):
             if candidate in self.homes:
                 return candidate
-        return None
-
-    def has_folder(self, dotted: str, importer: str) -> PurePosixPath | None:
-        """The source folder of a package without `__init__.py` that `dotted` names, if there is one."""
-        parts = dotted.split(".")
-        folder = PurePosixPath(importer).parent
-        for base in [folder, *folder.parents, PurePosixPath("src")]:
-            path = base.joinpath(*parts)
-            if any(PurePosixPath(p).is_relative_to(path) for p in self.homes):
-                return path
         return None
 
 

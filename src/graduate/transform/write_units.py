@@ -11,9 +11,9 @@ from graduate.syntax.loops import LoopPlan
 from graduate.syntax.program import Definition
 from graduate.syntax.scopes import Occurrence
 from graduate.syntax.spine import SpineStatement
-from graduate.syntax.text import Edit, SourceText, reindent
+from graduate.syntax.text import Edit, reindent
 from graduate.transform.draft import ProgramDraft, SegmentDraft
-from graduate.transform.local_modules import LocalModules, rewrite_import
+from graduate.transform.rewrite_imports import import_edits
 
 INDENT = "    "
 
@@ -258,18 +258,6 @@ class UnitWriter:
                 yield Edit(at, at + len(b"global ") + len(declared.group(2).encode()), "pass")
             else:
                 yield Edit(line_start, min(line_end + 1, end), "")
-
-
-def import_edits(source: SourceText, start: int, end: int, local: LocalModules, home: str) -> Iterable[Edit]:
-    """Edits of the imports of local modules that stand within a span."""
-    for node in source.imports:
-        node_start, node_end = source.start(node), source.end(node)
-        if not (start <= node_start and node_end <= end):
-            continue
-        lines = rewrite_import(node, local, source.path, home)
-        if lines is not None:
-            separator = "\n" + source.indentation(node_start) if source.starts_line(node_start) else "; "
-            yield Edit(node_start, node_end, separator.join(lines))
 
 
 def closing_bracket(data: bytes, opening: int) -> int:
