@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -109,3 +110,19 @@ def run_original(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
     return run([sys.executable, entry, *arguments], folder)
+
+
+def notebook(*cells: str, heading: str = "") -> str:
+    """The text of a notebook file with these code cells, under a heading."""
+    code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    made = [{**code, "id": f"c{n}", "source": text} for n, text in enumerate(cells)]
+    above = [{"cell_type": "markdown", "id": "m", "metadata": {}, "source": heading}] if heading else []
+    return json.dumps({"cells": [*above, *made], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def write_files(folder: Path, files: dict[str, str]) -> Path:
+    """The folder, with these files in it."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder

@@ -319,6 +319,40 @@ while remaining > 0:
 else:
     print("done", remaining)
 """,
+    "names of the project in the author's code": """
+seed = 3
+width = 4
+total = 0.0
+class Attention:
+    def __call__(self, values):
+        context = [v / width for v in values]
+        settings = {"width": width, "seed": seed}
+        return sum(context) * settings["seed"]
+def add(x):
+    global total
+    context = x * 2
+    total += context
+def describe(settings, Checkpoint=None, LoopState=None, source_path="here"):
+    return f"{settings}, {source_path}, {seed}"
+attention = Attention()
+# train
+for epoch in range(width):
+    add(attention([epoch, seed]))
+    print(epoch, total)
+context = [seed, total]
+print(context, describe(settings=context))
+width = 5
+print(attention([1.0]))
+""",
+    "process-wide state that is read before it is set": """
+import os
+import numpy as np
+previous = os.environ.get("STUDY_MODE", "none")
+os.environ["STUDY_MODE"] = "fast"
+before = os.environ["STUDY_MODE"]
+np.set_printoptions(precision=2)
+print(previous, before, os.environ["STUDY_MODE"], np.array([1.23456]))
+""",
 }
 
 

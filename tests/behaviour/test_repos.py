@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,23 +10,9 @@ import pytest
 
 from graduate import conversion
 from graduate.verify.report import render_text
+from harness import notebook, write_files
 
 TABLE = "a,b\n1,2\n3,4\n"
-
-
-def notebook(*cells: str) -> str:
-    made = [
-        {
-            "cell_type": "code",
-            "id": f"c{n}",
-            "metadata": {},
-            "source": text,
-            "outputs": [],
-            "execution_count": None,
-        }
-        for n, text in enumerate(cells)
-    ]
-    return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
 NOTEBOOK_BELOW = {
@@ -127,16 +112,9 @@ def prove(source: Path, tmp_path: Path, *, kills: int = 0) -> Path:
     return project
 
 
-def write(folder: Path, files: dict[str, str]) -> Path:
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    return folder
-
-
 @pytest.mark.parametrize("name", REPOS)
 def test_is_proved(name: str, tmp_path: Path) -> None:
-    prove(write(tmp_path / "study", REPOS[name]), tmp_path, kills=1)
+    prove(write_files(tmp_path / "study", REPOS[name]), tmp_path, kills=1)
 
 
 INSTALLED = {
@@ -151,7 +129,7 @@ INSTALLED = {
 
 @pytest.mark.parametrize(("name", "printed"), [("pkg/train.py", "6 5"), ("examples/demo.py", "8 6")])
 def test_a_script_alone_of_a_project_that_is_installed(name: str, printed: str, tmp_path: Path) -> None:
-    project = prove(write(tmp_path / "study", INSTALLED) / name, tmp_path)
+    project = prove(write_files(tmp_path / "study", INSTALLED) / name, tmp_path)
     command = ["make", "-s", "train-all", f"PYTHON={sys.executable}"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     assert done.stdout == f"{printed}\n"
@@ -160,7 +138,7 @@ def test_a_script_alone_of_a_project_that_is_installed(name: str, printed: str, 
 def test_one_of_several_programs(tmp_path: Path) -> None:
     loop = "total = 0\nfor epoch in range(3):\n    total += epoch * {0}\nprint('{0}', total)\n"
     files = {"train_a.py": loop.format(1), "train_b.py": loop.format(2)}
-    project = prove(write(tmp_path / "study", files), tmp_path)
+    project = prove(write_files(tmp_path / "study", files), tmp_path)
 
     def make(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["make", "-s", *arguments, f"PYTHON={sys.executable}"]
@@ -176,7 +154,7 @@ def test_one_of_several_programs(tmp_path: Path) -> None:
 
 
 def test_a_notebook_alone_that_reaches_up(tmp_path: Path) -> None:
-    write(tmp_path / "study", NOTEBOOK_BELOW)
-    write(tmp_path / "study", {"notebooks/other.ipynb": notebook("raise SystemExit(3)")})
+    write_files(tmp_path / "study", NOTEBOOK_BELOW)
+    write_files(tmp_path / "study", {"notebooks/other.ipynb": notebook("raise SystemExit(3)")})
     project = prove(tmp_path / "study" / "notebooks" / "study.ipynb", tmp_path)
     assert (project / "data" / "table.csv").read_text() == TABLE

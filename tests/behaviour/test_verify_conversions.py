@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from graduate import conversion
 from graduate.model.plan import Level
 from graduate.model.verdict import Finding, Verdict
 from graduate.verify.report import render_text
+from harness import notebook, write_files
 
 PYTHON = Path(sys.executable)
 
@@ -94,29 +94,6 @@ result = (total, counter)
 """
 
 
-def notebook(*cells: str) -> str:
-    made = [
-        {
-            "cell_type": "code",
-            "id": f"c{n}",
-            "metadata": {},
-            "source": text,
-            "outputs": [],
-            "execution_count": None,
-        }
-        for n, text in enumerate(cells)
-    ]
-    head = {"cell_type": "markdown", "id": "m", "metadata": {}, "source": "# Load the data"}
-    return json.dumps({"cells": [head, *made], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
-
-
-def write(folder: Path, files: dict[str, str]) -> Path:
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    return folder
-
-
 def convert(source: Path, tmp_path: Path, level: Level = "steps+loops") -> Path:
     return conversion.convert(source, tmp_path / "project", lock=False, level=level).out
 
@@ -133,7 +110,7 @@ def findings(verdict: Verdict) -> dict[str, Finding]:
 
 @pytest.mark.parametrize("level", ["steps+loops", "steps", "wrapped"])
 def test_a_script_with_a_loop_at_every_level(level: Level, tmp_path: Path) -> None:
-    source = write(tmp_path / "study", {"train.py": LOOP})
+    source = write_files(tmp_path / "study", {"train.py": LOOP})
     verdict = check(source, convert(source, tmp_path, level), kills=2)
     assert verdict.proved, render_text(verdict)
     found = findings(verdict)
@@ -144,7 +121,7 @@ def test_a_script_with_a_loop_at_every_level(level: Level, tmp_path: Path) -> No
 
 
 def test_options_are_set_on_both_sides(tmp_path: Path) -> None:
-    source = write(tmp_path / "study", {"train.py": MAIN})
+    source = write_files(tmp_path / "study", {"train.py": MAIN})
     project = convert(source, tmp_path)
     verdict = check(source, project, "epochs=2", "verbose=true", "SCALE=3.5")
     assert verdict.proved, render_text(verdict)
@@ -152,7 +129,7 @@ def test_options_are_set_on_both_sides(tmp_path: Path) -> None:
 
 
 def test_names_that_functions_and_classes_share(tmp_path: Path) -> None:
-    source = write(tmp_path / "study", {"train.py": GLOBALS})
+    source = write_files(tmp_path / "study", {"train.py": GLOBALS})
     verdict = check(source, convert(source, tmp_path))
     assert verdict.proved, render_text(verdict)
     found = findings(verdict)
@@ -166,6 +143,7 @@ def test_notebooks_that_hand_files_to_each_other(tmp_path: Path) -> None:
             "with open('clean.csv', 'w', newline='') as out:\n    csv.writer(out).writerows(rows)",
             "!echo cleaned",
             "rows",
+            heading="# Load the data",
         ),
         "02_model.ipynb": notebook(
             "import csv\nfrom tools import double",
@@ -174,7 +152,7 @@ def test_notebooks_that_hand_files_to_each_other(tmp_path: Path) -> None:
         ),
         "tools.py": "def double(x):\n    return 2 * x\n",
     }
-    source = write(tmp_path / "study", files)
+    source = write_files(tmp_path / "study", files)
     verdict = check(source, convert(source, tmp_path), kills=1)
     assert verdict.proved, render_text(verdict)
     found = findings(verdict)
@@ -201,7 +179,7 @@ SLIPS = {
 
 @pytest.mark.parametrize("name", SLIPS)
 def test_a_slip_in_generated_code_is_found(name: str, tmp_path: Path) -> None:
-    source = write(tmp_path / "study", {"train.py": LOOP})
+    source = write_files(tmp_path / "study", {"train.py": LOOP})
     project = convert(source, tmp_path)
     old, new, subject = SLIPS[name]
     replace_once(project, old, new)
@@ -211,7 +189,7 @@ def test_a_slip_in_generated_code_is_found(name: str, tmp_path: Path) -> None:
 
 
 def test_a_loop_that_forgets_a_variable_is_found_when_it_is_resumed(tmp_path: Path) -> None:
-    source = write(tmp_path / "study", {"train.py": LOOP})
+    source = write_files(tmp_path / "study", {"train.py": LOOP})
     project = convert(source, tmp_path)
     package = next(project.glob("*/pipeline.py")).parent
     trainer = package / "training" / "trainer.py"
@@ -242,7 +220,7 @@ for epoch in range(20):
 last = np.random.default_rng().normal()
 print(first, total, last)
 """
-    source = write(tmp_path / "study", {"train.py": text})
+    source = write_files(tmp_path / "study", {"train.py": text})
     verdict = check(source, convert(source, tmp_path), kills=1)
     assert verdict.proved, render_text(verdict)
     found = findings(verdict)
@@ -260,7 +238,7 @@ with open(f"events.{time.time_ns()}.{os.getpid()}", "w") as log:
 with open("steady.txt", "w") as out:
     out.write("2")
 """
-    source = write(tmp_path / "study", {"train.py": text})
+    source = write_files(tmp_path / "study", {"train.py": text})
     verdict = check(source, convert(source, tmp_path))
     assert verdict.proved, render_text(verdict)
     files = {f.subject: f.outcome for f in findings(verdict).values() if f.kind == "file"}
