@@ -6,7 +6,7 @@ import ast
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,21 +38,19 @@ NOT_LITERAL = _NotLiteral()
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One field of Settings. `value` is NOT_LITERAL when the default is an expression, or there is none."""
+    """One field of Settings. `value` is NOT_LITERAL when the default is an expression, or there is none.
+
+    `flag` sets it on the command line; "" when what would be its flag is another setting's.
+    """
 
     option: Option
     value: Any
     variable: str
+    flag: str
 
     @property
     def name(self) -> str:
         return self.option.name
-
-    @property
-    def flag(self) -> str:
-        """The flag that sets it on the command line."""
-        long = [flag for flag in self.option.flags if flag.startswith("--")]
-        return long[0] if long else f"--{self.name}"
 
 
 def find_settings(options: Iterable[Option], package: str) -> tuple[Setting, ...]:
@@ -60,10 +58,18 @@ def find_settings(options: Iterable[Option], package: str) -> tuple[Setting, ...
     found: dict[str, Option] = {}
     for option in options:
         found.setdefault(option.name, option)
+    options = with_own_flags(found.values())
+    given = {flag for option in options for flag in option.flags}
     return tuple(
-        Setting(option, _evaluate(option), f"{package}_{option.name}".upper())
-        for option in with_own_flags(found.values())
+        Setting(option, _evaluate(option), f"{package}_{option.name}".upper(), _find_flag(option, given))
+        for option in options
     )
+
+
+def _find_flag(option: Option, given: Collection[str]) -> str:
+    long = [flag for flag in option.flags if flag.startswith("--")]
+    usual = f"--{option.name}"
+    return long[0] if long else "" if usual in given else usual
 
 
 def _evaluate(option: Option) -> Any:
@@ -198,7 +204,7 @@ def _evaluate_text(text: str) -> Any:
 
 def _arguments(each: Setting, other: Any, text: str) -> tuple[str, ...]:
     option = each.option
-    if option.positional:
+    if option.positional or not each.flag:
         return ()
     if option.action == "store":
         return (f"{each.flag}={text}",)
@@ -207,7 +213,7 @@ def _arguments(each: Setting, other: Any, text: str) -> tuple[str, ...]:
 
 def find_small_settings(settings: Iterable[Setting]) -> tuple[str, ...]:
     """Arguments that make a long run short without changing what is run: three epochs are enough to be killed in."""
-    return tuple(text for each in settings if _is_epochs(each) for text in (each.flag, str(_FEW)))
+    return tuple(text for each in settings if each.flag and _is_epochs(each) for text in (each.flag, str(_FEW)))
 
 
 def count_times_smaller(settings: Iterable[Setting]) -> float:

@@ -222,7 +222,11 @@ def propose_modules(sources: Sources, facts: Facts) -> tuple[ModulePlan, ...]:
 def find_local_modules(sources: Sources) -> list[str]:
     """The paths of the modules that move as a whole."""
     entries = {program.path for program in sources.programs}
-    return [m.path for m in sources.modules if m.path not in entries or _is_imported(m.path, sources)]
+    return [
+        m.path
+        for m in sources.modules
+        if m.path not in entries or (m.path.endswith(".py") and _is_imported(m.path, sources))
+    ]
 
 
 def _is_imported(path: str, sources: Sources) -> bool:
@@ -284,9 +288,9 @@ def _free_inside(inner: str, taken: set[str]) -> str:
 
 def _importable(name: str) -> str:
     """The name of a file or folder as one that can be imported: `2-run me.py` is `run_me.py`."""
-    stem, dot, suffix = name.partition(".py") if name.endswith(".py") else (name, "", "")
-    if not stem or (stem.isidentifier() and not keyword.iskeyword(stem)):
-        return name
-    words = re.sub(r"\W+", "_", stem).strip("_")
-    words = re.sub(r"^[\d_]+", "", words) or f"module_{words}"
-    return f"{words}_{dot}{suffix}" if keyword.iskeyword(words) else f"{words}{dot}{suffix}"
+    stem = name.removesuffix(".py").removesuffix(".ipynb")
+    suffix = ".py" if stem != name else ""
+    if stem and not stem.isidentifier():
+        words = re.sub(r"\W+", "_", stem).strip("_")
+        stem = re.sub(r"^[\d_]+", "", words) or f"module_{words}"
+    return f"{stem}_{suffix}" if keyword.iskeyword(stem) else f"{stem}{suffix}"

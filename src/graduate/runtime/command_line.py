@@ -28,7 +28,8 @@ class _Parser(argparse.ArgumentParser):
 def build_parser(options: dict[str, Option]) -> argparse.ArgumentParser:
     """The research program's flags, and for each setting `--name` in the spellings that people try."""
     parser = _Parser(prog="settings", add_help=False, argument_default=argparse.SUPPRESS)
-    taken = {flag for each in options.values() for flag in each.flags}
+    given = {flag for each in options.values() for flag in each.flags}
+    taken = given | {f"--{name}" for name in options}
     for each in options.values():
         if each.positional:
             parser.add_argument(
@@ -39,14 +40,9 @@ def build_parser(options: dict[str, Option]) -> argparse.ArgumentParser:
             )
         elif each.flags:
             _add(parser, each, list(each.flags), each.action)
-        spellings = (
-            each.name,
-            each.name.replace("_", "-"),
-            each.name.lower(),
-            each.name.lower().replace("_", "-"),
-        )
-        extra = []
-        for spelling in spellings:
+        lower = each.name.lower()
+        extra = [f"--{each.name}"] if f"--{each.name}" not in given else []
+        for spelling in (each.name.replace("_", "-"), lower, lower.replace("_", "-")):
             if f"--{spelling}" not in taken:
                 taken.add(f"--{spelling}")
                 extra.append(f"--{spelling}")

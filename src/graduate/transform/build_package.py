@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Mapping
 
 from graduate.model.facts import Facts, Option, Role
@@ -59,10 +60,8 @@ class PackageBuilder:
         """Add the definitions and segments of a program, and its steps."""
         homes = self._choose_homes(program, draft)
         clashing = self._clashing(draft, homes)
-        for name in list(homes):
-            if homes[name] in clashing:
-                folder, _, file = homes[name].rpartition("/")
-                homes[name] = f"{folder}/{program.name}_{file}"
+        own = {home: self._own_home(home, program) for home in clashing}
+        homes = {name: own.get(home, home) for name, home in homes.items()}
         for name in draft.syntax.definitions:
             self.homes[id(draft), name] = homes[name]
         writer = UnitWriter(draft)
@@ -135,6 +134,14 @@ class PackageBuilder:
             for o in inside
             if draft.syntax.is_spine_scope(o.scope) and o.name in draft.syntax.definitions
         }
+
+    def _own_home(self, home: str, program: ProgramPlan) -> str:
+        """A module like `home` that is this program's alone."""
+        folder, _, file = home.rpartition("/")
+        taken = {m.home for m in self.plan.modules}
+        middles = itertools.chain([""], (f"{number}_" for number in itertools.count(2)))
+        candidates = (f"{folder}/{program.name}_{middle}{file}" for middle in middles)
+        return next(candidate for candidate in candidates if candidate not in taken)
 
     def _clashing(self, draft: ProgramDraft, homes: dict[str, str]) -> set[str]:
         """Modules in which a name of this program already means something else."""
@@ -329,7 +336,7 @@ class PackageBuilder:
                     text = f'"""{module.docstring}"""\n\n' + "\n".join(dict.fromkeys(lines)) + "\n"
                 else:
                     text = f'"""{module.docstring} The research code has none of its own."""\n'
-            if module.home not in taken:
+            if module.pieces or module.home not in taken:
                 yield GeneratedModule(module.home, text, "moved" if module.pieces else "generated")
         yield from self.others
         yield GeneratedModule("config/settings.py", self.settings, "generated")

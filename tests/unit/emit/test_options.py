@@ -163,3 +163,11 @@ def test_settings_for_a_short_run(name: str, default: str, small: tuple[str, ...
 def test_a_missing_default_is_no_literal() -> None:
     (setting,) = find_settings([option("x", "int", "", required=True)], "study")
     assert setting.value is NOT_LITERAL
+
+
+def test_a_setting_whose_flag_is_another_ones_has_none() -> None:
+    weight = option("weight", "int", "3")
+    other = option("other_weight", "float", "4.0", flags=("--weight",), kind="argument", program="b")
+    settings = find_settings([weight, other], "study")
+    assert [each.flag for each in settings] == ["", "--weight"]
+    assert [case.arguments for case in find_cases(settings)] == [(), ("--weight=4.5",)]

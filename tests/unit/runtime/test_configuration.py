@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from graduate.runtime import configuration
+from graduate.runtime.command_line import parse
 from graduate.runtime.configuration import ProjectSettings, option
 from graduate.runtime.problems import Problem
 
@@ -166,3 +167,16 @@ def test_explicit_values() -> None:
     assert (made.LR, made.epochs) == (3, 20)
     with pytest.raises(Problem, match="'lr' is not a setting"):
         Settings(lr=3)
+
+
+class Alike(ProjectSettings):
+    EPOCHS: int = option(1)
+    epochs: int = option(2)
+    weight: int = option(3)
+    other_weight: float = option(4.0, flags=("--weight",))
+
+
+def test_the_exact_name_of_a_setting_comes_before_other_spellings() -> None:
+    options = {name: vars(Alike)[name] for name in ("EPOCHS", "epochs", "weight", "other_weight")}
+    given = ["--epochs", "7", "--EPOCHS", "8", "--weight", "9"]
+    assert parse(options, given) == {"epochs": 7, "EPOCHS": 8, "other_weight": 9.0}
