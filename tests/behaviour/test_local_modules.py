@@ -29,6 +29,16 @@ print(rows(), odd.twice(4), odd.helper.NAME)
         "exp-a/data.py": "def rows():\n    return [1, 2]\n",
         "exp-b/data.py": "def rows():\n    return [3, 4]\n",
     },
+    "a library that comes with a star, and its state": {
+        "main.py": """
+from tools import *
+random.seed(3)
+print(random.random(), double(2))
+random.seed(SEED)
+print(random.random())
+""",
+        "tools.py": "import random\nSEED = 4\ndef double(x):\n    return 2 * x\n",
+    },
     "modules that are chosen by a name made of literals": {
         "main.py": """
 from importlib import import_module

@@ -75,6 +75,11 @@ class ProgramSyntax:
     def stars(self) -> list[SpineStatement]:
         return [s for s in self.imports if any(b.name == "*" for b in bindings(s.node))]
 
+    def is_from_star(self, name: str) -> bool:
+        """Whether nothing but an import of `*` can bind a name."""
+        bound = name in self.import_names or name in self.definitions or name in self.variables
+        return bool(self.stars) and not bound and name not in BUILTINS
+
     @cached_property
     def variables(self) -> frozenset[str]:
         """The names of the spine that statements assign."""

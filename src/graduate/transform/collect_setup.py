@@ -12,6 +12,7 @@ import ast
 from graduate.syntax.flow import dotted
 from graduate.syntax.imports import qualify
 from graduate.syntax.process_state import edits_sys_path, holds_state, process_state
+from graduate.syntax.scopes import Occurrence
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.draft import ProgramDraft
 
@@ -67,9 +68,15 @@ def _variables(draft: ProgramDraft, statement: SpineStatement) -> set[str]:
         o.name
         for o in names
         if draft.syntax.is_spine_scope(o.scope)
-        and (o.name in draft.syntax.variables or o.name in draft.syntax.definitions)
+        and (o.name in draft.syntax.variables or o.name in draft.syntax.definitions or _is_unknown(draft, o))
         and o.name not in draft.settings
     }
+
+
+def _is_unknown(draft: ProgramDraft, o: Occurrence) -> bool:
+    """Whether a name comes from somewhere that cannot be told, and is not the library that is set."""
+    used = draft.syntax.source.data[o.end : o.end + 1] == b"."
+    return draft.syntax.is_from_star(o.name) and not used
 
 
 def _is_quiet(node: ast.stmt, imports: dict[str, str]) -> bool:

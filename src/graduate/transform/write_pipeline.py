@@ -144,6 +144,9 @@ def _imports(draft: ProgramDraft, body: str) -> list[str]:
         own = import_of_own(name, draft, HOME)
         if own and name != "settings" and name not in draft.syntax.import_names:
             lines[own] = None
+        elif draft.syntax.is_from_star(name):
+            # What sets process-wide state was recognised by the library's own name.
+            lines[f"import {name}"] = None
     return list(lines)
 
 
