@@ -213,7 +213,9 @@ def _arguments(each: Setting, other: Any, text: str) -> tuple[str, ...]:
 
 def find_small_settings(settings: Iterable[Setting]) -> tuple[str, ...]:
     """Arguments that make a long run short without changing what is run: three epochs are enough to be killed in."""
-    return tuple(text for each in settings if each.flag and _is_epochs(each) for text in (each.flag, str(_FEW)))
+    return tuple(
+        text for each in settings if each.flag and _is_epochs(each) for text in (each.flag, str(_FEW))
+    )
 
 
 def count_times_smaller(settings: Iterable[Setting]) -> float:

@@ -20,11 +20,8 @@ from graduate.syntax.nodes import list_nodes
 from graduate.syntax.spine import is_main_guard
 
 _NOT_RUN = re.compile(
-    r"(^|/)(test_[^/]*|[^/]*_test|conftest|setup|versioneer|noxfile|fabfile|tasks|__init__|_version)\.py$"
+    r"(^|/)(test_[^/]*|conftest|setup|versioneer|noxfile|fabfile|tasks|__init__|_version)\.py$"
     r"|(^|/)(tests?|docs?|\.?ci)/"
-)
-_NOT_OURS = re.compile(
-    r"(^|/)(test_[^/]*|[^/]*_test|conftest|setup|versioneer|noxfile|fabfile)\.py$|(^|/)(tests?|docs?)/[^/]*\.py$"
 )
 _RUN_BY_NAME = re.compile(
     r"^(main|run|train|training|finetune|pretrain|fit|eval|evaluate|evaluation|predict|prediction|infer|inference|"
@@ -93,11 +90,6 @@ def _drives(node: ast.stmt) -> bool:
             r"(sys\.path|warnings|logging|os\.environ|matplotlib\.use|plt\.(style|rc))", called
         )
     return not is_main_guard(node) and not isinstance(node, (ast.If, ast.Try, ast.Pass))
-
-
-def is_left_out(path: str) -> bool:
-    """Whether a Python file is for testing, packaging or documentation, and no part of the research code."""
-    return _NOT_OURS.search(path) is not None
 
 
 def find_programs(

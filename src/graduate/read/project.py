@@ -20,12 +20,11 @@ from graduate.read.programs import (
     find_folder,
     find_program_names,
     find_programs,
-    is_left_out,
     look_at,
 )
 from graduate.read.root import find_root
 from graduate.read.script import read_script
-from graduate.read.walk import MODULE_SUFFIXES, Walk, walk
+from graduate.read.walk import MODULE_SUFFIXES, Walk, is_left_out, walk
 from graduate.syntax.local_imports import LocalModules
 
 _TEXTS = re.compile(
@@ -62,9 +61,9 @@ def read_project(path: Path) -> Sources:
 
 def _read_folder(root: Path, shown: str) -> Sources:
     found = walk(root)
-    left_out = [path for path in found.modules if is_left_out(path)]
+    left_out = [path for path in found.modules if is_left_out(root, path)]
     texts = _read_texts(root, found, left_out)
-    paths = [path for path in found.modules if not is_left_out(path)]
+    paths = [path for path in found.modules if path not in left_out]
     if not paths:
         raise ReadError(
             f"{shown} holds no Python file or notebook.",

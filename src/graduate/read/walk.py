@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,12 @@ from graduate.model.source import OtherFile
 _IGNORED = {"__pycache__", "node_modules", "site-packages", "__MACOSX"}
 _BUILT = {"build", "dist"}
 MODULE_SUFFIXES = (".py", ".ipynb")
+_NOT_OURS = re.compile(
+    r"(^|/)(test_[^/]*|conftest|setup|versioneer|noxfile|fabfile)\.py$|(^|/)(tests?|docs?)/[^/]*\.py$"
+)
+_TESTS = re.compile(
+    rb"^\s*(def test_|async def test_|(import|from) (pytest|unittest)\b|class \w*\(.*TestCase)", re.M
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +127,18 @@ def _loop(relative: str, entry: os.DirEntry[str], around: tuple[str, ...]) -> Re
         why=f"It points to {'/'.join(above) or 'the source folder itself'}, so the folder never ends.",
         fix="Remove the link, or make it point to a single file.",
     )
+
+
+def is_left_out(root: Path, path: str) -> bool:
+    """Whether a Python file is for testing, packaging or documentation, and no part of the research code.
+
+    An ending does not make a test: people call the scripts of their experiments `adding_test.py`, too.
+    """
+    if _NOT_OURS.search(path):
+        return True
+    if not path.endswith("_test.py"):
+        return False
+    try:
+        return _TESTS.search((root / path).read_bytes()) is not None
+    except OSError:
+        return False

@@ -280,3 +280,14 @@ def test_links_around_one_file_are_no_matter(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "up").symlink_to("..")
     assert [program.path for program in read_project(tmp_path / "a.py").programs] == ["a.py"]
+
+
+def test_what_makes_a_file_a_test_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "copy_test.py").write_text("print('an experiment')\n")
+    (tmp_path / "test_sums.py").write_text("def test_sum():\n    assert 1 + 1 == 2\n")
+    (tmp_path / "sums_test.py").write_text("import unittest\nunittest.main()\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "check.py").write_text("print('a check')\n")
+    sources = read_project(tmp_path)
+    assert [program.path for program in sources.programs] == ["copy_test.py"]
+    assert [module.path for module in sources.modules] == ["copy_test.py"]
