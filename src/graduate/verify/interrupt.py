@@ -201,7 +201,7 @@ def _compare_names(
         )
         findings.append(Finding("resume", f"{label}{name}", result.outcome, detail))
     if absent:
-        reason = "seen only in steps that were finished before the last kill: " + ", ".join(absent)
+        reason = "seen only in steps and loops that were finished before the last kill: " + ", ".join(absent)
         findings.append(Finding("resume", f"{label}other variables", "not comparable", reason))
     return findings
 

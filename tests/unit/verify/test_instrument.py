@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graduate.verify.observer import instrument
+from graduate.verify.observer import converted, instrument
 from graduate.verify.observer.converted import Watch
 
 LOOP_STATE = """
@@ -167,3 +167,30 @@ def test_a_module_reports_its_names_and_keeps_what_must_stand_first() -> None:
     exec(compile(tree, "m.py", "exec", dont_inherit=True), space)
     assert reported == {"program train": 1}
     assert space["__doc__"] == "Doc."
+
+
+FINISHED_BEFORE = """
+def part():
+    fold, share, total = "early", "early", 0
+    state = LoopState(total=total)
+    with Checkpoint("part", state) as checkpoint:
+        checkpoint.is_done = {is_done}
+        for fold in {folds}:
+            share = fold * 2
+            state.total += share
+    last = 1
+    total = state.total
+"""
+
+
+def test_what_only_a_loop_of_an_earlier_process_assigned_is_not_known() -> None:
+    """Such names are read by nothing after the loop, so that they are not restored either."""
+    straight = finish(FINISHED_BEFORE.format(is_done=False, folds=[1, 2]))
+    assert straight == {"fold", "share", "total", "last"}
+    resumed = finish(FINISHED_BEFORE.format(is_done=True, folds=[]))
+    assert resumed == {"total", "last"}
+
+
+def finish(function: str) -> set[str]:
+    """The names whose values are written down when the process of `part` ends."""
+    return {name for name, value in run(function).items() if value is not converted.GONE}

@@ -164,3 +164,12 @@ def test_loggers_are_compared_by_what_the_program_chose() -> None:
     other.setLevel(logging.DEBUG)
     assert outcome(one, other) == "different"
     assert outcome(logging.StreamHandler(), logging.StreamHandler()) == "same"
+
+
+@pytest.mark.torch
+def test_an_iterator_of_a_loader_is_no_value() -> None:
+    torch = pytest.importorskip("torch")
+    loader = torch.utils.data.DataLoader(torch.arange(4), batch_size=2)
+    one, other = iter(loader), iter(loader)
+    next(other)
+    assert outcome(one, other) == "not comparable"

@@ -25,6 +25,10 @@ PLAN = "GRADUATE_WATCH"
 """Environment variable: path of the JSON file that says what to watch (see `run.write_watch_plan`)."""
 
 
+GONE = object()
+"""The value of a name that had its last one in an earlier process."""
+
+
 class Watch:
     """What is watched in this process, and the newest values seen."""
 
@@ -37,10 +41,18 @@ class Watch:
         self.loops: dict[str, dict[str, Any]] = {}
         self.process = os.getpid()
 
-    def report(self, label: str, module: str, names: dict[str, Any], again: tuple[str, ...] = ()) -> None:
+    def report(
+        self,
+        label: str,
+        module: str,
+        names: dict[str, Any],
+        again: tuple[str, ...] = (),
+        skipped: tuple[str, ...] = (),
+    ) -> None:
         """A watched function or module ends with these local names; or a loop in it, with its state.
 
-        `again` are names that the code after the loop assigns, so that the loop's values are not the last ones.
+        `again` are names that the code after the loop assigns, so that the loop's values are not the last ones;
+        `skipped` those that only the loop assigns, which was finished in an earlier process and not run in this.
         """
         if os.getpid() != self.process:
             return
@@ -49,6 +61,7 @@ class Watch:
             for name in again:
                 loop.pop(name, None)
             loop.update({name: value for name, value in names.items() if name not in again})
+            loop.update(dict.fromkeys([name for name in skipped if name not in names], GONE))
             return
         values = {**names, **self.loops.pop(f"{module}:{label}", {})}
         for program in self._programs_of(label, module):
@@ -66,7 +79,8 @@ class Watch:
             return
         context = getattr(sys.modules.get(f"{self.package}.utils.context"), "context", None)
         shared = dict(vars(context)) if context is not None else {}
-        for program, names in self.programs.items():
+        for program, seen in self.programs.items():
+            names = {name: value for name, value in seen.items() if value is not GONE}
             settings = self._settings_of(program)
             recording.write(
                 {

@@ -37,6 +37,7 @@ _CODE = (
     staticmethod,
     classmethod,
 )
+_PROCESS = ("_thread", "threading", "multiprocessing", "weakref", "socket", "sqlite3", "subprocess")
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -237,7 +238,7 @@ def _not_a_value(value: Any) -> str:
         return "an open file is a connection, not a value"
     if hasattr(kind, "__next__") and not kind.__dictoffset__:
         return "an iterator has no value before it runs"
-    if type(value).__module__ in ("_thread", "threading", "weakref", "socket", "sqlite3", "subprocess"):
+    if type(value).__module__.partition(".")[0] in _PROCESS:
         return "it belongs to the running process"
     if type(value).__module__.partition(".")[0] == "matplotlib":
         return "a drawing; the figures that are shown or saved are compared as pictures"

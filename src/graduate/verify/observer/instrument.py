@@ -54,18 +54,19 @@ class _Loops(ast.NodeTransformer):
     def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self.function = function
         self.stores: dict[str, int] = {}
-        for node in ast.walk(function):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                self.stores[node.id] = max(node.lineno, self.stores.get(node.id, 0))
+        for name, line in _stores(function.body).items():
+            self.stores[name] = line
 
     def visit_With(self, node: ast.With) -> ast.With | list[ast.stmt]:
         self.generic_visit(node)
-        state = _state_of(node)
+        state, checkpoint = _names_of(node)
         if not state:
             return node
         end = node.end_lineno or node.lineno
         again = tuple(sorted(name for name, line in self.stores.items() if line > end))
-        text = f"{REPORT}({LOOP + self.function.name!r}, __name__, vars({state}), {again!r})"
+        inside = tuple(sorted({name for name in _stores(node.body) if name not in again}))
+        skipped = f"{inside!r} if getattr({checkpoint}, 'is_done', False) else ()"
+        text = f"{REPORT}({LOOP + self.function.name!r}, __name__, vars({state}), {again!r}, {skipped})"
         report = ast.parse(text).body[0]
         for each in ast.walk(report):
             if hasattr(each, "lineno"):
@@ -73,13 +74,31 @@ class _Loops(ast.NodeTransformer):
         return [node, report]
 
 
-def _state_of(node: ast.With) -> str:
-    """The name of the state in `with Checkpoint("name", state) as …`, "" for another block."""
-    call = node.items[0].context_expr
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "Checkpoint":
-        return ""
+def _stores(body: list[ast.stmt]) -> dict[str, int]:
+    """The names that a body assigns, and the last line at which it does."""
+    found: dict[str, int] = {}
+    for node in ast.walk(ast.Module(body, [])):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found[node.id] = max(node.lineno, found.get(node.id, 0))
+    return found
+
+
+def _names_of(node: ast.With) -> tuple[str, str]:
+    """The two names in `with Checkpoint("name", state) as checkpoint`, "" for another block.
+
+    The class may go by another name where the research code has one of its own.
+    """
+    call, given = node.items[0].context_expr, node.items[0].optional_vars
+    if (
+        not isinstance(call, ast.Call)
+        or not isinstance(call.func, ast.Name)
+        or not isinstance(given, ast.Name)
+    ):
+        return "", ""
     second = call.args[1] if len(call.args) > 1 else None
-    return second.id if isinstance(second, ast.Name) else ""
+    if not call.func.id.endswith("Checkpoint") or not isinstance(second, ast.Name):
+        return "", ""
+    return second.id, given.id
 
 
 def _head(body: list[ast.stmt]) -> int:

@@ -86,13 +86,8 @@ def _python_random(value: Any, walk: Walk) -> Tree:
 def _logger(value: Any, walk: Walk) -> Tree:
     """What the program can have chosen: the rest are all the loggers of the process."""
     handlers = [type(handler).__name__ for handler in value.handlers]
-    return items(
-        value,
-        [
-            (n, scalar(n, repr(v)))
-            for n, v in (("name", value.name), ("level", value.level), ("handlers", handlers))
-        ],
-    )
+    chosen = {"name": value.name, "level": value.level, "handlers": handlers}
+    return items(value, [(name, scalar(name, repr(each))) for name, each in chosen.items()])
 
 
 def _handler(value: Any, walk: Walk) -> Tree:
@@ -197,6 +192,10 @@ def _torch_scalar(value: Any, walk: Walk) -> Tree:
     return scalar(value, str(value))
 
 
+def _iterator(value: Any, walk: Walk) -> Tree:
+    return opaque(value, "an iterator has no value before it runs")
+
+
 def _loader(value: Any, walk: Walk) -> Tree:
     names = ("dataset", "batch_size", "num_workers", "drop_last", "sampler", "generator")
     return items(value, [(f".{name}", walk(getattr(value, name, None))) for name in names])
@@ -286,6 +285,7 @@ _LIBRARIES: dict[str, tuple[tuple[str, Special], ...]] = {
         ("device", _torch_scalar),
         ("dtype", _torch_scalar),
         ("utils.data.DataLoader", _loader),
+        ("utils.data.dataloader._BaseDataLoaderIter", _iterator),
     ),
     "xgboost": (("Booster", _booster), ("DMatrix", _matrix)),
     "lightgbm": (("Booster", _gbm), ("Dataset", _gbm_data)),
