@@ -63,3 +63,16 @@ def test_prints_the_same(name: str, tmp_path: Path) -> None:
     result = convert(files, tmp_path / "project").run()
     assert result.stdout == original.stdout, result.stderr
     assert result.returncode == 0, result.stderr
+
+
+def test_an_empty_module_of_a_role_shows_the_names_that_are_clear(tmp_path: Path) -> None:
+    files = {
+        "main.py": "import loss_a, loss_b\nw = 0\nfor epoch in range(3):\n    w += loss_a.mse_loss(loss_b.l1_loss(w))\n",
+        "loss_a.py": "def mse_loss(x):\n    return x * x\ndef total_loss(x):\n    return x\n",
+        "loss_b.py": "def l1_loss(x):\n    return abs(x)\ndef total_loss(x, y=1):\n    return x + y\n",
+    }
+    converted = convert(files, tmp_path)
+    shown = converted.text("models/losses.py").splitlines()
+    assert "from .loss_a import mse_loss as mse_loss" in shown
+    assert "from .loss_b import l1_loss as l1_loss" in shown
+    assert not [line for line in shown if "total_loss" in line]

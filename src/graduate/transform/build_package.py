@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from graduate.model.facts import Facts, Option, Role
@@ -307,23 +308,23 @@ class PackageBuilder:
         self.pipeline = render_pipeline(self.plan.name, self.functions, self.texts, self.setups, context)
 
     def _re_export(self) -> None:
-        """A canonical module that is empty shows the public names of the local module of its role."""
+        """A canonical module that is empty shows the public names of the local modules of its role; a name that
+        several of them have is not shown, since it could only mean one of them."""
+        found: dict[str, list[tuple[str, str]]] = {}
         for module_plan in self.plan.modules:
             home = ROLE_HOMES.get(module_plan.role)
-            if home is None or module_plan.home == home:
+            if home is None or module_plan.home == home or self.modules[home].pieces:
                 continue
-            module = self.modules[home]
             tree = ast.parse(self.sources.module(module_plan.path).text)
-            names = [
-                n.name
-                for n in tree.body
-                if isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name[0] != "_"
-            ]
-            if module.pieces or not names:
-                continue
             source = relative_module(module_plan.home, home)
-            lines = [f"from {source} import {n} as {n}" for n in sorted(names)]
-            self.local_pieces.setdefault(home, []).extend(lines)
+            for name in sorted({n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}):
+                if name[0] != "_":
+                    found.setdefault(home, []).append((name, source))
+        for home, names in found.items():
+            counts = Counter(name for name, _ in names)
+            self.local_pieces[home] = [
+                f"from {source} import {name} as {name}" for name, source in names if counts[name] == 1
+            ]
 
     def generated(self) -> Iterator[GeneratedModule]:
         """All modules of the package."""
