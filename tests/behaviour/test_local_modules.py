@@ -67,7 +67,7 @@ def test_prints_the_same(name: str, tmp_path: Path) -> None:
 
 def test_an_empty_module_of_a_role_shows_the_names_that_are_clear(tmp_path: Path) -> None:
     files = {
-        "main.py": "import loss_a, loss_b\nw = 0\nfor epoch in range(3):\n    w += loss_a.mse_loss(loss_b.l1_loss(w))\n",
+        "main.py": "import loss_a, loss_b\nw = 0\nfor i in range(3):\n    w += loss_a.mse_loss(loss_b.l1_loss(w))\n",
         "loss_a.py": "def mse_loss(x):\n    return x * x\ndef total_loss(x):\n    return x\n",
         "loss_b.py": "def l1_loss(x):\n    return abs(x)\ndef total_loss(x, y=1):\n    return x + y\n",
     }
