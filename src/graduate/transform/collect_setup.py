@@ -41,7 +41,9 @@ def collect_setup(draft: ProgramDraft) -> None:
             continue
         node = statement.node
         kind = process_state(node, imports)
-        if edits_sys_path(node, imports):
+        if isinstance(node, ast.Global):
+            draft.left_out[id(statement)] = "its names are handed on between the steps"
+        elif edits_sys_path(node, imports):
             draft.left_out[id(statement)] = "modules are found by the package layout"
         elif kind == "backend":
             draft.left_out[id(statement)] = "figures are drawn by the project's own backend"
