@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 from .objects import digest_file
 from .paths import PACKAGE_FOLDER, PROJECT_ROOT, STATE_FOLDER
 
+_TICK = 20_000_000
+"""Nanoseconds; no kernel's clock for files ticks slower."""
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 _OWN = frozenset({PACKAGE_FOLDER.name, "logs/pipeline.jsonl"})
 Stat = tuple[int, int, int]
@@ -53,6 +56,10 @@ def record_of(relative: str) -> FileRecord | None:
     stat = stat_of(path)
     if stat is None:
         return None
+    # A file that is changed again within one tick of the file system's clock would keep its stat.
+    if 0 <= (age := time.time_ns() - stat[1]) < _TICK:
+        time.sleep((_TICK - age) / 1e9)
+        return record_of(relative)
     try:
         return FileRecord(stat, digest_file(path))
     except OSError:

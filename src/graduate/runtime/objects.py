@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -43,7 +44,8 @@ class Objects:
         self.quarantine = root / "quarantine"
         self.staging = root / "staging"
         self.backup_below = int(os.environ.get("PIPELINE_BACKUP_BELOW", BACKUP_BELOW))
-        self._unsealed = False
+        self._unsealed = True
+        """Whether names may not be on the disk yet. At first they may not: a dead process may have left them so."""
 
     def put(self, data: store.Data) -> str:
         """Store content and give its name. It is durable only after `seal`."""
@@ -77,8 +79,33 @@ class Objects:
         backup = _read(self.backups / name)
         if backup is None or digest(backup) != name:
             raise Damaged(name)
-        store.commit(self.staging, path, [backup])
+        with contextlib.suppress(OSError):
+            store.commit(self.staging, path, [backup])
         return backup
+
+    def check(self, name: str) -> bool:
+        """Read an object and compare it with its hash; whether it had to be restored. Raises `Damaged`."""
+        path = self.folder / name
+        try:
+            if digest_file(path) == name:
+                return False
+        except OSError:
+            pass
+        self.get(name)
+        return True
+
+    def mend_backups(self, wanted: Iterable[str]) -> list[str]:
+        """Write the second copies anew that are damaged or missing; their names."""
+        mended = []
+        for name in sorted(wanted):
+            backup, data = self.backups / name, self._small(name)
+            if data is None or _read(backup) == data:
+                continue
+            if backup.exists():
+                self.set_aside(backup)
+            self._back_up(name, data)
+            mended.append(name)
+        return mended
 
     def set_aside(self, path: Path) -> None:
         """Move a bad file to the quarantine, where a person can look at it."""
@@ -94,6 +121,14 @@ class Objects:
                 for path in folder.iterdir():
                     if path.name not in wanted:
                         store.remove(path)
+
+    def _small(self, name: str) -> bytearray | None:
+        """The content of an object that has a second copy."""
+        path = self.folder / name
+        try:
+            return _read(path) if path.stat().st_size < self.backup_below else None
+        except OSError:
+            return None
 
     def _back_up(self, name: str, data: store.Data) -> None:
         # Not fsynced: a backup is checked by its hash before it is used, and the object itself is durable.

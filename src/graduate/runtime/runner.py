@@ -130,7 +130,8 @@ class Runner:
         before = self._random_before(index, old, bool(resumes))
         record.random_before = put_random(state.objects, before)
         if not resumes:
-            run.journal.undo()
+            if old.status != "done":
+                run.journal.undo()
             run.forget()
         state.commit("started", step.name, record)
         say(f"{step.name}: {'going on' if resumes else 'running'} ({why})", step=step.name)
@@ -249,9 +250,8 @@ class Runner:
         }
         path = STATE_FOLDER / "errors" / f"{record.ended.replace(':', '')}-{step.name}.json"
         try:
-            store.make_folder(path.parent)
-            store.remove(path)
-            store.write_file(path, [json.dumps(report, indent=1, default=str).encode()])
+            text = json.dumps(report, indent=1, default=str).encode()
+            store.commit(self.state.objects.staging, path, [text])
             record.error["report"] = str(path.relative_to(PROJECT_ROOT))
         except OSError:
             say("The error report could not be written.")
@@ -283,6 +283,7 @@ class Runner:
         record.drawn = {name: each for name, each in started.items() if record.after.get(name) != each}
         record.settings = dict(settings_read.step)
         record.wrote = _written(files, run)
+        _make_durable(record.wrote)
         record.read = {
             path: found
             for path in recorder.read
@@ -308,6 +309,8 @@ class Runner:
             raise Finished
 
 
+_MANY_FILES = 64
+"""From here on the whole system is told to write what it holds, at once."""
 ROLLED_BACK = 79
 """A code inside the pipeline: go on in a new process, because this one is not as a fresh one would be."""
 
@@ -335,6 +338,17 @@ def _written(before: dict[str, tuple[int, int, int]], run: loops.StepRun) -> dic
     result: dict[str, Any] = {path: record_of(path) for path in sorted(changed)}
     result.update(dict.fromkeys(sorted(set(before) - set(after))))
     return result
+
+
+def _make_durable(wrote: dict[str, Any]) -> None:
+    """What a finished step wrote is on the disk, like the record that says so."""
+    paths = [PROJECT_ROOT / path for path, record in wrote.items() if record is not None]
+    if len(paths) > _MANY_FILES:
+        os.sync()
+        return
+    for path in paths:
+        store.fsync(path)
+        store.fsync_folder(path.parent)
 
 
 def _own_part(error: BaseException) -> Any:

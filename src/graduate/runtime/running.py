@@ -25,7 +25,8 @@ class Journal:
     def note(self, relative: str, mode: str) -> None:
         stat = stat_of(PROJECT_ROOT / relative)
         entry = [relative, mode, -1 if stat is None else stat[0]]
-        store.append(self.path, json.dumps(entry).encode() + b"\n")
+        # What must be undone has to be known even when the machine stops.
+        store.append(self.path, json.dumps(entry).encode() + b"\n", sync="a" in mode or "x" in mode)
 
     def entries(self) -> dict[str, tuple[str, int]]:
         """For each file the mode of its first opening and its size before (-1: it was not there)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ class State:
                 continue
             self.generation = data["generation"]
             self.hash = data["hash"]
-            self.steps = {name: StepRecord.from_json(each) for name, each in data["steps"].items()}
+            self.steps = self.records(data)
             return
         self.generation, self.hash, self.steps = 0, "", {}
 
@@ -124,6 +125,9 @@ class State:
         """What a new owner does first: sweep what a dead one left half done, set damaged files aside."""
         for folder in (self.folder, self.objects.folder):
             store.make_folder(folder)
+        # What can be read now may not be on the disk yet, when its writer died before it could make sure.
+        for folder in (self.folder, self.root, self.root.parent):
+            store.fsync_folder(folder)
         store.remove_folder(self.objects.staging)
         self.load()
         for path in self.damaged:
@@ -134,6 +138,18 @@ class State:
         if self.damaged:
             # Numbers are never used twice.
             self.generation = max(self.generation, max(int(path.stem) for path in self.damaged))
+
+    def history(self) -> Iterator[dict[str, Any]]:
+        """The kept generations as they were written, newest first; damaged ones are left out."""
+        for path in sorted(self.folder.glob("*.json"), reverse=True):
+            body = _read_generation(path)
+            if body is not None:
+                yield body
+
+    @staticmethod
+    def records(body: dict[str, Any]) -> dict[str, StepRecord]:
+        """The steps of a generation."""
+        return {name: StepRecord.from_json(each) for name, each in body["steps"].items()}
 
     def record(self, name: str) -> StepRecord:
         return self.steps.get(name) or StepRecord()
@@ -154,13 +170,16 @@ class State:
             "generation": self.generation + 1,
             "previous": self.hash,
             "time": now(),
+            "event": event,
+            "step": step,
             "steps": {name: each.to_json() for name, each in steps.items()},
         }
         body["hash"] = _hash(body)
         text = json.dumps(body, indent=1).encode()
         store.commit(self.objects.staging, self.folder / f"{body['generation']:08d}.json", [text])
         self.generation, self.hash, self.steps = self.generation + 1, str(body["hash"]), steps
-        self._publish(text)
+        # A copy under a fixed name for people; never read back.
+        store.publish(self.root / "state.json", text)
         record = steps.get(step)
         append_line(
             self.root / "events.jsonl",
@@ -174,16 +193,6 @@ class State:
             },
         )
 
-    def _publish(self, text: bytes) -> None:
-        """A copy under a fixed name for people; never read back, so it need not be durable."""
-        try:
-            staged = self.root / "state.json.new"
-            store.remove(staged)
-            store.write_file(staged, [text])
-            store.rename(staged, self.root / "state.json")
-        except OSError:
-            return
-
     def clean_up(self, also: set[str]) -> None:
         """Remove old generations and every object that no kept generation and none of `also` names."""
         paths = sorted(self.folder.glob("*.json"), reverse=True)
@@ -196,8 +205,8 @@ class State:
                     store.remove(path)
                 continue
             valid += 1
-            for each in data["steps"].values():
-                keep.update(StepRecord.from_json(each).objects())
+            for record in self.records(data).values():
+                keep.update(record.objects())
         self.objects.sweep(keep)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from . import configuration, store
 from .context import Context
 from .files import is_unchanged
 from .fingerprint import CodeIndex, environment
+from .objects import digest
 from .paths import PACKAGE_FOLDER, PROJECT_ROOT, STATE_FOLDER
 from .state import State, StepRecord
 
@@ -276,19 +278,20 @@ class CodeHashes:
             files = sorted(PACKAGE_FOLDER.rglob("*.py"))
             stats = [(path.stat().st_size, path.stat().st_mtime_ns) for path in files]
             self._stamp = json.dumps([[path.relative_to(PACKAGE_FOLDER).as_posix() for path in files], stats])
-            try:
-                data = json.loads(self.path.read_bytes())
-                self._known = dict(data["reach"]) if data["stamp"] == self._stamp else {}
-            except (OSError, ValueError, KeyError, TypeError):
-                self._known = {}
+            self._known = {}
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                text = self.path.read_bytes()
+                reach = json.loads(text)["reach"]
+                if text == self._text(reach):
+                    self._known = reach
         return self._known
 
     def _save(self) -> None:
-        try:
+        with contextlib.suppress(OSError):
             store.make_folder(self.path.parent)
-            staged = self.path.with_suffix(".new")
-            store.remove(staged)
-            store.write_file(staged, [json.dumps({"stamp": self._stamp, "reach": self._known}).encode()])
-            store.rename(staged, self.path)
-        except OSError:
-            return
+        store.publish(self.path, self._text(self._known))
+
+    def _text(self, reach: Any) -> bytes:
+        """The file's content; its first member says whether the rest is whole and of this very code."""
+        stamp = digest(json.dumps([self._stamp, reach]).encode())
+        return json.dumps({"stamp": stamp, "reach": reach}).encode()
