@@ -20,8 +20,12 @@ HOMES: Mapping[Role, str] = {**ROLE_HOMES, "settings": FUNCTIONS, "other": FUNCT
 CANONICAL = frozenset({*HOMES.values(), "config/settings.py"}) | frozenset(
     f"utils/{name}.py"
     for name in (
-        "resume", "store", "state", "checkpoint", "pickling", "random_state", "fingerprint", "log",
-        "configuration", "context", "paths", "figures", "notebook", "command", "signals", "steps",
+        "checkpoint", "command", "command_line", "configuration", "context", "data_checks", "dispatch",
+        "doctor", "failure", "figure_backend", "figures", "files", "fingerprint", "live", "lock", "log",
+        "loop_files", "loop_pickle", "notebook", "objects", "output", "paths", "pickling", "positions",
+        "problems", "process", "random_state", "resume", "runner", "running", "saved", "signals",
+        "snapshot", "state", "status", "step_run", "steps", "store", "syntax", "upkeep", "validity",
+        "written",
     )
 )  # fmt: skip
 

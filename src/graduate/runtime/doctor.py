@@ -54,6 +54,10 @@ def examine(pipeline: Pipeline) -> int:
 
 
 def _check_history(state: State, found: Findings) -> None:
+    for path, body in list(state.files()):
+        if body is None:
+            state.set_aside(path)
+            found.repaired.append(f"the state {path.stem} is damaged; `rollback` cannot go to it any more")
     newer = None
     for body in state.history():
         follows = newer is None or newer["generation"] != body["generation"] + 1

@@ -110,8 +110,7 @@ class State:
     def load(self) -> None:
         """Take the newest valid generation. Damaged ones are remembered in `damaged`."""
         self.damaged = []
-        for path in sorted(self.folder.glob("*.json"), reverse=True):
-            data = _read_generation(path)
+        for path, data in self.files():
             if data is None:
                 self.damaged.append(path)
                 continue
@@ -131,20 +130,23 @@ class State:
         store.remove_folder(self.objects.staging)
         self.load()
         for path in self.damaged:
-            self.objects.set_aside(path)
-            say(
-                f"The state {path.name} is damaged; it was moved to the quarantine and an earlier one is used."
-            )
-        if self.damaged:
+            self.set_aside(path)
             # Numbers are never used twice.
-            self.generation = max(self.generation, max(int(path.stem) for path in self.damaged))
+            self.generation = max(self.generation, int(path.stem) if path.stem.isdigit() else 0)
+
+    def set_aside(self, path: Path) -> None:
+        """Move a damaged generation to the quarantine."""
+        self.objects.set_aside(path)
+        say(f"The state {path.name} is damaged; it was moved to the quarantine and an earlier one is used.")
 
     def history(self) -> Iterator[dict[str, Any]]:
         """The kept generations as they were written, newest first; damaged ones are left out."""
+        yield from (body for _, body in self.files() if body is not None)
+
+    def files(self) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+        """The files of all generations, newest first, with what they hold (None: damaged)."""
         for path in sorted(self.folder.glob("*.json"), reverse=True):
-            body = _read_generation(path)
-            if body is not None:
-                yield body
+            yield path, _read_generation(path)
 
     @staticmethod
     def records(body: dict[str, Any]) -> dict[str, StepRecord]:
