@@ -21,6 +21,40 @@ def setup():
     random.seed(3)
 
 
+def slow_down():
+    # Saves take a while, and say so.
+    import os
+    import sys
+    import time
+
+    from .utils import store
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(os, name)
+
+        def fsync(self, descriptor):
+            print("saving", file=sys.stderr, flush=True)
+            time.sleep(0.4)
+            os.fsync(descriptor)
+
+    store.disk = Slow()
+
+
+def start_worker():
+    # A child that outlives its parent.
+    import os
+    import time
+
+    worker = os.fork()
+    if worker == 0:
+        os.close(1)
+        os.close(2)
+        time.sleep(60)
+        os._exit(0)
+    print("worker", worker, flush=True)
+
+
 def prepare():
     import random
 
@@ -30,12 +64,19 @@ def prepare():
 
 
 def train(values):
+    import os
     import random
+    import time
 
+    if "SLOW_SAVE" in os.environ:
+        slow_down()
+    if "WORKER" in os.environ:
+        start_worker()
     history = []
     state = LoopState(total=0.0, history=history)
     with Checkpoint("train", state) as checkpoint:
         for value in checkpoint.loop(values):
+            time.sleep(float(os.environ.get("SLEEP", 0)))
             state.total += value * random.random()
             history.append(state.total)
             with open("rows.csv", "a") as file:

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-
 from fault_project import make
+
 from runtime_project import ProjectUnderTest
+
 
 def result(project: ProjectUnderTest) -> str:
     return (project.root / "result.txt").read_text()
@@ -104,3 +105,69 @@ def test_a_torn_event_log_is_cut(tmp_path: Path) -> None:
     project.run("train-all")
     lines = [json.loads(line) for line in events.read_text().splitlines()]
     assert {line["event"] for line in lines} == {"started", "done"}
+
+
+def test_a_damaged_second_copy_is_not_used(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    expected = result(project)
+    folder = project.root / ".pipeline_state"
+    for name in objects_of(project, "train"):
+        for copy in ("objects", "backups"):
+            path = folder / copy / name
+            content = path.read_bytes()
+            path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    project.run("rollback", "evaluate")
+    assert "running again" in project.run("train-all").stderr
+    assert result(project) == expected
+
+
+def test_a_number_is_never_used_twice(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    path = newest(project.root / ".pipeline_state" / "state", "*.json")
+    path.write_bytes(path.read_bytes()[:-20])
+    project.run("train-all")
+    assert not path.exists()
+    assert int(newest(path.parent, "*.json").stem) > int(path.stem)
+
+
+def test_a_cache_of_the_code_is_not_believed_when_it_is_damaged(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    cache = project.root / ".pipeline_state" / "code.json"
+    assert '"pipeline:train": "' in cache.read_text()
+    cache.write_text(cache.read_text().replace('"pipeline:train": "', '"pipeline:train": "x'))
+    assert set(project.statuses().values()) == {"done"}
+
+
+def test_doctor_mends_what_it_can_and_says_what_is_lost(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    folder = project.root / ".pipeline_state"
+    first, second = objects_of(project, "preprocess-data")[:2]
+    (folder / "objects" / first).write_bytes(b"rubbish")
+    (folder / "backups" / second).write_bytes(b"rubbish")
+    mended = project.run("doctor")
+    assert "repaired: a stored value of" in mended.stderr
+    assert f"repaired: the second copy of {second[:12]}" in mended.stderr
+    assert "repaired" not in project.run("doctor").stderr
+    for copy in ("objects", "backups"):
+        (folder / copy / first).unlink()
+    assert "lost: a stored value of" in project.run("doctor", check=1).stderr
+
+
+def test_rollback_to_a_generation(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    history = json.loads(project.run("status", "--history", "--json").stdout)
+    (number,) = [
+        row["generation"] for row in history if row["done"] == ["preprocess-data"] and row["event"] == "done"
+    ]
+    project.run("rollback", str(number))
+    assert [name for name, each in project.statuses().items() if each == "done"] == ["preprocess-data"]
+    assert json.loads(project.run("status", "--history", "--json").stdout)[0]["event"] == (
+        f"rolled back to generation {number}"
+    )
+    refused = project.run("rollback", "999", check=2)
+    assert "Generation 999 is not kept." in refused.stderr

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from fault_disks import FAULTS
 from fault_project import count_tried, make
 

@@ -20,7 +20,7 @@ HOMES: Mapping[Role, str] = {**ROLE_HOMES, "settings": FUNCTIONS, "other": FUNCT
 CANONICAL = frozenset({*HOMES.values(), "config/settings.py"}) | frozenset(
     f"utils/{name}.py"
     for name in (
-        "checkpoint", "command", "command_line", "configuration", "context", "data_checks", "dispatch",
+        "checkpoint", "code_hashes", "command", "command_line", "configuration", "context", "data_checks", "dispatch",
         "doctor", "failure", "figure_backend", "figures", "files", "fingerprint", "live", "lock", "log",
         "loop_files", "loop_pickle", "notebook", "objects", "output", "paths", "pickling", "positions",
         "problems", "process", "random_state", "resume", "runner", "running", "saved", "signals",

@@ -159,7 +159,7 @@ def _start_anew(
         if program not in ("", step.program):
             continue
         if (roles is None or step.role in roles) and step.name in steps:
-            del steps[step.name]
+            steps[step.name] = state.record(step.name).forgotten()
             store.remove_folder(STATE_FOLDER / "checkpoints" / step.name)
     if steps != state.steps:
         state.commit_all("fresh", "", steps)

@@ -35,7 +35,7 @@ def keep(journal: Journal, parts: dict[str, Packed]) -> dict[str, list[Any]]:
     from .pickling import Packed
 
     kept: dict[str, list[Any]] = {}
-    for path, (mode, _) in journal.entries().items():
+    for path, mode in journal.entries().items():
         stat = stat_of(PROJECT_ROOT / path)
         if stat is not None:
             kept[path] = [mode, stat[0]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
@@ -22,12 +23,14 @@ def digest(*chunks: store.Data) -> str:
     return state.hexdigest()
 
 
-def digest_file(path: Path) -> str:
-    """The hash of a file's content."""
+def digest_file(path: Path, size: int | None = None) -> str:
+    """The hash of a file's content, or of its first `size` bytes."""
     state = blake2b(digest_size=20)
+    left = sys.maxsize if size is None else size
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-        while chunk := file.read(1 << 20):
+        while chunk := file.read(min(left, 1 << 20)):
             state.update(chunk)
+            left -= len(chunk)
     return state.hexdigest()
 
 

@@ -18,7 +18,7 @@ from .objects import Damaged
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_FAILED, EXIT_INTERRUPTED, Interrupted, Problem
 from .process import peak_memory, prepare_process, start_figures
-from .running import settings_read
+from .running import cut_back, settings_read
 from .saved import objects_needed
 from .signals import stop
 from .snapshot import NotStored, Values, get_random, put_random
@@ -133,6 +133,7 @@ class Runner:
         if not resumes:
             if old.status != "done":
                 run.journal.undo()
+            cut_back(old.appended)
             run.forget()
         state.commit("started", step.name, record)
         say(f"{step.name}: {'going on' if resumes else 'running'} ({why})", step=step.name)
@@ -270,6 +271,7 @@ class Runner:
         record.drawn = {name: each for name, each in started.items() if record.after.get(name) != each}
         record.settings = dict(settings_read.step)
         record.wrote = find_written(files, run.journal)
+        record.appended = run.journal.appended()
         record.read = {
             path: found
             for path in recorder.read

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import store
-from .files import FileRecord
+from .files import Before, FileRecord
 from .log import append_line, now, say
 from .objects import Objects, digest
 
@@ -55,6 +55,8 @@ class StepRecord:
     drawn: dict[str, str] = field(default_factory=dict)
     read: dict[str, FileRecord] = field(default_factory=dict)
     wrote: dict[str, FileRecord | None] = field(default_factory=dict)
+    appended: dict[str, Before] = field(default_factory=dict)
+    """Files that it added to, as they were before: to be cut back when it runs again."""
     groups: list[Group] = field(default_factory=list)
     unstored: dict[str, str] = field(default_factory=dict)
     random_before: str = ""
@@ -66,6 +68,10 @@ class StepRecord:
 
     def group_of(self, name: str) -> Group | None:
         return next((group for group in self.groups if name in group.names), None)
+
+    def forgotten(self) -> StepRecord:
+        """The record of the step as one that has not run; only its traces in files are still known."""
+        return StepRecord(wrote=self.wrote, appended=self.appended)
 
     def objects(self) -> list[str]:
         """Every object that this record refers to."""
@@ -92,6 +98,7 @@ class StepRecord:
             path: None if each is None else FileRecord.from_json(each)
             for path, each in data.get("wrote", {}).items()
         }
+        record.appended = {path: Before(*each) for path, each in data.get("appended", {}).items()}
         return record
 
 

@@ -125,8 +125,11 @@ class StepRun:
 
     def find_checkpoint(self) -> bool:
         """Whether an earlier attempt left something to go on from. If so, output is held back until there."""
-        usable = []
+        usable: list[Saved] = []
         told = False
+        if foreign := self.journal.foreign():
+            say(f"{self.name}: its checkpoints cannot be used, because {foreign}, to which it adds, changed")
+            return False
         for saved in self.folder.read():
             why = self.validity.problem(saved.body)
             if why:

@@ -48,10 +48,9 @@ def _to_before(pipeline: Pipeline, state: State, target: str) -> None:
         say("Nothing has run yet, so there is nothing to roll back.")
         return
     start = target or ran[-1]
-    gone = names[names.index(start) :]
-    _restore(
-        state, start, {each: record for each, record in state.steps.items() if each not in gone}, set(gone)
-    )
+    gone = set(names[names.index(start) :])
+    steps = {name: each.forgotten() if name in gone else each for name, each in state.steps.items()}
+    _restore(state, start, steps, gone)
     say(f"Rolled back to before {start}: it and the steps after it will run again.")
 
 
@@ -69,6 +68,9 @@ def _to_generation(state: State, number: int) -> None:
         for name in {*steps, *state.steps}
         if state.record(name).to_json() != steps.get(name, StepRecord()).to_json()
     }
+    for name in changed:
+        if steps.get(name, StepRecord()).status != "done":
+            steps[name] = state.record(name).forgotten()
     _restore(state, f"generation {number}", steps, changed)
     done = [name for name, record in steps.items() if record.status == "done"]
     say(
