@@ -55,7 +55,7 @@ class Objects:
         name = digest(data)
         target = self.folder / name
         size = memoryview(data).nbytes
-        if not target.exists() or target.stat().st_size != size:
+        if not _is_whole(target, name, size):
             store.commit(self.staging, target, [data], seal=False)
             self._unsealed = True
             if size < self.backup_below:
@@ -89,11 +89,8 @@ class Objects:
     def check(self, name: str) -> bool:
         """Read an object and compare it with its hash; whether it had to be restored. Raises `Damaged`."""
         path = self.folder / name
-        try:
-            if digest_file(path) == name:
-                return False
-        except OSError:
-            pass
+        if path.exists() and _is_whole(path, name, path.stat().st_size):
+            return False
         self.get(name)
         return True
 
@@ -139,6 +136,13 @@ class Objects:
         target = self.backups / name
         if not target.exists():
             store.write_file(target, [data])
+
+
+def _is_whole(path: Path, name: str, size: int) -> bool:
+    try:
+        return path.stat().st_size == size and digest_file(path) == name
+    except OSError:
+        return False
 
 
 def _read(path: Path) -> bytearray | None:
