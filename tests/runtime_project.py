@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-RUNTIME = Path(__file__).parents[1] / "src" / "graduate" / "runtime"
+RUNTIME = Path(
+    os.environ.get("RUNTIME_UNDER_TEST", Path(__file__).parents[1] / "src" / "graduate" / "runtime")
+)
+"""The runtime that goes into the projects; the tests of the tests put a broken one here."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import PurePosixPath
 
 from graduate.model.facts import Facts, ProgramFacts, Role
@@ -17,14 +18,12 @@ FUNCTIONS = "utils/functions.py"
 
 HOMES: Mapping[Role, str] = {**ROLE_HOMES, "settings": FUNCTIONS, "other": FUNCTIONS}
 
-# The runtime's files, which every generated project has beside the moved code.
-RUNTIME = (
-    "checkpoint", "command", "command_line", "configuration", "context", "dispatch", "figure_backend", "figures",
-    "files", "fingerprint", "live", "log", "loop_files", "loop_pickle", "notebook", "objects", "output", "paths",
-    "pickling", "positions", "problems", "random_state", "resume", "runner", "running", "saved", "signals",
-    "snapshot", "state", "step_run", "steps", "store", "syntax", "validity",
-)  # fmt: skip
-CANONICAL = frozenset({*HOMES.values(), "config/settings.py", *(f"utils/{name}.py" for name in RUNTIME)})
+# The runtime's files stand in every generated project beside the moved code.
+CANONICAL = frozenset({*HOMES.values(), "config/settings.py"}) | frozenset(
+    f"utils/{entry.name}"
+    for entry in resources.files("graduate.runtime").iterdir()
+    if entry.name.endswith(".py") and entry.name != "__init__.py"
+)
 
 _OPENING = re.compile(r"(\s*)(?:async\s+)?(?:def|class)\s+(\w+)")
 _WORD = re.compile(r"[A-Za-z_]\w*")

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .objects import digest_file
 from .paths import PACKAGE_FOLDER, PROJECT_ROOT, STATE_FOLDER
 
+_TICK = 20_000_000
+"""Nanoseconds; no kernel's clock for files ticks slower."""
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 _OWN = frozenset({PACKAGE_FOLDER.name, "logs/pipeline.jsonl"})
 Stat = tuple[int, int, int]
@@ -47,12 +50,39 @@ def stat_of(path: str | Path) -> Stat | None:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
+class Before(NamedTuple):
+    """A file before something was added to it: its size (-1: it was not there) and the hash of its content."""
+
+    size: int
+    hash: str
+
+
+def before_now(relative: str) -> Before:
+    """The file as it is now, as something to come back to."""
+    stat = stat_of(PROJECT_ROOT / relative)
+    return Before(-1, "") if stat is None else Before(stat[0], digest_file(PROJECT_ROOT / relative, stat[0]))
+
+
+def begins_with(relative: str, before: Before) -> bool:
+    """Whether a file still begins with what was there before something was added."""
+    if before.size <= 0:
+        return before.size < 0 or stat_of(PROJECT_ROOT / relative) is not None
+    try:
+        return digest_file(PROJECT_ROOT / relative, before.size) == before.hash
+    except OSError:
+        return False
+
+
 def record_of(relative: str) -> FileRecord | None:
     """The file as it is now; None when it is missing or cannot be read."""
     path = PROJECT_ROOT / relative
     stat = stat_of(path)
     if stat is None:
         return None
+    # A file that is changed again within one tick of the file system's clock would keep its stat.
+    if 0 <= (age := time.time_ns() - stat[1]) < _TICK:
+        time.sleep((_TICK - age) / 1e9)
+        return record_of(relative)
     try:
         return FileRecord(stat, digest_file(path))
     except OSError:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import store
 from .files import recorder, stat_of
-from .log import say
 from .objects import Damaged
 from .paths import PROJECT_ROOT
 from .running import Journal
@@ -36,7 +35,7 @@ def keep(journal: Journal, parts: dict[str, Packed]) -> dict[str, list[Any]]:
     from .pickling import Packed
 
     kept: dict[str, list[Any]] = {}
-    for path, (mode, _) in journal.entries().items():
+    for path, mode in journal.entries().items():
         stat = stat_of(PROJECT_ROOT / path)
         if stat is not None:
             kept[path] = [mode, stat[0]]
@@ -46,20 +45,21 @@ def keep(journal: Journal, parts: dict[str, Packed]) -> dict[str, list[Any]]:
 
 
 def put_back(saved: Saved, folder: Folder, journal: Journal) -> None:
-    """Make the files that the step wrote what they were, open ones included."""
+    """Make the files that the step wrote what they were, open ones included. Raises `Damaged` when it cannot."""
     active, recorder.active = recorder.active, False
-    handles = list(open_files(set(saved.files())))
-    for file in handles:
-        file.flush()
-    for path, (mode, size) in saved.files().items():
-        try:
+    try:
+        handles = list(open_files(set(saved.files())))
+        for file in handles:
+            file.flush()
+        for path, (mode, size) in saved.files().items():
             _put_back_one(path, mode, size, saved, folder)
-        except (OSError, Damaged) as error:
-            say(f"{path} could not be put back as it was at the checkpoint ({error})")
-    for file in handles:
-        file.seek(0, os.SEEK_END)
-    journal.undo(except_for=set(saved.files()))
-    recorder.active = active
+        for file in handles:
+            file.seek(0, os.SEEK_END)
+        journal.undo(except_for=set(saved.files()))
+    except OSError as error:
+        raise Damaged(f"{error.filename} could not be put back ({error.strerror})") from error
+    finally:
+        recorder.active = active
 
 
 def _put_back_one(path: str, mode: str, size: int, saved: Saved, folder: Folder) -> None:
@@ -69,8 +69,12 @@ def _put_back_one(path: str, mode: str, size: int, saved: Saved, folder: Folder)
         if not target.exists() or target.read_bytes() != data:
             store.make_folder(target.parent)
             _overwrite(target, data)
-    elif "a" in mode and target.exists() and target.stat().st_size > size:
+        return
+    now = target.stat().st_size if target.exists() else -1
+    if "a" in mode and now > size:
         store.cut(target, size)
+    elif now != size:
+        raise Damaged(f"{path} has {now} bytes, not {size}, and was too big to be kept")
 
 
 def _overwrite(path: Path, data: bytearray) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
@@ -21,12 +23,14 @@ def digest(*chunks: store.Data) -> str:
     return state.hexdigest()
 
 
-def digest_file(path: Path) -> str:
-    """The hash of a file's content."""
+def digest_file(path: Path, size: int | None = None) -> str:
+    """The hash of a file's content, or of its first `size` bytes."""
     state = blake2b(digest_size=20)
+    left = sys.maxsize if size is None else size
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-        while chunk := file.read(1 << 20):
+        while chunk := file.read(min(left, 1 << 20)):
             state.update(chunk)
+            left -= len(chunk)
     return state.hexdigest()
 
 
@@ -43,14 +47,15 @@ class Objects:
         self.quarantine = root / "quarantine"
         self.staging = root / "staging"
         self.backup_below = int(os.environ.get("PIPELINE_BACKUP_BELOW", BACKUP_BELOW))
-        self._unsealed = False
+        self._unsealed = True
+        """Whether names may not be on the disk yet. At first they may not: a dead process may have left them so."""
 
     def put(self, data: store.Data) -> str:
         """Store content and give its name. It is durable only after `seal`."""
         name = digest(data)
         target = self.folder / name
         size = memoryview(data).nbytes
-        if not target.exists() or target.stat().st_size != size:
+        if not _is_whole(target, name, size):
             store.commit(self.staging, target, [data], seal=False)
             self._unsealed = True
             if size < self.backup_below:
@@ -77,8 +82,30 @@ class Objects:
         backup = _read(self.backups / name)
         if backup is None or digest(backup) != name:
             raise Damaged(name)
-        store.commit(self.staging, path, [backup])
+        with contextlib.suppress(OSError):
+            store.commit(self.staging, path, [backup])
         return backup
+
+    def check(self, name: str) -> bool:
+        """Read an object and compare it with its hash; whether it had to be restored. Raises `Damaged`."""
+        path = self.folder / name
+        if path.exists() and _is_whole(path, name, path.stat().st_size):
+            return False
+        self.get(name)
+        return True
+
+    def mend_backups(self, wanted: Iterable[str]) -> list[str]:
+        """Write the second copies anew that are damaged or missing; their names."""
+        mended = []
+        for name in sorted(wanted):
+            backup, data = self.backups / name, self._small(name)
+            if data is None or _read(backup) == data:
+                continue
+            if backup.exists():
+                self.set_aside(backup)
+            self._back_up(name, data)
+            mended.append(name)
+        return mended
 
     def set_aside(self, path: Path) -> None:
         """Move a bad file to the quarantine, where a person can look at it."""
@@ -95,12 +122,27 @@ class Objects:
                     if path.name not in wanted:
                         store.remove(path)
 
+    def _small(self, name: str) -> bytearray | None:
+        """The content of an object that has a second copy."""
+        path = self.folder / name
+        try:
+            return _read(path) if path.stat().st_size < self.backup_below else None
+        except OSError:
+            return None
+
     def _back_up(self, name: str, data: store.Data) -> None:
         # Not fsynced: a backup is checked by its hash before it is used, and the object itself is durable.
         store.make_folder(self.backups)
         target = self.backups / name
         if not target.exists():
             store.write_file(target, [data])
+
+
+def _is_whole(path: Path, name: str, size: int) -> bool:
+    try:
+        return path.stat().st_size == size and digest_file(path) == name
+    except OSError:
+        return False
 
 
 def _read(path: Path) -> bytearray | None:

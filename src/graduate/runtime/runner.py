@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import platform
 import sys
 import time
 import traceback
 from typing import Any
 
 from . import checkpoint as loops
-from . import configuration, random_state, store
-from .files import is_log, record_of, recorder, scan
+from . import random_state
+from .failure import own_part, redacted, write_report
+from .files import record_of, recorder, scan
 from .fingerprint import environment
 from .log import now, say
 from .objects import Damaged
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_FAILED, EXIT_INTERRUPTED, Interrupted, Problem
-from .running import settings_read
+from .process import peak_memory, prepare_process, start_figures
+from .running import cut_back, settings_read
 from .saved import objects_needed
 from .signals import stop
 from .snapshot import NotStored, Values, get_random, put_random
 from .state import State, StepRecord
 from .steps import CONTEXT, Pipeline, Step
+from .written import find_written
 
 
 class Finished(Exception):
@@ -125,12 +125,15 @@ class Runner:
             inputs=pipeline.inputs(index, state),
             environment=environment(PROJECT_ROOT),
         )
-        run = loops.StepRun(step.name, state.objects, pipeline.package, record)
+        begins_with = previous.random_after if pipeline.before(index) is not None else ""
+        run = loops.StepRun(step.name, state.objects, pipeline.package, record, begins_with)
         resumes = old.status in ("running", "interrupted", "failed") and run.find_checkpoint()
         before = self._random_before(index, old, bool(resumes))
         record.random_before = put_random(state.objects, before)
         if not resumes:
-            run.journal.undo()
+            if old.status != "done":
+                run.journal.undo()
+            cut_back(old.appended)
             run.forget()
         state.commit("started", step.name, record)
         say(f"{step.name}: {'going on' if resumes else 'running'} ({why})", step=step.name)
@@ -208,7 +211,7 @@ class Runner:
                 # The signal went to the loader's workers too; what follows from that is no failure.
                 self._interrupt(step, record, start)
                 raise Interrupted from None
-            traceback.print_exception(error.with_traceback(_own_part(error)))
+            traceback.print_exception(error.with_traceback(own_part(error)))
             self._fail(step, record, error, f"{type(error).__name__}: {error}", start)
             if isinstance(error, KeyboardInterrupt):
                 raise Failed(130) from None
@@ -228,31 +231,16 @@ class Runner:
         record.ended = now()
         record.seconds = round(time.perf_counter() - start, 3)
         record.settings = dict(settings_read.step)
-        record.peak_memory = _peak_memory()
+        record.peak_memory = peak_memory()
 
     def _fail(self, step: Step, record: StepRecord, error: BaseException, message: str, start: float) -> None:
         record.status = "failed"
         self._note_end(record, start)
+        message = redacted(message)
         record.error = {"message": message.split("\n")[0][:300]}
-        settings = configuration.loaded()
-        report = {
-            "time": record.ended,
-            "step": step.name,
-            "attempt": record.attempt,
-            "message": message,
-            "traceback": traceback.format_exception(error),
-            "settings": settings.describe_all() if settings is not None else {},
-            "python": sys.version,
-            "libraries": _versions(),
-            "host": platform.node(),
-            "system": platform.platform(),
-        }
-        path = STATE_FOLDER / "errors" / f"{record.ended.replace(':', '')}-{step.name}.json"
         try:
-            store.make_folder(path.parent)
-            store.remove(path)
-            store.write_file(path, [json.dumps(report, indent=1, default=str).encode()])
-            record.error["report"] = str(path.relative_to(PROJECT_ROOT))
+            report = write_report(step.name, record, error, message)
+            record.error["report"] = str(report.relative_to(PROJECT_ROOT))
         except OSError:
             say("The error report could not be written.")
         try:
@@ -282,7 +270,8 @@ class Runner:
         started = random_state.digests(before)
         record.drawn = {name: each for name, each in started.items() if record.after.get(name) != each}
         record.settings = dict(settings_read.step)
-        record.wrote = _written(files, run)
+        record.wrote = find_written(files, run.journal)
+        record.appended = run.journal.appended()
         record.read = {
             path: found
             for path in recorder.read
@@ -296,7 +285,7 @@ class Runner:
             self.values.store(values, live, set(self.pipeline.takes(index)), previous, record)
         record.status = "done"
         record.ended = now()
-        record.peak_memory = _peak_memory()
+        record.peak_memory = peak_memory()
         self.state.commit("done", step.name, record)
         run.forget()
         self.values.loaded = {name: value for name, value in values.items() if name in live}
@@ -324,54 +313,3 @@ def _by_name(step: Step, result: Any) -> dict[str, Any]:
             fix="correct the function or the step's `gives` in pipeline.py",
         )
     return dict(zip(step.gives, result, strict=True))
-
-
-def _written(before: dict[str, tuple[int, int, int]], run: loops.StepRun) -> dict[str, Any]:
-    """The files that the step wrote, in this attempt or an earlier one that it went on from."""
-    after = scan()
-    opened = {path for path in run.journal.entries() if path in after}
-    changed = {path for path, stat in after.items() if before.get(path) != stat}
-    changed = opened | {path for path in changed if not is_log(path, after[path])}
-    result: dict[str, Any] = {path: record_of(path) for path in sorted(changed)}
-    result.update(dict.fromkeys(sorted(set(before) - set(after))))
-    return result
-
-
-def _own_part(error: BaseException) -> Any:
-    """The traceback from the step's own function on."""
-    trace = error.__traceback__
-    return trace.tb_next if trace is not None and trace.tb_next is not None else trace
-
-
-def _versions() -> dict[str, str]:
-    return {
-        name: str(module.__version__)
-        for name, module in sorted(sys.modules.items())
-        if "." not in name and isinstance(getattr(module, "__version__", None), str)
-    }
-
-
-def _peak_memory() -> int:
-    """The most memory that the process has held, in bytes."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def prepare_process(pipeline: Pipeline, step: Step) -> None:
-    """What the research program found when it started: its folder and name, no arguments, figures that are saved."""
-    folder = PROJECT_ROOT / step.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    os.chdir(folder)
-    sys.argv = [f"{step.program}.py" if step.program else "main.py"]
-    if pipeline.package:
-        os.environ["MPLBACKEND"] = f"module://{pipeline.package}.utils.figure_backend"
-
-
-def start_figures(name: str) -> None:
-    from . import figures
-
-    figures.start(name)

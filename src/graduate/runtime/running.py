@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Collection
@@ -9,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from . import configuration, store
-from .files import recorder, stat_of
+from .files import Before, before_now, begins_with, recorder, stat_of
 from .paths import PROJECT_ROOT
 
 
 class Journal:
-    """Files that an unfinished step opened for writing, with their sizes before.
+    """Files that an unfinished step opened for writing, as they were before.
 
     When the step is run again, what it appended is cut off, so that no line is there twice.
     """
@@ -23,43 +24,51 @@ class Journal:
         self.path = path
 
     def note(self, relative: str, mode: str) -> None:
-        stat = stat_of(PROJECT_ROOT / relative)
-        entry = [relative, mode, -1 if stat is None else stat[0]]
-        store.append(self.path, json.dumps(entry).encode() + b"\n")
+        adds = "a" in mode or "x" in mode
+        before = before_now(relative) if adds else Before(-1, "")
+        # What must be undone has to be known even when the machine stops.
+        store.append(self.path, json.dumps([relative, mode, *before]).encode() + b"\n", sync=adds)
 
-    def entries(self) -> dict[str, tuple[str, int]]:
-        """For each file the mode of its first opening and its size before (-1: it was not there)."""
-        found: dict[str, tuple[str, int]] = {}
-        try:
-            lines = self.path.read_bytes().split(b"\n")
-        except OSError:
-            return found
-        for line in lines:
-            try:
-                relative, mode, size = json.loads(line)
-            except ValueError:
-                continue
-            found.setdefault(relative, (mode, size))
+    def entries(self) -> dict[str, str]:
+        """For each file the mode of its first opening."""
+        return {relative: mode for relative, mode, *_ in reversed(self._lines())}
+
+    def appended(self) -> dict[str, Before]:
+        """The files that were added to or must not have existed, as they were before."""
+        return {
+            relative: Before(size, content)
+            for relative, mode, size, content in reversed(self._lines())
+            if "a" in mode or "x" in mode
+        }
+
+    def _lines(self) -> list[Any]:
+        found = []
+        with contextlib.suppress(OSError):
+            for line in self.path.read_bytes().split(b"\n"):
+                with contextlib.suppress(ValueError):
+                    found.append(json.loads(line))
         return found
 
-    def undo(self, except_for: Collection[str] = ()) -> list[str]:
-        """Cut back what was appended, remove what must not exist yet; the files that were changed."""
-        changed = []
-        for relative, (mode, size) in self.entries().items():
-            path = PROJECT_ROOT / relative
-            stat = stat_of(path)
-            if stat is None or relative in except_for or not ("a" in mode or "x" in mode):
-                continue
-            if size < 0:
-                store.remove(path)
-                changed.append(relative)
-            elif stat[0] > size:
-                store.cut(path, size)
-                changed.append(relative)
-        return changed
+    def undo(self, except_for: Collection[str] = ()) -> None:
+        """Cut back what the unfinished attempt appended, remove what must not exist yet."""
+        cut_back({path: each for path, each in self.appended().items() if path not in except_for})
 
-    def clear(self) -> None:
-        store.remove(self.path)
+    def foreign(self) -> str:
+        """A file that somebody else changed below what this step added to it; "" when there is none."""
+        return next((path for path, each in self.appended().items() if not begins_with(path, each)), "")
+
+
+def cut_back(files: dict[str, Before]) -> None:
+    """Make files what they were before somebody added to them, unless their beginning is another one now."""
+    for relative, before in files.items():
+        path = PROJECT_ROOT / relative
+        stat = stat_of(path)
+        if stat is None or not begins_with(relative, before):
+            continue
+        if before.size < 0:
+            store.remove(path)
+        elif stat[0] > before.size:
+            store.cut(path, before.size)
 
 
 class SettingsRead:

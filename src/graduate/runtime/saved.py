@@ -79,7 +79,6 @@ class Folder:
         }
         manifest = {"number": number, "kind": kind, "path": path, "body": body, "parts": described}
         manifest["hash"] = _hash(manifest)
-        self.objects.seal()
         try:
             if chunks:
                 store.commit(self.objects.staging, self.path / pack, chunks, seal=False)

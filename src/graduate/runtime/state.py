@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import store
-from .files import FileRecord
+from .files import Before, FileRecord
 from .log import append_line, now, say
 from .objects import Objects, digest
 
@@ -54,6 +55,8 @@ class StepRecord:
     drawn: dict[str, str] = field(default_factory=dict)
     read: dict[str, FileRecord] = field(default_factory=dict)
     wrote: dict[str, FileRecord | None] = field(default_factory=dict)
+    appended: dict[str, Before] = field(default_factory=dict)
+    """Files that it added to, as they were before: to be cut back when it runs again."""
     groups: list[Group] = field(default_factory=list)
     unstored: dict[str, str] = field(default_factory=dict)
     random_before: str = ""
@@ -65,6 +68,10 @@ class StepRecord:
 
     def group_of(self, name: str) -> Group | None:
         return next((group for group in self.groups if name in group.names), None)
+
+    def forgotten(self) -> StepRecord:
+        """The record of the step as one that has not run; only its traces in files are still known."""
+        return StepRecord(wrote=self.wrote, appended=self.appended)
 
     def objects(self) -> list[str]:
         """Every object that this record refers to."""
@@ -91,6 +98,7 @@ class StepRecord:
             path: None if each is None else FileRecord.from_json(each)
             for path, each in data.get("wrote", {}).items()
         }
+        record.appended = {path: Before(*each) for path, each in data.get("appended", {}).items()}
         return record
 
 
@@ -109,14 +117,13 @@ class State:
     def load(self) -> None:
         """Take the newest valid generation. Damaged ones are remembered in `damaged`."""
         self.damaged = []
-        for path in sorted(self.folder.glob("*.json"), reverse=True):
-            data = _read_generation(path)
+        for path, data in self.files():
             if data is None:
                 self.damaged.append(path)
                 continue
             self.generation = data["generation"]
             self.hash = data["hash"]
-            self.steps = {name: StepRecord.from_json(each) for name, each in data["steps"].items()}
+            self.steps = self.records(data)
             return
         self.generation, self.hash, self.steps = 0, "", {}
 
@@ -124,16 +131,34 @@ class State:
         """What a new owner does first: sweep what a dead one left half done, set damaged files aside."""
         for folder in (self.folder, self.objects.folder):
             store.make_folder(folder)
+        # What can be read now may not be on the disk yet, when its writer died before it could make sure.
+        for folder in (self.folder, self.root, self.root.parent):
+            store.fsync_folder(folder)
         store.remove_folder(self.objects.staging)
         self.load()
         for path in self.damaged:
-            self.objects.set_aside(path)
-            say(
-                f"The state {path.name} is damaged; it was moved to the quarantine and an earlier one is used."
-            )
-        if self.damaged:
+            self.set_aside(path)
             # Numbers are never used twice.
-            self.generation = max(self.generation, max(int(path.stem) for path in self.damaged))
+            self.generation = max(self.generation, int(path.stem) if path.stem.isdigit() else 0)
+
+    def set_aside(self, path: Path) -> None:
+        """Move a damaged generation to the quarantine."""
+        self.objects.set_aside(path)
+        say(f"The state {path.name} is damaged; it was moved to the quarantine and an earlier one is used.")
+
+    def history(self) -> Iterator[dict[str, Any]]:
+        """The kept generations as they were written, newest first; damaged ones are left out."""
+        yield from (body for _, body in self.files() if body is not None)
+
+    def files(self) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+        """The files of all generations, newest first, with what they hold (None: damaged)."""
+        for path in sorted(self.folder.glob("*.json"), reverse=True):
+            yield path, _read_generation(path)
+
+    @staticmethod
+    def records(body: dict[str, Any]) -> dict[str, StepRecord]:
+        """The steps of a generation."""
+        return {name: StepRecord.from_json(each) for name, each in body["steps"].items()}
 
     def record(self, name: str) -> StepRecord:
         return self.steps.get(name) or StepRecord()
@@ -154,13 +179,16 @@ class State:
             "generation": self.generation + 1,
             "previous": self.hash,
             "time": now(),
+            "event": event,
+            "step": step,
             "steps": {name: each.to_json() for name, each in steps.items()},
         }
         body["hash"] = _hash(body)
         text = json.dumps(body, indent=1).encode()
         store.commit(self.objects.staging, self.folder / f"{body['generation']:08d}.json", [text])
         self.generation, self.hash, self.steps = self.generation + 1, str(body["hash"]), steps
-        self._publish(text)
+        # A copy under a fixed name for people; never read back.
+        store.publish(self.root / "state.json", text)
         record = steps.get(step)
         append_line(
             self.root / "events.jsonl",
@@ -174,16 +202,6 @@ class State:
             },
         )
 
-    def _publish(self, text: bytes) -> None:
-        """A copy under a fixed name for people; never read back, so it need not be durable."""
-        try:
-            staged = self.root / "state.json.new"
-            store.remove(staged)
-            store.write_file(staged, [text])
-            store.rename(staged, self.root / "state.json")
-        except OSError:
-            return
-
     def clean_up(self, also: set[str]) -> None:
         """Remove old generations and every object that no kept generation and none of `also` names."""
         paths = sorted(self.folder.glob("*.json"), reverse=True)
@@ -196,8 +214,8 @@ class State:
                     store.remove(path)
                 continue
             valid += 1
-            for each in data["steps"].values():
-                keep.update(StepRecord.from_json(each).objects())
+            for record in self.records(data).values():
+                keep.update(record.objects())
         self.objects.sweep(keep)
 
 

@@ -66,7 +66,9 @@ class StepRun:
 
     current: StepRun | None = None
 
-    def __init__(self, name: str, objects: Objects, package: str, record: StepRecord) -> None:
+    def __init__(
+        self, name: str, objects: Objects, package: str, record: StepRecord, random: str = ""
+    ) -> None:
         self.name = name
         self.objects = objects
         self.package = package
@@ -93,7 +95,7 @@ class StepRun:
         self.max_overhead = 0.02
         self.forced_every = int(os.environ.get("CHECKPOINT_EVERY", 0))
         self.forced_seconds = float(os.environ.get("CHECKPOINT_SECONDS", "nan"))
-        self.validity = Validity(record)
+        self.validity = Validity(record, random)
 
     # -- a step's start and end -------------------------------------------------------------
 
@@ -123,8 +125,11 @@ class StepRun:
 
     def find_checkpoint(self) -> bool:
         """Whether an earlier attempt left something to go on from. If so, output is held back until there."""
-        usable = []
+        usable: list[Saved] = []
         told = False
+        if foreign := self.journal.foreign():
+            say(f"{self.name}: its checkpoints cannot be used, because {foreign}, to which it adds, changed")
+            return False
         for saved in self.folder.read():
             why = self.validity.problem(saved.body)
             if why:
@@ -162,11 +167,7 @@ class StepRun:
         """Called when a block is entered: give it the state and the position that it goes on from."""
         done = self.done.get(block.path)
         if done is not None:
-            try:
-                self._load(done, "last")
-            except (Damaged, Unlike) as error:
-                self._give_up(done, str(error))
-            loop_files.put_back(done, self.folder, self.journal)
+            self._put_back(done)
             block.is_done = True
             if self._leads_to(block):
                 self.target = None
@@ -212,11 +213,7 @@ class StepRun:
         target = self.target
         if target is None:
             return
-        try:
-            self._load(target, "last")
-        except (Damaged, Unlike) as error:
-            self._give_up(target, str(error))
-        loop_files.put_back(target, self.folder, self.journal)
+        self._put_back(target)
         self.target = None
         self.last_save = clock()
         self.schedule(self.stack[-1])
@@ -229,6 +226,14 @@ class StepRun:
         if self.muted is not None:
             self.muted.unmute(repeat=repeat)
             self.muted = None
+
+    def _put_back(self, saved: Saved) -> None:
+        """The states of all open blocks, and the files that the step writes."""
+        try:
+            self._load(saved, "last")
+            loop_files.put_back(saved, self.folder, self.journal)
+        except (Damaged, Unlike) as error:
+            self._give_up(saved, str(error))
 
     def _give_up(self, saved: Saved, why: str) -> None:
         self.folder.discard(saved)

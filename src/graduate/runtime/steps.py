@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from . import configuration, store
+from . import configuration
+from .code_hashes import CodeHashes
 from .context import Context
-from .files import is_unchanged
-from .fingerprint import CodeIndex, environment
-from .paths import PACKAGE_FOLDER, PROJECT_ROOT, STATE_FOLDER
+from .files import Before, begins_with, is_unchanged
+from .fingerprint import environment
+from .paths import PROJECT_ROOT, STATE_FOLDER
+from .running import Journal
 from .state import State, StepRecord
 
 CONTEXT = "@context"
@@ -152,26 +152,31 @@ class Pipeline:
         return ""
 
     def _changed_files(self, index: int, record: StepRecord, state: State) -> str:
-        later = [state.record(step.name) for step in self.steps[index + 1 :]]
-        if any(each.status in UNFINISHED for each in later):
-            # An unfinished step may have rewritten any of them and will do so again.
-            theirs = {path for each in later for path in each.wrote}
-            journal = STATE_FOLDER / "checkpoints"
-            theirs |= _journaled(journal, [step.name for step in self.steps[index + 1 :]])
-        else:
-            theirs = {path for each in later for path in each.wrote}
+        theirs: set[str] = set()
+        added: dict[str, Before] = {}
+        for step in self.steps[index + 1 :]:
+            later = state.record(step.name)
+            theirs |= set(later.wrote)
+            appended = later.appended
+            if later.status in UNFINISHED:
+                # It may have rewritten any of them and will do so again.
+                theirs |= set(_journal(step.name).entries())
+                appended = {**appended, **_journal(step.name).appended()}
+            added = {**appended, **added}
         for path, before in record.wrote.items():
-            if path in theirs:
-                continue
             if before is None:
                 continue
-            if not is_unchanged(path, before):
-                state_now = "changed" if (PROJECT_ROOT / path).exists() else "gone"
-                return f"{path}, which it wrote, is {state_now}"
+            if path not in theirs:
+                unchanged = is_unchanged(path, before)
+            else:
+                # Of a file to which a later step adds, this step's part must still be there.
+                start = added.get(path)
+                unchanged = start is None or start.hash != before.hash or begins_with(path, start)
+            if not unchanged:
+                return f"{path}, which it wrote, is {_changed_or_gone(path)}"
         for path, seen in record.read.items():
             if path not in theirs and path not in record.wrote and not is_unchanged(path, seen):
-                state_now = "changed" if (PROJECT_ROOT / path).exists() else "gone"
-                return f"{path}, which it reads, is {state_now}"
+                return f"{path}, which it reads, is {_changed_or_gone(path)}"
         return ""
 
     def standings(self, state: State) -> list[Standing]:
@@ -211,10 +216,12 @@ def _where(function: Callable[..., Any]) -> tuple[str, str]:
     return getattr(inner, "__module__", ""), getattr(inner, "__qualname__", "").partition(".")[0]
 
 
-def _journaled(folder: Path, names: list[str]) -> set[str]:
-    from .running import Journal
+def _journal(name: str) -> Journal:
+    return Journal(STATE_FOLDER / "checkpoints" / name / "touched.jsonl")
 
-    return {path for name in names for path in Journal(folder / name / "touched.jsonl").entries()}
+
+def _changed_or_gone(path: str) -> str:
+    return "changed" if (PROJECT_ROOT / path).exists() else "gone"
 
 
 def _changed_code(before: dict[str, str], now: dict[str, str]) -> str:
@@ -249,46 +256,3 @@ def _changed_environment(before: dict[str, str]) -> str:
         if now.get(name) != text:
             return f"{name} changed"
     return ""
-
-
-class CodeHashes:
-    """`CodeIndex.reach` with its answers kept on disk for as long as no file of the package changes."""
-
-    def __init__(self, package: str) -> None:
-        self.package = package
-        self.path = STATE_FOLDER / "code.json"
-        self._index: CodeIndex | None = None
-        self._known: dict[str, dict[str, str]] | None = None
-        self._stamp = ""
-
-    def reach(self, starts: list[tuple[str, str]]) -> dict[str, str]:
-        known = self._load()
-        key = json.dumps(sorted(set(starts)))
-        if key not in known:
-            if self._index is None:
-                self._index = CodeIndex(self.package, PACKAGE_FOLDER)
-            known[key] = self._index.reach(starts)
-            self._save()
-        return known[key]
-
-    def _load(self) -> dict[str, dict[str, str]]:
-        if self._known is None:
-            files = sorted(PACKAGE_FOLDER.rglob("*.py"))
-            stats = [(path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-            self._stamp = json.dumps([[path.relative_to(PACKAGE_FOLDER).as_posix() for path in files], stats])
-            try:
-                data = json.loads(self.path.read_bytes())
-                self._known = dict(data["reach"]) if data["stamp"] == self._stamp else {}
-            except (OSError, ValueError, KeyError, TypeError):
-                self._known = {}
-        return self._known
-
-    def _save(self) -> None:
-        try:
-            store.make_folder(self.path.parent)
-            staged = self.path.with_suffix(".new")
-            store.remove(staged)
-            store.write_file(staged, [json.dumps({"stamp": self._stamp, "reach": self._known}).encode()])
-            store.rename(staged, self.path)
-        except OSError:
-            return

@@ -1,4 +1,4 @@
-"""Every write to disk goes through these few functions, so that a test can fail each of them in turn.
+"""Every write to disk goes through these few functions, and they through `disk`, so that a test can fail each call.
 
 None of them retries: an fsync that failed once may report success the second time although the
 data is gone, so its error ends the attempt.
@@ -6,88 +6,119 @@ data is gone, so its error ends the attempt.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import itertools
 import os
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Data: TypeAlias = bytes | bytearray | memoryview
 
+disk: Any = os
+"""What carries out the writing calls. Tests put something else here that fails, stops or takes notes."""
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _numbers = itertools.count()
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, where they are missing."""
-    path.mkdir(parents=True, exist_ok=True)
+    """Make a folder and those above it, where they are missing, durably."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    with contextlib.suppress(FileExistsError):
+        disk.mkdir(path)
+    fsync_folder(path.parent)
 
 
-def write_file(path: Path, chunks: Iterable[Data]) -> int:
-    """Write a file that must not exist yet; its size in bytes."""
-    size = 0
-    with open(path, "xb", buffering=0) as file:  # noqa: PTH123
-        for chunk in chunks:
-            view = memoryview(chunk).cast("B") if not isinstance(chunk, bytes) else memoryview(chunk)
-            while view:
-                written = file.write(view)
-                size += written
-                view = view[written:]
+def write_file(path: Path, chunks: Iterable[Data], *, sync: bool = False) -> int:
+    """Write a file that must not exist yet; its size in bytes. With `sync` its content is then on the disk."""
+    with _opened(path, disk.open(path, _NEW, 0o666)) as descriptor:
+        size = sum(_write(descriptor, chunk) for chunk in chunks)
+        if sync:
+            disk.fsync(descriptor)
     return size
 
 
-def fsync_file(path: Path) -> None:
-    """Return when the content of a file is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+@contextlib.contextmanager
+def _opened(path: Path, descriptor: int) -> Iterator[int]:
+    """Close the descriptor at the end; an error then names the file, as those of `open` do."""
     try:
-        os.fsync(descriptor)
+        yield descriptor
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         os.close(descriptor)
 
 
+def _write(descriptor: int, data: Data) -> int:
+    view = memoryview(data).cast("B")
+    size = len(view)
+    while view:
+        written = disk.write(descriptor, view)
+        if not written:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        view = view[written:]
+    return size
+
+
+def fsync(path: Path) -> None:
+    """Return when the content of a file is on the disk."""
+    with _opened(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)) as descriptor:
+        disk.fsync(descriptor)
+
+
 def fsync_folder(path: Path) -> None:
     """Return when the names in a folder are on the disk."""
-    fsync_file(path)
+    fsync(path)
 
 
 def rename(source: Path, target: Path) -> None:
     """Give a file its final name in one step."""
-    os.replace(source, target)  # noqa: PTH105
+    disk.replace(source, target)
 
 
-def link(source: Path, target: Path) -> None:
-    """A second name for the same content."""
-    os.link(source, target)
-
-
-def copy(source: Path, target: Path) -> None:
-    """A second copy of the content."""
-    shutil.copyfile(source, target)
-
-
-def append(path: Path, data: bytes) -> None:
-    """Add to the end of a log. A crash can leave a torn last line, which `cut_torn_line` removes."""
-    with open(path, "ab", buffering=0) as file:  # noqa: PTH123
-        file.write(data)
+def append(path: Path, data: bytes, *, sync: bool = False) -> None:
+    """Add to the end of a file. A crash can leave a torn last line, which `cut_torn_line` removes."""
+    is_new = sync and not path.exists()
+    with _opened(path, disk.open(path, _APPEND, 0o666)) as descriptor:
+        _write(descriptor, data)
+        if sync:
+            disk.fsync(descriptor)
+    if is_new:
+        fsync_folder(path.parent)
 
 
 def cut(path: Path, size: int) -> None:
     """Make a file `size` bytes long."""
-    os.truncate(path, size)
+    disk.truncate(path, size)
 
 
 def remove(path: Path) -> None:
     """Remove a file if it is there."""
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        disk.unlink(path)
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder with all that is in it, if it is there."""
-    shutil.rmtree(path, ignore_errors=True)
+    """Remove a folder with all that is in it, if it is there. What cannot be removed stays: nobody needs it."""
+    for folder, folders, files in os.walk(path, topdown=False):
+        for name in files:
+            with contextlib.suppress(OSError):
+                disk.unlink(Path(folder, name))
+        for name in folders:
+            with contextlib.suppress(OSError):
+                disk.rmdir(Path(folder, name))
+    with contextlib.suppress(OSError):
+        disk.rmdir(path)
 
 
 def commit(staging: Path, target: Path, chunks: Iterable[Data], *, seal: bool = True) -> int:
-    """Write a file so that it is there whole or not at all, whenever the process dies; its size.
+    """Write a file so that it is there whole or not at all, whenever the machine stops; its size.
 
     With `seal=False` the folder of `target` is left for the caller to fsync, once for many files.
     """
@@ -96,15 +127,24 @@ def commit(staging: Path, target: Path, chunks: Iterable[Data], *, seal: bool = 
     staged = staging / f"{os.getpid()}-{next(_numbers)}"
     remove(staged)
     try:
-        size = write_file(staged, chunks)
-        fsync_file(staged)
+        size = write_file(staged, chunks, sync=True)
         rename(staged, target)
     except OSError:
-        staged.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            remove(staged)
         raise
     if seal:
         fsync_folder(target.parent)
     return size
+
+
+def publish(path: Path, text: bytes) -> None:
+    """Replace a copy or cache that may be lost; a failure only means that it is older than it could be."""
+    staged = path.with_name(path.name + ".new")
+    with contextlib.suppress(OSError):
+        remove(staged)
+        write_file(staged, [text])
+        rename(staged, path)
 
 
 def cut_torn_line(path: Path) -> None:

@@ -14,8 +14,10 @@ from .state import StepRecord
 class Validity:
     """What a step depended on until now, to be kept with a checkpoint and compared when it is to be used."""
 
-    def __init__(self, record: StepRecord) -> None:
+    def __init__(self, record: StepRecord, random: str = "") -> None:
         self.record = record
+        self.random = random
+        """The random state with which the step begins, where the step before left it."""
         self._files: dict[str, FileRecord] = {}
 
     def now(self) -> dict[str, Any]:
@@ -26,6 +28,7 @@ class Validity:
             "code": self.record.code,
             "inputs": self.record.inputs,
             "environment": self.record.environment,
+            "random": self.random,
             "settings": dict(settings_read.step),
             "read": {path: each for path, each in read.items() if path not in recorder.written},
         }
@@ -38,6 +41,8 @@ class Validity:
             return "its inputs changed"
         if body["environment"] != self.record.environment:
             return "the locked libraries or Python changed"
+        if body["random"] != self.random:
+            return "the step before left the random generators in another state"
         settings = configuration.loaded()
         for name, text in body["settings"].items():
             now = settings.describe(name) if settings is not None else None

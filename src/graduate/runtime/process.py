@@ -1,0 +1,35 @@
+"""This process: what the research program found when it started, and what the process has used."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .paths import PROJECT_ROOT
+from .steps import Pipeline, Step
+
+
+def peak_memory() -> int:
+    """The most memory that the process has held, in bytes."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def prepare_process(pipeline: Pipeline, step: Step) -> None:
+    """What the research program found when it started: its folder and name, no arguments, figures that are saved."""
+    folder = PROJECT_ROOT / step.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)
+    sys.argv = [f"{step.program}.py" if step.program else "main.py"]
+    if pipeline.package:
+        os.environ["MPLBACKEND"] = f"module://{pipeline.package}.utils.figure_backend"
+
+
+def start_figures(name: str) -> None:
+    from . import figures
+
+    figures.start(name)

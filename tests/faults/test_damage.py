@@ -1,0 +1,173 @@
+"""What becomes of damaged generations, objects, checkpoints and logs: what is said, and what runs again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fault_project import make
+
+from runtime_project import ProjectUnderTest
+
+
+def result(project: ProjectUnderTest) -> str:
+    return (project.root / "result.txt").read_text()
+
+
+def newest(folder: Path, pattern: str) -> Path:
+    return sorted(folder.glob(pattern))[-1]
+
+
+def test_a_damaged_newest_generation_is_set_aside(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    expected = result(project)
+    state = project.root / ".pipeline_state"
+    path = newest(state / "state", "*.json")
+    path.write_bytes(path.read_bytes().replace(b'"done"', b'"gone"'))
+    assert project.statuses()["evaluate"] != "done"
+    done = project.run("train-all")
+    assert "damaged" in done.stderr
+    assert result(project) == expected
+    assert len(list((state / "quarantine").iterdir())) == 1
+    assert set(project.statuses().values()) == {"done"}
+
+
+def objects_of(project: ProjectUnderTest, step: str) -> list[str]:
+    state = json.loads(newest(project.root / ".pipeline_state" / "state", "*.json").read_text())
+    return [group["object"] for group in state["steps"][step]["groups"]]
+
+
+def test_a_damaged_object_comes_back_from_its_backup(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train")
+    folder = project.root / ".pipeline_state"
+    for name in objects_of(project, "train"):
+        (folder / "objects" / name).write_bytes(b"rubbish")
+    done = project.run("evaluate")
+    assert "running again" not in done.stderr
+    assert list((folder / "quarantine").iterdir())
+    assert project.run("doctor").returncode == 0
+
+
+def test_a_lost_object_without_backup_is_made_again(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    expected = result(project)
+    project.run("clean")
+    (project.root / "rows.csv").unlink()
+    project.run("train", PIPELINE_BACKUP_BELOW="0")
+    for name in objects_of(project, "train"):
+        (project.root / ".pipeline_state" / "objects" / name).unlink()
+    done = project.run("evaluate", PIPELINE_BACKUP_BELOW="0")
+    assert "running again" in done.stderr
+    assert result(project) == expected
+
+
+KILL = """\
+            import os, signal
+            if os.environ.get("KILL") == str(len(history)):
+                os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("damage", ["manifest", "pack", "both"])
+def test_a_damaged_checkpoint_gives_way_to_an_older_one_or_none(tmp_path: Path, damage: str) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    expected = result(project)
+    project.run("clean")
+    (project.root / "rows.csv").unlink()
+    text = (project.root / "pkg/pipeline.py").read_text()
+    project.write(
+        "pkg/pipeline.py", text.replace("            history.append", KILL + "            history.append")
+    )
+    project.run("train-all", check=-9, CHECKPOINT_EVERY="1", KILL="3")
+    folder = project.root / ".pipeline_state" / "checkpoints" / "train"
+    assert len(list(folder.glob("*.json"))) == 2
+    for pattern in {"manifest": ["*.json"], "pack": ["*.pack"], "both": ["*.json", "*.pack"]}[damage]:
+        paths = sorted(folder.glob(pattern))
+        for path in paths if damage == "both" else paths[-1:]:
+            path.write_bytes(path.read_bytes()[:-5] + b"wrong")
+    done = project.run("train-all")
+    assert "damaged" in done.stderr
+    assert ("train: going on" in done.stderr) is (damage != "both")
+    assert result(project) == expected
+
+
+def test_a_torn_event_log_is_cut(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("preprocess-data")
+    events = project.root / ".pipeline_state" / "events.jsonl"
+    with events.open("a") as file:
+        file.write('{"torn": ')
+    project.run("train-all")
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    assert {line["event"] for line in lines} == {"started", "done"}
+
+
+def test_a_damaged_second_copy_is_not_used(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    expected = result(project)
+    folder = project.root / ".pipeline_state"
+    for name in objects_of(project, "train"):
+        for copy in ("objects", "backups"):
+            path = folder / copy / name
+            content = path.read_bytes()
+            path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    project.run("rollback", "evaluate")
+    assert "running again" in project.run("train-all").stderr
+    assert result(project) == expected
+
+
+def test_a_number_is_never_used_twice(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    path = newest(project.root / ".pipeline_state" / "state", "*.json")
+    path.write_bytes(path.read_bytes()[:-20])
+    project.run("train-all")
+    assert not path.exists()
+    assert int(newest(path.parent, "*.json").stem) > int(path.stem)
+
+
+def test_a_cache_of_the_code_is_not_believed_when_it_is_damaged(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    cache = project.root / ".pipeline_state" / "code.json"
+    assert '"pipeline:train": "' in cache.read_text()
+    cache.write_text(cache.read_text().replace('"pipeline:train": "', '"pipeline:train": "x'))
+    assert set(project.statuses().values()) == {"done"}
+
+
+def test_doctor_mends_what_it_can_and_says_what_is_lost(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    folder = project.root / ".pipeline_state"
+    first, second = objects_of(project, "preprocess-data")[:2]
+    (folder / "objects" / first).write_bytes(b"rubbish")
+    (folder / "backups" / second).write_bytes(b"rubbish")
+    mended = project.run("doctor")
+    assert "repaired: a stored value of" in mended.stderr
+    assert f"repaired: the second copy of {second[:12]}" in mended.stderr
+    assert "repaired" not in project.run("doctor").stderr
+    for copy in ("objects", "backups"):
+        (folder / copy / first).unlink()
+    assert "lost: a stored value of" in project.run("doctor", check=1).stderr
+
+
+def test_rollback_to_a_generation(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    history = json.loads(project.run("status", "--history", "--json").stdout)
+    (number,) = [
+        row["generation"] for row in history if row["done"] == ["preprocess-data"] and row["event"] == "done"
+    ]
+    project.run("rollback", str(number))
+    assert [name for name, each in project.statuses().items() if each == "done"] == ["preprocess-data"]
+    assert json.loads(project.run("status", "--history", "--json").stdout)[0]["event"] == (
+        f"rolled back to generation {number}"
+    )
+    refused = project.run("rollback", "999", check=2)
+    assert "Generation 999 is not kept." in refused.stderr
