@@ -25,6 +25,32 @@ if __name__ == "__main__":
 """
 
 
+APART = """import importlib, os, sys
+import json, pickle, hashlib, dataclasses, logging
+
+sys.path.insert(0, {root!r})
+sys.argv = [{package!r}, "train-all"]
+last = 0
+while True:
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        importlib.import_module("{package}.utils.configuration").set_command_line([])
+        importlib.import_module("{package}.config.settings")
+        pipeline = importlib.import_module("{package}.pipeline").PIPELINE
+        if last == len(pipeline.steps):
+            os._exit(200)
+        dispatch = importlib.import_module("{package}.utils.dispatch")
+        code = dispatch.run(pipeline, last, sys.argv[1:], None, False, "")
+        sys.stdout.flush()
+        os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        sys.exit(0 if code == 200 else code)
+    last += 1
+"""
+
+
 @dataclass(frozen=True)
 class Converted:
     """A converted program on disk."""
@@ -36,6 +62,10 @@ class Converted:
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", self.package, *(arguments or ("train-all",))]
         return run(command, self.root, environment)
+
+    def run_apart(self) -> subprocess.CompletedProcess[str]:
+        """Run every step in a process of its own, as a run does that is stopped after each step."""
+        return run([sys.executable, "-c", APART.format(root=str(self.root), package=self.package)], self.root)
 
     def text(self, path: str) -> str:
         return (self.root / self.package / path).read_text()

@@ -344,6 +344,73 @@ print(context, describe(settings=context))
 width = 5
 print(attention([1.0]))
 """,
+    "state of classes and functions": """
+class Box:
+    made = 0
+    items = []
+    names = {}
+
+    def __init__(self, name):
+        Box.made += 1
+        self.items.append(name)
+        type(self).newest = name
+
+    @classmethod
+    def rename(cls, name):
+        cls.names[name] = len(cls.items)
+        return cls.made
+
+class Small(Box):
+    pass
+
+def seen(x, cache={}, *, order=[]):
+    cache[x] = len(cache)
+    order.append(x)
+    seen.calls += 1
+    return order, cache
+
+def number(self):
+    return self.made * 2
+
+seen.calls = 0
+# load data
+box = Box("a")
+order, _ = seen(1)
+print(Box.made, order)
+# preprocess
+small = Small("b")
+Box.number = number
+print(Small.newest, Box.items, seen(2), order is seen(2)[0])
+# train
+total = 0
+for epoch in range(3):
+    total += Box(str(epoch)).number() + len(seen(epoch)[0])
+    print(Box.rename(epoch), total)
+# evaluate
+print(Box.made, Box.items, Box.names, Small.newest, seen(9), seen.calls, box.number(), box.items is Box.items)
+""",
+    "a function defined again inside of a loop": """
+xs = []
+
+def f(x):
+    return x
+
+def call(x):
+    return f(x)
+
+print(call(1))
+# train
+for i in range(2):
+    import math as m
+    def f(x):
+        xs.append(i)
+        return x + i
+    print(f(1), call(2))
+# evaluate
+def floor(x):
+    return m.floor(x)
+print(f(3), call(4), xs, floor(2.5))
+""",
     "process-wide state that is read before it is set": """
 import os
 import numpy as np
@@ -354,6 +421,20 @@ np.set_printoptions(precision=2)
 print(previous, before, os.environ["STUDY_MODE"], np.array([1.23456]))
 """,
 }
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_prints_the_same_when_every_statement_is_a_step_and_every_step_a_process(
+    name: str, tmp_path: Path
+) -> None:
+    files = {"main.py": PROGRAMS[name].lstrip("\n")}
+    original = run_original(files, tmp_path / "original")
+    result = convert(files, tmp_path / "project", cuts=[True] * 100).run_apart()
+    assert result.returncode == 0, result.stderr
+    if "running again" in result.stderr:  # what cannot be stored is computed again, and printed again
+        assert result.stdout.splitlines()[-1] == original.stdout.splitlines()[-1]
+    else:
+        assert result.stdout == original.stdout, result.stderr
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

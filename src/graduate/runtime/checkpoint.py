@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 
 from . import positions
 from .live import Registry
+from .module_state import ModuleState
 from .positions import Frame
 from .step_run import CannotResume, Resume, StepRun, clock
 from .syntax import block_allows_done, encloses
@@ -68,6 +69,7 @@ class Checkpoint:
         self.is_done = False
         self.resume: Resume | None = None
         self.registry = Registry({})
+        self.modules: ModuleState | None = None
         self.exhausted = True
         self._run: StepRun | None = None
         self._start = 0.0
@@ -81,8 +83,10 @@ class Checkpoint:
         caller = sys._getframe(1)
         self._site = (caller.f_code.co_filename, caller.f_lineno)
         outer = [block.registry for block in run.stack]
+        self.modules = run.modules
         self.registry = Registry(
-            vars(self.state), lambda value: any(each.number(value) is not None for each in outer)
+            {**vars(self.state), "@modules": run.modules},
+            lambda value: any(each.number(value) is not None for each in outer),
         )
         if run.stack and run.stack[-1].frames:
             run.stack[-1].frames[-1].had_children = True

@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .module_state import ModuleState
 from .objects import digest
 
 MOST_ITEMS = 10_000
@@ -126,6 +127,8 @@ class Registry:
 def kind_of(value: Any) -> str | None:
     """How the content of a live object is taken; None for what is saved by value."""
     kind = type(value)
+    if kind is ModuleState:
+        return "modules"
     if is_handle(value):
         return "handle"
     if kind in (types.FunctionType, functools.partial):
@@ -194,6 +197,8 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
         yield from _attributes(value).values()
     elif kind in ("instance", "state"):
         yield from _attributes(value).values()
+    elif kind == "modules":
+        yield from (each for values in value.read().values() for each in values.values())
     elif kind == "cell":
         yield from _cell(value)
     elif kind == "handle" and type(value) is types.FunctionType:
@@ -244,6 +249,8 @@ def content(kind: str, value: Any) -> Any:
         return _attributes(value)
     if kind == "state":
         return value.__getstate__()
+    if kind == "modules":
+        return value.read()
     if kind == "cell":
         return _cell(value)
     if kind == "array":
@@ -278,6 +285,8 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
         _set_attributes(value, saved)
     elif kind == "state":
         value.__setstate__(saved)
+    elif kind == "modules":
+        value.write(saved)
     elif kind == "cell":
         if saved:
             value.cell_contents = saved[0]

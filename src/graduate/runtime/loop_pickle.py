@@ -26,6 +26,7 @@ def pack_states(blocks: list[Checkpoint], package: str) -> pickling.Packed:
                 {"frames": [frame.extra() for frame in block.frames], "ends": list(block.ends)}
                 for block in blocks
             ],
+            "modules": blocks[0].modules,
             "random": random_state.capture(),
             "figures": figures.capture(),
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import io
 import pickle
+import sys
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -152,6 +153,8 @@ class Pickler(_cloudpickle.Pickler):  # type: ignore[misc]
             home = getattr(obj, "__module__", None) or ""
             if home.startswith(self.prefix):
                 self.code.add(f"{home}:{obj.__qualname__.partition('.')[0]}")
+                if isinstance(obj, types.FunctionType):
+                    return _in_module(obj, super().reducer_override(obj))
         return super().reducer_override(obj)
 
     def _reduce_array(self, array: Any) -> Any:
@@ -212,6 +215,32 @@ class Pickler(_cloudpickle.Pickler):  # type: ignore[misc]
         if gradient is None and not attributes:
             return make_tensor, arguments
         return make_tensor, arguments, (gradient, attributes), None, None, set_tensor_state
+
+
+class Globals:
+    """The names of a module, as a function of it finds them."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return globals_of, (self.module,)
+
+
+def globals_of(module: str) -> dict[str, Any]:
+    """The names of a module, which is imported when it is not there yet."""
+    return vars(importlib.import_module(module))
+
+
+def _in_module(function: types.FunctionType, reduced: Any) -> Any:
+    """A function that is made while the program runs belongs to its module: cloudpickle would give it copies of the
+    module's names, which then keep the values of now."""
+    if isinstance(reduced, str) or reduced is NotImplemented:
+        return reduced
+    if function.__globals__ is not getattr(sys.modules.get(function.__module__), "__dict__", None):
+        return reduced
+    make, (code, _, *arguments), (state, slots), *rest = reduced
+    return make, (code, Globals(function.__module__), *arguments), (state, {**slots, "__globals__": {}}), *rest
 
 
 def _contiguous(array: Any) -> Any:

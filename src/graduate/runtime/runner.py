@@ -49,7 +49,7 @@ class Runner:
     def __init__(self, pipeline: Pipeline, state: State) -> None:
         self.pipeline = pipeline
         self.state = state
-        self.values = Values(state.objects, pipeline.package, pipeline.context)
+        self.values = Values(state.objects, pipeline.package, pipeline.shared)
         self.is_set_up = False
         self.skipped: list[Step] = []
         self.ran = 0
@@ -116,6 +116,7 @@ class Runner:
         settings_read.start()
         recorder.start()
         self._set_up(step)
+        self.values.put_shared()
         self._restore_random(index, goes_on, previous)
         record = StepRecord(
             status="running",
@@ -126,7 +127,8 @@ class Runner:
             environment=environment(PROJECT_ROOT),
         )
         begins_with = previous.random_after if pipeline.before(index) is not None else ""
-        run = loops.StepRun(step.name, state.objects, pipeline.package, record, begins_with)
+        modules = pipeline.shared.modules if pipeline.shared is not None else None
+        run = loops.StepRun(step.name, state.objects, pipeline.package, record, begins_with, modules)
         resumes = old.status in ("running", "interrupted", "failed") and run.find_checkpoint()
         before = self._random_before(index, old, bool(resumes))
         record.random_before = put_random(state.objects, before)
@@ -262,8 +264,8 @@ class Runner:
         """Write down everything that the step left, then commit it: from here on it is done."""
         step = self.pipeline.steps[index]
         given = {} if record.ended_early else _by_name(step, result)
-        if self.pipeline.context is not None:
-            given[CONTEXT] = self.pipeline.context
+        if self.pipeline.shared is not None:
+            given[CONTEXT] = self.pipeline.shared
         after = random_state.capture()
         record.random_after = put_random(self.state.objects, after)
         record.after = random_state.digests(after)

@@ -6,8 +6,8 @@ import json
 import pickle
 from typing import Any
 
-from .context import Context
 from .log import now, say_once
+from .module_state import Shared
 from .objects import Damaged, Objects, digest
 from .random_state import RandomState
 from .state import Group, StepRecord
@@ -26,16 +26,18 @@ class NotStored(Exception):
 class Values:
     """The values after step `index`, loaded from its record when they are first needed."""
 
-    def __init__(self, objects: Objects, package: str, context: Context | None) -> None:
+    def __init__(self, objects: Objects, package: str, shared: Shared | None) -> None:
         self.objects = objects
         self.package = package
-        self.context = context
+        self.shared = shared
         self.index = -1
         self.loaded: dict[str, Any] = {}
+        self._unwritten: dict[str, Any] | None = None
 
     def forget(self) -> None:
         self.index = -1
         self.loaded = {}
+        self._unwritten = None
 
     def take(self, names: tuple[str, ...], index: int, record: StepRecord) -> dict[str, Any]:
         """The values of `names` as step `index` left them. Raises `NotStored`."""
@@ -47,16 +49,20 @@ class Values:
                 self._load(name, record)
         return {name: self.loaded[name] for name in names}
 
+    def put_shared(self) -> None:
+        """Put back what the steps share, when it was loaded: once the process is set up as theirs was."""
+        if self._unwritten is not None and self.shared is not None:
+            self.shared.write(self._unwritten)
+        self._unwritten = None
+
     def _load(self, name: str, record: StepRecord) -> None:
         group = record.group_of(name)
         if group is None:
             raise NotStored(name, record.unstored.get(name, "no step has given it"))
         values = load_group(self.objects, group)
-        attributes = values.pop(CONTEXT, None)
-        if attributes is not None and self.context is not None:
-            vars(self.context).clear()
-            vars(self.context).update(attributes)
-            self.loaded[CONTEXT] = self.context
+        if CONTEXT in values:
+            self._unwritten = values.pop(CONTEXT)
+            self.loaded[CONTEXT] = self.shared
         self.loaded.update(values)
 
     def store(
@@ -79,9 +85,7 @@ class Values:
                 if group not in record.groups:
                     record.groups.append(group)
             elif name in values:
-                fresh[name] = (
-                    vars(self.context) if name == CONTEXT and self.context is not None else values[name]
-                )
+                fresh[name] = values[name].read() if name == CONTEXT else values[name]
             else:
                 record.unstored[name] = before.unstored.get(name, "it was never given")
         if not fresh:

@@ -13,6 +13,7 @@ from . import loop_files, random_state, store
 from .files import recorder
 from .live import Registry, Unlike
 from .log import say, say_once
+from .module_state import ModuleState
 from .objects import Damaged, Objects
 from .output import Muted, mute
 from .paths import STATE_FOLDER
@@ -67,11 +68,18 @@ class StepRun:
     current: StepRun | None = None
 
     def __init__(
-        self, name: str, objects: Objects, package: str, record: StepRecord, random: str = ""
+        self,
+        name: str,
+        objects: Objects,
+        package: str,
+        record: StepRecord,
+        random: str = "",
+        modules: ModuleState | None = None,
     ) -> None:
         self.name = name
         self.objects = objects
         self.package = package
+        self.modules = modules
         self.record = record
         self.path = STATE_FOLDER / "checkpoints" / name
         self.journal = Journal(self.path / "touched.jsonl")

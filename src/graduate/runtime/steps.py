@@ -11,6 +11,7 @@ from .code_hashes import CodeHashes
 from .context import Context
 from .files import Before, begins_with, is_unchanged
 from .fingerprint import environment
+from .module_state import ModuleState, Shared
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .running import Journal
 from .state import State, StepRecord
@@ -58,6 +59,7 @@ class Pipeline:
         *steps: Step,
         setup: Callable[[], Any] | dict[str, Callable[[], Any]] | None = None,
         context: Context | None = None,
+        module_state: tuple[str, ...] = (),
         package: str | None = None,
     ) -> None:
         names = [step.name for step in steps]
@@ -66,8 +68,9 @@ class Pipeline:
             raise ValueError(f"two steps have the same name: {', '.join(sorted(twice))}")
         self.steps = steps
         self._setup = setup
-        self.context = context
         self.package = package or ""
+        modules = ModuleState(self.package, module_state) if module_state else None
+        self.shared = Shared(context, modules) if context is not None or modules is not None else None
         self.code = CodeHashes(self.package)
 
     def setup(self, program: str) -> Callable[[], Any] | None:
@@ -75,12 +78,12 @@ class Pipeline:
         return self._setup.get(program) if isinstance(self._setup, dict) else self._setup
 
     def takes(self, index: int) -> tuple[str, ...]:
-        # A program's first step starts with an empty context, as its process did.
-        shared = self.context is not None and self.before(index) is not None
+        # A program's first step starts with nothing shared, as its process did.
+        shared = self.shared is not None and self.before(index) is not None
         return self.steps[index].takes + ((CONTEXT,) if shared else ())
 
     def gives(self, index: int) -> tuple[str, ...]:
-        return self.steps[index].gives + ((CONTEXT,) if self.context is not None else ())
+        return self.steps[index].gives + ((CONTEXT,) if self.shared is not None else ())
 
     def live_after(self, index: int) -> tuple[str, ...]:
         """The names that later steps take before a step gives them anew."""

@@ -50,6 +50,18 @@ class SourceText:
         """Every call, wherever it stands."""
         return [n for n in ast.walk(self.tree) if isinstance(n, ast.Call)]
 
+    @cached_property
+    def _statements(self) -> list[tuple[int, ast.stmt]]:
+        found = [(self.start(n), n) for n in ast.walk(self.tree) if isinstance(n, ast.stmt)]
+        return sorted(found, key=lambda each: each[0])
+
+    def statement_at(self, at: int) -> ast.stmt:
+        """The innermost statement that the byte at `at` stands in."""
+        number = bisect_right(self._statements, at, key=lambda each: each[0])
+        while self.end(self._statements[number - 1][1]) <= at:
+            number -= 1
+        return self._statements[number - 1][1]
+
     def offset(self, line: int, column: int) -> int:
         """The byte offset of a 1-based line and a 0-based byte column."""
         return self._starts[line - 1] + column

@@ -14,6 +14,7 @@ from graduate.model.source import Sources
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.assemble import ModuleDraft, Piece, import_lines, write_module
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft, StepDraft
+from graduate.transform.find_module_state import find_module_state
 from graduate.transform.homes import CANONICAL, order_homes
 from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
 from graduate.transform.move_modules import move_module
@@ -54,6 +55,7 @@ class PackageBuilder:
         self.local_pieces: dict[str, list[str]] = {}
         self.roles: dict[str, Role] = {d.name: d.role for d in facts.local_modules}
         self.wrapped: dict[str, int] = {}
+        self.wrapped_homes: set[str] = set()
 
     # What is added.
 
@@ -86,6 +88,7 @@ class PackageBuilder:
         self.others.append(generated)
         self.other_rows += rows
         self.wrapped[program.name] = len(rows)
+        self.wrapped_homes.add(home)
         name = self._unique_step(program.steps[0].name if len(program.steps) == 1 else "train", program)
         function = name.replace("-", "_")
         self.functions.append(render_wrapped(function, home, program.path))
@@ -305,7 +308,17 @@ class PackageBuilder:
             write_module(module, self.homes, self.local, _unresolved)
         self.settings = render_settings(self.plan.name, [(fields[o.program, o.name], o) for o in options])
         context = any(d.context for d in self.drafts.values())
-        self.pipeline = render_pipeline(self.plan.name, self.functions, self.texts, self.setups, context)
+        self.pipeline = render_pipeline(
+            self.plan.name, self.functions, self.texts, self.setups, context, self._find_state()
+        )
+
+    def _find_state(self) -> tuple[str, ...]:
+        """The state that modules hold and a later process needs: none when programs start from their beginning."""
+        steps = Counter(step.program for step in self.texts)
+        texts = {m.home: m.text for m in self.modules.values() if m.pieces}
+        texts |= {m.path: m.text for m in self.others if m.path not in self.wrapped_homes}
+        goes_on = max(steps.values(), default=0) > 1 or any("LoopState(" in text for text in texts.values())
+        return find_module_state(texts) if goes_on else ()
 
     def _re_export(self) -> None:
         """A canonical module that is empty shows the public names of the local modules of its role; a name that

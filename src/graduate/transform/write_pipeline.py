@@ -164,7 +164,12 @@ def render_wrapped(function: str, home: str, path: str) -> str:
 
 
 def render_pipeline(
-    title: str, functions: Sequence[str], steps: Sequence[StepText], setups: dict[str, str], context: bool
+    title: str,
+    functions: Sequence[str],
+    steps: Sequence[StepText],
+    setups: dict[str, str],
+    context: bool,
+    module_state: Sequence[str],
 ) -> str:
     """The text of pipeline.py."""
     body = "\n\n\n".join(f for f in functions if f)
@@ -185,6 +190,8 @@ def render_pipeline(
         lines.append("    setup={" + ", ".join(f'"{p}": {f}' for p, f in setups.items()) + "},")
     if context:
         lines.append("    context=context,")
+    if module_state:
+        lines += ["    module_state=(", *(f'        "{place}",' for place in module_state), "    ),"]
     lines += ["    package=__package__,", ")", ""]
     return "\n".join(lines)
 

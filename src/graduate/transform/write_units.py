@@ -60,14 +60,7 @@ class UnitWriter:
                 return INDENT + " = ".join([*targets, text])
             return INDENT + text
         text = self.span(statement.start, statement.end, plans, names, home)
-        node = statement.node
-        bound = getattr(node, "name", None)
-        own = self.source.indentation(self.source.start(node))
-        if (
-            isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
-            and bound in self.draft.context
-        ):
-            text += f"\n{own}{self.context}.{bound} = {bound}"
+        own = self.source.indentation(self.source.start(statement.node))
         if not self.source.starts_line(statement.start):
             return INDENT + text.lstrip()
         return reindent(text, own, INDENT).rstrip()
@@ -131,8 +124,21 @@ class UnitWriter:
         edits.extend(self._loop_heads(start, end, plans))
         edits.extend(self._debug_fields(start, end, edits))
         edits.extend(self._globals(start, end))
+        edits.extend(self._shared(start, end))
         edits.extend(import_edits(self.source, start, end, self.draft.local, home))
         return edits
+
+    def _shared(self, start: int, end: int) -> Iterable[Edit]:
+        """After a definition or an import that binds a name of the context: the name gets its value there."""
+        for o in self.names.within(start, end):
+            is_bound = o.use == "store" and o.form in ("def", "class", "import")
+            if is_bound and o.name in self.draft.context and self.draft.syntax.is_spine_scope(o.scope):
+                node = self.source.statement_at(o.start)
+                at = self.source.end(node)
+                before = self.source.start(node)
+                own = self.source.indentation(before)
+                separator = f"\n{own}" if self.source.starts_line(before) else "; "
+                yield Edit(at, at, f"{separator}{self.context}.{o.name} = {o.name}")
 
     def name_at(self, name: str, o: Occurrence, plans: Sequence[LoopPlan]) -> str:
         """What stands for `name` at the place of `o`."""
