@@ -411,6 +411,48 @@ def floor(x):
     return m.floor(x)
 print(f(3), call(4), xs, floor(2.5))
 """,
+    "definitions that call something when they are made": """
+import random
+random.seed(4)
+limit = 4
+registry = {}
+
+def scaled(x):
+    return x * limit
+
+def noisy():
+    return random.random()
+
+def register(function):
+    registry[function.__name__] = len(registry) + limit
+    return function
+
+def timed(function):
+    def wrapper(*args):
+        print("calls", function.__name__, limit)
+        return function(*args)
+    return wrapper
+
+print(random.random())
+limit = 5
+
+class Box:
+    size = scaled(3)
+    noise = [noisy() for _ in range(2)]
+
+@register
+def area(x, y=scaled(2), z=random.random()):
+    return x * y + z
+
+@timed
+def volume(x):
+    return x ** 3
+
+# train
+limit = 7
+print(Box.size, Box.noise, area(2), random.random(), registry)
+print(volume(2), scaled(1))
+""",
     "process-wide state that is read before it is set": """
 import os
 import numpy as np

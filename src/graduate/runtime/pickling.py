@@ -240,7 +240,12 @@ def _in_module(function: types.FunctionType, reduced: Any) -> Any:
     if function.__globals__ is not getattr(sys.modules.get(function.__module__), "__dict__", None):
         return reduced
     make, (code, _, *arguments), (state, slots), *rest = reduced
-    return make, (code, Globals(function.__module__), *arguments), (state, {**slots, "__globals__": {}}), *rest
+    return (
+        make,
+        (code, Globals(function.__module__), *arguments),
+        (state, {**slots, "__globals__": {}}),
+        *rest,
+    )
 
 
 def _contiguous(array: Any) -> Any:

@@ -7,13 +7,13 @@ import builtins
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from graduate.syntax.flow import Flow, dotted
+from graduate.syntax.flow import Flow
 from graduate.syntax.imports import bindings, is_import_only, qualified_names
+from graduate.syntax.movable import Definition, find_movable
 from graduate.syntax.scopes import Names, Occurrence, Scope, Use, resolve_names
 from graduate.syntax.spine import Spine, SpineStatement, find_spine
 from graduate.syntax.text import SourceText
 
-DefinitionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 BUILTINS = frozenset(dir(builtins)) | {
     "__name__",
     "__file__",
@@ -22,23 +22,7 @@ BUILTINS = frozenset(dir(builtins)) | {
     "__package__",
     "__spec__",
 }
-PLAIN_DECORATORS = frozenset(
-    {"no_grad", "inference_mode", "enable_grad", "wraps", "dataclass", "total_ordering"}
-)
 DYNAMIC = frozenset({"exec", "eval", "globals", "locals", "vars", "dir"})
-
-
-@dataclass(eq=False, slots=True)
-class Definition:
-    """A function or class of the spine that can move to a module of its own."""
-
-    name: str
-    node: DefinitionNode
-    statement: SpineStatement
-
-    @property
-    def is_class(self) -> bool:
-        return isinstance(self.node, ast.ClassDef)
 
 
 @dataclass(eq=False)
@@ -165,7 +149,8 @@ def take_apart(path: str, text: str, constants: frozenset[str] = frozenset()) ->
     if any(isinstance(s.node, ast.If) for s in imports):
         imports, rest = _keep_conditional(spine, imports, rest, names, ids)
     imported = {name for s in imports for name in _bound_by_import(s.node)}
-    definitions = _movable(names, rest, ids, stores, imported | constants)
+    qualified = qualified_names(body)
+    definitions = find_movable(names, rest, ids, stores, imported | constants, qualified)
     moved = {id(d.statement) for d in definitions.values()}
     statements = [s for s in rest if id(s) not in moved]
     return ProgramSyntax(source, names, spine, imports, definitions, statements, docstring, ids)
@@ -199,69 +184,5 @@ def _imports_once(node: ast.stmt, spine: Spine, stores: dict[str, int]) -> bool:
                 if bound:
                     seen.add(tuple(b.qualified for b in bound))
         if own != stores.get(name, 0) or len(seen) > 1:
-            return False
-    return True
-
-
-def _movable(
-    names: Names, statements: list[SpineStatement], ids: set[int], stores: dict[str, int], known: set[str]
-) -> dict[str, Definition]:
-    """The definitions that need nothing but `known` names, builtins and each other when they are defined."""
-    candidates: dict[str, Definition] = {}
-    for statement in statements:
-        node = statement.node
-        if isinstance(node, DefinitionNode) and stores.get(node.name) == 1:
-            candidates[node.name] = Definition(node.name, node, statement)
-    for name, definition in list(candidates.items()):
-        read = {
-            o.name
-            for o in names.within(definition.statement.start, definition.statement.end)
-            if id(o.scope) in ids
-        }
-        if not _keeps_signature(definition.node) and any(
-            n in stores for n in read - known - candidates.keys()
-        ):
-            del candidates[name]
-    needs = {name: _needed_at_definition(names, d, ids, stores) for name, d in candidates.items()}
-    while True:
-        stuck = [n for n in candidates if not needs[n] <= known | candidates.keys()]
-        if not stuck:
-            return candidates
-        for name in stuck:
-            del candidates[name]
-
-
-def _needed_at_definition(
-    names: Names, definition: Definition, ids: set[int], stores: dict[str, int]
-) -> set[str]:
-    statement = definition.statement
-    inside = names.scopes[definition.node]
-    needed = set()
-    for o in names.within(statement.start, statement.end):
-        if id(o.scope) not in ids or o.use != "load" or o.name == definition.name:
-            continue
-        if _is_deferred(o.at, inside):
-            continue
-        # A name that the spine never binds comes from a star import, or fails as it did before.
-        if o.name in stores:
-            needed.add(o.name)
-    return needed
-
-
-def _is_deferred(at: Scope, definition: Scope) -> bool:
-    """Whether code in scope `at` runs only when something defined by `definition` is called."""
-    scope: Scope | None = at
-    while scope is not None and scope.is_within(definition):
-        if scope.kind == "function":
-            return True
-        scope = scope.parent
-    return False
-
-
-def _keeps_signature(node: DefinitionNode) -> bool:
-    """Whether no decorator minds a further parameter or a global that lives elsewhere (compilers do)."""
-    for decorator in node.decorator_list:
-        name = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
-        if name.rpartition(".")[2] not in PLAIN_DECORATORS:
             return False
     return True

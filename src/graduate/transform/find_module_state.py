@@ -89,7 +89,9 @@ class _Module:
             for target in targets:
                 if isinstance(target, ast.Name) and isinstance(node, ast.Assign | ast.AnnAssign):
                     names[target.id] = node.value
-        return {n: v for n, v in names.items() if n not in self.definitions and n not in self.imports}
+        imports = [n for n in list_nodes(self.tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+        others = self.definitions.keys() | bound_names(list(imports))
+        return {name: value for name, value in names.items() if name not in others}
 
 
 @dataclass

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 
 from graduate.syntax.flow import Uses
-from graduate.syntax.program import Definition
+from graduate.syntax.movable import Definition
 from graduate.syntax.scopes import Occurrence, Scope
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft
 

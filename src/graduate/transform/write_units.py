@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from graduate.syntax.long_loops import FunctionNode, functions_of
 from graduate.syntax.loops import LoopPlan
-from graduate.syntax.program import Definition
+from graduate.syntax.movable import Definition
 from graduate.syntax.scopes import Occurrence
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import Edit, reindent
