@@ -11,7 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from graduate.conversion import Converted
-from graduate.model.facts import DataFile, DefinitionFact, Evidence, Facts, Loop, ProgramFacts, StatementFact
+from graduate.model.facts import (
+    DataFile,
+    DefinitionFact,
+    Evidence,
+    Facts,
+    Hazard,
+    Loop,
+    ProgramFacts,
+    StatementFact,
+)
 from graduate.model.source import Sources
 
 _PIPED_WIDTH = 160
@@ -68,7 +77,7 @@ def print_conversion(made: Converted, *, verified: bool) -> None:
         console,
         "hazards (graduate explain CODE)",
         ("code", "place", "what"),
-        [(h.code, str(h.place), h.message) for h in made.modules.hazards],
+        map(_hazard_row, made.modules.hazards),
     )
     for line in _find_notes(made):
         console.print(Text(line))
@@ -124,6 +133,11 @@ def print_facts(sources: Sources, facts: Facts) -> None:
         ("requirement", "imports", "asked for by"),
         [(d.requirement, ", ".join(d.imports), d.origin) for d in facts.dependencies],
     )
+    print_table(console, "hazards", ("code", "place", "what"), map(_hazard_row, facts.hazards))
+
+
+def _hazard_row(hazard: Hazard) -> tuple[str, str, str]:
+    return hazard.code, str(hazard.place), hazard.message
 
 
 def _print_program(console: Console, program: ProgramFacts) -> None:

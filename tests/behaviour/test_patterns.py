@@ -453,6 +453,34 @@ limit = 7
 print(Box.size, Box.noise, area(2), random.random(), registry)
 print(volume(2), scaled(1))
 """,
+    "names that are read and bound by the same statement": """
+import sys
+n, limit, text = 3, 2, "a"
+
+def f(x, y=1):
+    return x + y
+
+class Net:
+    def run(self):
+        return 1
+
+print(n, f(1))
+# train
+if (n := n + 1) > 3:
+    print("more", n)
+if limit > 5 and (text := "b"):
+    print("never")
+print([limit := v for v in range(0)], (1 if n else (limit := 9)))
+# evaluate
+print(text, limit)
+def f(x, y=f(n)):
+    return x * y
+class Net(Net):
+    def run(self):
+        return super().run() + n
+assert (n := n + 1) == 5, f"{n}"
+print(f(2), Net().run(), n)
+""",
     "process-wide state that is read before it is set": """
 import os
 import numpy as np

@@ -226,15 +226,6 @@ def test_link_loops(tmp_path: Path) -> None:
     (tmp_path / "sub" / "deeper" / "up").unlink()
     (tmp_path / "all").symlink_to(tmp_path)
     assert refuse(tmp_path).why == "It points to the source folder itself, so the folder never ends."
-    (tmp_path / "all").unlink()
-    (tmp_path / "self").symlink_to("self")
-    check(
-        refuse(tmp_path),
-        "The link self cannot be followed.",
-        "self",
-        "Too many levels of symbolic links",
-        "Remove the link, or make it point to a file.",
-    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from graduate.model.facts import Hazard
-from graduate.model.source import SourceModule
+from graduate.model.source import SourceModule, Sources
 from graduate.syntax.imports import bindings
 from graduate.syntax.program import ProgramSyntax
 
@@ -79,6 +79,12 @@ EXPLANATIONS: dict[str, Explanation] = {
             "top to bottom, as `Run All` would run them; only where a cell would use a name before it has a value, and "
             "the order of the execution counts has no such cell, they run in that order.",
         ),
+        Explanation(
+            "G110",
+            "left-out",
+            "A file could not be read (it is no valid Python 3, or a broken link). No program needs it and no command "
+            "runs it, so it is left out. Correct it to have it converted, or remove it to be rid of this message.",
+        ),
     )
 }
 
@@ -89,6 +95,11 @@ def hazard(
     code: str, message: str, module: SourceModule, line: int, cost: Cost = "none", end_line: int | None = None
 ) -> Hazard:
     return Hazard(code, message, module.place(line, end_line), cost)
+
+
+def find_unread(sources: Sources) -> list[Hazard]:
+    """The hazards of the files that could not be read."""
+    return [Hazard("G110", each.why, each.place) for each in sources.unread]
 
 
 def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:

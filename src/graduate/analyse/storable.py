@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from graduate.syntax.flow import dotted
 from graduate.syntax.imports import qualify
+from graduate.syntax.nodes import dotted
 from graduate.syntax.program import ProgramSyntax
 from graduate.syntax.spine import SpineStatement
 

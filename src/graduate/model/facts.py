@@ -198,3 +198,5 @@ class Facts:
     output_folders: tuple[str, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     python: str = ">=3.11"
+    hazards: tuple[Hazard, ...] = ()
+    """Those of the project as a whole; each program has its own."""

@@ -109,6 +109,14 @@ class OtherFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that could not be read, where it says why, and that no program needs."""
+
+    place: Place
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """A whole research project as read.
 
@@ -127,6 +135,7 @@ class Sources:
     files: tuple[OtherFile, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     whole_folder: bool = True
+    unread: tuple[Unread, ...] = ()
 
     def module(self, path: str) -> SourceModule:
         for module in self.modules:

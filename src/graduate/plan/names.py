@@ -175,7 +175,7 @@ def name_steps(
     for program, steps in programs:
         names.append([])
         for step, qualifiers in steps:
-            own = _dashed(program)
+            own = _dashed(program) or re.sub(r"[^a-z0-9]+", "-", program.lower()).strip("-") or "program"
             base = step if len(owners[step]) == 1 or own == step else f"{step}-{own}"
             candidates = [base, *(f"{base}-{slug}" for text in qualifiers if (slug := _dashed(text)))]
             name = next((candidate for candidate in candidates if candidate not in taken), "")

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from graduate.read.lines import Gathered, Line, join
 from graduate.read.parsing import parse_python
-from graduate.syntax.flow import dotted
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import dotted, list_nodes
 from graduate.syntax.text import Edit, SourceText
 
 _COMMENT = re.compile(r"#[^\n]*")

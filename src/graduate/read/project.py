@@ -9,7 +9,7 @@ from pathlib import Path
 from posixpath import basename, dirname
 
 from graduate.errors import ReadError
-from graduate.model.source import OtherFile, Program, SourceModule, Sources
+from graduate.model.source import OtherFile, Place, Program, SourceModule, Sources, Unread
 from graduate.read.commands import Command, find_commands
 from graduate.read.names import find_name
 from graduate.read.notebook import read_notebook
@@ -92,7 +92,18 @@ def _read_folder(root: Path, shown: str) -> Sources:
         )
     unread = [OtherFile(path, (root / path).stat().st_size) for path in [*left_out, *broken, *exports]]
     files = tuple(sorted([*found.files, *unread], key=lambda file: file.path))
-    return _sources(root, root.name, modules, seen, programs, files, texts)
+    sources = _sources(root, root.name, modules, seen, programs, files, texts)
+    links = [Unread(Place(path), "the link points to itself") for path in found.broken_links]
+    problems = [Unread(_place(path, error), f"{error.what} {error.why}") for path, error in broken.items()]
+    return replace(sources, unread=(*problems, *links))
+
+
+def _place(path: str, error: ReadError) -> Place:
+    found = re.fullmatch(r".*?(?:#cell(\d+))?:(\d+)", error.where)
+    if found is None:
+        return Place(path)
+    line = int(found[2])
+    return Place(path, line, line, int(found[1]) if found[1] else None)
 
 
 def _read_modules(root: Path, paths: Iterable[str]) -> tuple[list[SourceModule], dict[str, ReadError]]:
@@ -117,7 +128,7 @@ def _refuse_broken(
     seen: Sequence[Seen],
     commands: Sequence[Command],
 ) -> None:
-    """A file that cannot be read stops the conversion only when it is a program or a program needs it."""
+    """A file that cannot be read stops the conversion only when it is what people run, or a program needs it."""
     by_path = {one.path: one for one in seen}
     needed = [command.path for command in commands] + [program.path for program in programs]
     known = set(needed)
@@ -127,8 +138,7 @@ def _refuse_broken(
                 known.add(imported)
                 needed.append(imported)
     for path, error in broken.items():
-        is_empty = path.endswith(".ipynb") and error.what.endswith("has no code.")
-        if path in known or not programs or (path.endswith(".ipynb") and not is_empty):
+        if path in known or not programs:
             raise error
 
 

@@ -28,6 +28,7 @@ class Walk:
 
     modules: tuple[str, ...]
     files: tuple[OtherFile, ...]
+    broken_links: tuple[str, ...] = ()
 
 
 def walk(root: Path, *, depth: int | None = None, most: int | None = None) -> Walk:
@@ -39,7 +40,8 @@ def walk(root: Path, *, depth: int | None = None, most: int | None = None) -> Wa
     modules: list[str] = []
     files: list[OtherFile] = []
     seen: set[str] = set()
-    for relative, entry in _entries(root, "", (os.path.realpath(root),), depth):
+    broken: list[str] = []
+    for relative, entry in _entries(root, "", (os.path.realpath(root),), depth, broken):
         if most is not None and len(modules) + len(files) >= most:
             break
         try:
@@ -53,13 +55,16 @@ def walk(root: Path, *, depth: int | None = None, most: int | None = None) -> Wa
             seen.add(real)
         else:
             files.append(OtherFile(relative, size))
-    return Walk(tuple(sorted(modules)), tuple(sorted(files, key=lambda file: file.path)))
+    return Walk(tuple(sorted(modules)), tuple(sorted(files, key=lambda file: file.path)), tuple(broken))
 
 
 def _entries(
-    folder: Path, prefix: str, around: tuple[str, ...], depth: int | None
+    folder: Path, prefix: str, around: tuple[str, ...], depth: int | None, broken: list[str]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Files first, then folders, each by name; so a limit on their number cuts off the deepest."""
+    """Files first, then folders, each by name; so a limit on their number cuts off the deepest.
+
+    `broken` is given the links that point to themselves.
+    """
     folders = []
     try:
         entries = _list(folder, prefix)
@@ -72,15 +77,9 @@ def _entries(
             continue
         try:
             is_folder, is_file = entry.is_dir(), entry.is_file()
-        except OSError as error:  # a link to itself
-            if depth is not None:
-                continue
-            raise ReadError(
-                f"The link {prefix}{entry.name} cannot be followed.",
-                where=prefix + entry.name,
-                why=error.strerror or str(error),
-                fix="Remove the link, or make it point to a file.",
-            ) from error
+        except OSError:
+            broken.append(prefix + entry.name)
+            continue
         if is_folder:
             folders.append(entry)
         elif is_file:
@@ -92,7 +91,7 @@ def _entries(
                 continue
             if real in around:
                 raise _loop(prefix + entry.name, entry, around)
-            yield from _entries(Path(entry.path), f"{prefix}{entry.name}/", (*around, real), depth)
+            yield from _entries(Path(entry.path), f"{prefix}{entry.name}/", (*around, real), depth, broken)
 
 
 def _list(folder: Path, prefix: str) -> list[os.DirEntry[str]]:

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from graduate.syntax.flow import dotted
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import dotted, list_nodes
 
 Mode = Literal["read", "write", "named"]
 

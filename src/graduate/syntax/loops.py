@@ -6,7 +6,10 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from graduate.syntax.flow import Flow, LoopLiveness, State, Uses, dotted
+from graduate.syntax.assignment import State, Uses
+from graduate.syntax.flow import Flow
+from graduate.syntax.liveness import LoopLiveness
+from graduate.syntax.nodes import dotted
 from graduate.syntax.scopes import Occurrence, Scope, walk_same_scope
 
 LoopNode = ast.For | ast.While

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from graduate.syntax.flow import dotted
 from graduate.syntax.imports import qualify
+from graduate.syntax.nodes import dotted
 from graduate.syntax.scopes import Names, Scope, walk_same_scope
 from graduate.syntax.spine import SpineStatement
 
@@ -25,6 +25,7 @@ _DRAWS = (
     "torch.manual_seed",
     "time.",
 )
+_READS = ("read", "load", "download", "exists", "isfile", "isdir", "listdir", "glob", "getsize", "stat")
 _PLACE = "its place in the program"
 _MAKES_GENERATOR = frozenset({"default_rng", "RandomState", "Generator", "Random", "SeedSequence", "PCG64"})
 
@@ -185,7 +186,8 @@ def _reach(start: set[str], used: Mapping[str, set[str]]) -> set[str]:
 
 
 def _acts(called: str, imports: dict[str, str]) -> bool:
-    """Whether a call must happen where it stands: it prints, opens, draws a random number, reads a clock."""
+    """Whether a call must happen where it stands: it prints, draws a random number, reads a file or a clock."""
     name = qualify(called, imports)
-    draws = name.startswith(_DRAWS) and name.rpartition(".")[2] not in _MAKES_GENERATOR
-    return name in _ACTS or draws
+    last = name.rpartition(".")[2]
+    draws = name.startswith(_DRAWS) and last not in _MAKES_GENERATOR
+    return name in _ACTS or draws or last.startswith(_READS)

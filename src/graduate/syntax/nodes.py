@@ -1,4 +1,4 @@
-"""All nodes of a syntax tree, faster than `ast.walk`: reading and analysing walk each tree several times."""
+"""The nodes of syntax trees, faster than `ast.walk` (each tree is walked several times), and their names."""
 
 from __future__ import annotations
 
@@ -24,3 +24,14 @@ def list_nodes(*trees: ast.AST) -> list[ast.AST]:
         children.reverse()
         stack += children
     return found
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` for a chain of attributes on a name, "" for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([node.id, *reversed(parts)])

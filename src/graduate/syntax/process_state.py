@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Literal
 
-from graduate.syntax.flow import dotted
 from graduate.syntax.imports import qualify
+from graduate.syntax.nodes import dotted
 
 Kind = Literal["seed", "state", "backend", ""]
 

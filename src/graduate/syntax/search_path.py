@@ -6,8 +6,7 @@ import ast
 from posixpath import dirname, isabs, join, normpath
 
 from graduate.syntax.file_uses import HERE, evaluate_path, find_constants
-from graduate.syntax.flow import dotted
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import dotted, list_nodes
 
 Folders = tuple[tuple[str, ...], tuple[str, ...]]
 

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from graduate.syntax.flow import dotted
+from graduate.syntax.nodes import dotted
 from graduate.syntax.scopes import Names, Scope, walk_same_scope
 from graduate.syntax.text import SourceText, statement_span
 

@@ -218,6 +218,6 @@ def _result(sources: Sources, program: ProgramPlan, wish: _Wish, builder: Packag
 
 
 def _hazards(facts: Facts, drafts: dict[str, ProgramDraft]) -> list[Hazard]:
-    found = [h for p in facts.programs for h in p.hazards]
+    found = [*facts.hazards, *(h for p in facts.programs for h in p.hazards)]
     found += [h for d in drafts.values() for h in d.hazards]
     return list(dict.fromkeys(found))

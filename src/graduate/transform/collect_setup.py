@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 
-from graduate.syntax.flow import dotted
 from graduate.syntax.imports import qualify
+from graduate.syntax.nodes import dotted
 from graduate.syntax.process_state import edits_sys_path, holds_state, process_state
 from graduate.syntax.scopes import Occurrence
 from graduate.syntax.spine import SpineStatement

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from graduate.syntax.flow import dotted
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import dotted, list_nodes
 from graduate.syntax.scopes import bound_names
 from graduate.transform.local_modules import dotted_home
 

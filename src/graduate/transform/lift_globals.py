@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 
-from graduate.syntax.flow import Uses
+from graduate.syntax.assignment import Uses
 from graduate.syntax.movable import Definition
 from graduate.syntax.scopes import Occurrence, Scope
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from graduate.syntax.flow import dotted
+from graduate.syntax.nodes import dotted
 from graduate.syntax.text import Edit, SourceText
 from graduate.transform.local_modules import LocalModules, relative_module, rewrite_import
 

@@ -291,3 +291,17 @@ def test_what_makes_a_file_a_test_is_in_it(tmp_path: Path) -> None:
     sources = read_project(tmp_path)
     assert [program.path for program in sources.programs] == ["copy_test.py"]
     assert [module.path for module in sources.modules] == ["copy_test.py"]
+
+
+def test_files_that_cannot_be_read_and_nobody_needs_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("print(1)")
+    (tmp_path / "old.py").write_text("x = 1\nprint 'old'")
+    write_notebook(tmp_path / "n.ipynb", "x = 1", "y = 2\nz = (")
+    (tmp_path / "self").symlink_to("self")
+    sources = read_project(tmp_path)
+    assert [(str(each.place), each.why.partition(" (")[0]) for each in sources.unread] == [
+        ("n.ipynb#cell2:2", "n.ipynb is not valid Python. z ="),
+        ("old.py:2", "old.py is Python 2 code. print 'old' "),
+        ("self:1", "the link points to itself"),
+    ]
+    assert {"n.ipynb", "old.py"} <= {file.path for file in sources.files}

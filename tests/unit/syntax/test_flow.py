@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from graduate.syntax.flow import Flow, Uses
+from graduate.syntax.assignment import Uses
+from graduate.syntax.flow import Flow
 from graduate.syntax.scopes import resolve_names
 from graduate.syntax.text import SourceText
 
