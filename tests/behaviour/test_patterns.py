@@ -481,6 +481,17 @@ class Net(Net):
 assert (n := n + 1) == 5, f"{n}"
 print(f(2), Net().run(), n)
 """,
+    "loops without a space before their bracket": """
+count = 0
+total = 0
+# train
+while(count < 4 and
+      total < 100):
+    count += 1
+    for(k, v)in(enumerate([count, 2])):
+        total += k * v
+print(count, total)
+""",
     "process-wide state that is read before it is set": """
 import os
 import numpy as np

@@ -81,7 +81,7 @@ class PackageBuilder:
         """Add a program that runs as it stands, as one step."""
         module = self.sources.module(program.path)
         stem = "".join(c if c.isalnum() else "_" for c in program.path.rpartition("/")[2].rpartition(".")[0])
-        home = f"training/{stem}_program.py"
+        home = self._free_home(f"training/{stem}_program.py")
         generated, rows, _ = move_module(
             module, home, self.local, roles={}, name="__main__", with_loops=False
         )
@@ -142,10 +142,16 @@ class PackageBuilder:
     def _own_home(self, home: str, program: ProgramPlan) -> str:
         """A module like `home` that is this program's alone."""
         folder, _, file = home.rpartition("/")
-        taken = {m.home for m in self.plan.modules}
-        middles = itertools.chain([""], (f"{number}_" for number in itertools.count(2)))
-        candidates = (f"{folder}/{program.name}_{middle}{file}" for middle in middles)
-        return next(candidate for candidate in candidates if candidate not in taken)
+        return self._free_home(f"{folder}/{program.name}_{file}")
+
+    def _free_home(self, home: str) -> str:
+        """A path like `home` that no module has, also where the file system takes capitals for small letters."""
+        stem, dot, suffix = home.rpartition(".")
+        taken = {
+            path.lower() for path in (*(m.path for m in self.others), *(m.home for m in self.plan.modules))
+        }
+        candidates = itertools.chain([home], (f"{stem}_{n}{dot}{suffix}" for n in itertools.count(2)))
+        return next(candidate for candidate in candidates if candidate.lower() not in taken)
 
     def _clashing(self, draft: ProgramDraft, homes: dict[str, str]) -> set[str]:
         """Modules in which a name of this program already means something else."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from argparse import ArgumentParser
+from argparse import ArgumentError, ArgumentParser
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 from graduate.model.facts import Option, with_own_flags
 
@@ -59,9 +60,16 @@ def _is_same(one: Option, other: Option) -> bool:
     )
 
 
+class _Parser(ArgumentParser):
+    """Raises where others end the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
 def start_with(options: Sequence[Option], arguments: Sequence[str]) -> tuple[Option, ...]:
     """Options whose defaults are what the command line `arguments` of the research program gave them."""
-    parser = ArgumentParser(add_help=False, exit_on_error=False)
+    parser = _Parser(add_help=False)
     for option in options:
         keywords: dict[str, object] = {"default": None}
         if option.action == "store":
@@ -75,7 +83,7 @@ def start_with(options: Sequence[Option], arguments: Sequence[str]) -> tuple[Opt
             parser.add_argument(option.name, **keywords)  # type: ignore[arg-type]
     try:
         given, _ = parser.parse_known_args(list(arguments))
-    except Exception:
+    except (ValueError, TypeError, ArgumentError):
         return tuple(options)
     found = []
     for option in options:

@@ -211,7 +211,8 @@ class UnitWriter:
                 if start <= self.source.start(loop) and self.source.end(loop) <= end:
                     method = "loop" if isinstance(loop, ast.For) else "proceed"
                     begin, stop = self._bracketed(loop, node)
-                    yield Edit(begin, begin, f"{self.checkpoint}.{method}(")
+                    touches = self.source.data[begin - 1 : begin].isalpha()  # `while(…)`
+                    yield Edit(begin, begin, f"{' ' * touches}{self.checkpoint}.{method}(")
                     yield Edit(stop, stop, ")")
 
     def _bracketed(self, loop: ast.For | ast.While, node: ast.expr) -> tuple[int, int]:
