@@ -7,7 +7,7 @@ TORCH := 2.13.0
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types layers test-slow test-examples test-containers benchmark regen lock clean
+.PHONY: help install demo test check format lint types layers test-slow faults test-examples test-containers benchmark regen lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -51,6 +51,9 @@ layers: $(STAMP)
 
 test-slow: $(STAMP) ## the slow tests: long random programs, fault sweeps, verification of every example
 	@exec $(BIN)/python -m pytest -m slow
+
+faults: $(STAMP) ## the runtime under every fault of disk, machine and process, and with each safeguard removed
+	@exec $(BIN)/python -m pytest tests/faults tests/behaviour/test_runtime_machine.py -m "slow or not slow"
 
 test-examples: $(STAMP) ## every example: convert, then all its own make targets
 	@exec $(BIN)/python tools/try_examples.py $(EXAMPLES)
