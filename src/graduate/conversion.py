@@ -14,7 +14,7 @@ from graduate.errors import PlanError, ReadError, ToolError
 from graduate.model.facts import Facts
 from graduate.model.plan import LEVELS, Level, Plan
 from graduate.model.project import Bundle, Modules
-from graduate.model.source import Sources
+from graduate.model.source import MODULES, Sources
 from graduate.model.verdict import Finding, ProgramVerdict, Verdict
 from graduate.plan.check import check
 from graduate.plan.propose import propose
@@ -72,7 +72,7 @@ def find_projects(folder: Path) -> list[Path]:
     found = [
         path
         for path in sorted(home.iterdir())
-        if not path.name.startswith((".", "_")) and (path.is_dir() or path.suffix in {".py", ".ipynb"})
+        if not path.name.startswith((".", "_")) and (path.is_dir() or path.suffix in MODULES)
     ]
     if not found:
         raise ReadError(

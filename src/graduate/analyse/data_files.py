@@ -16,7 +16,7 @@ from pathlib import Path
 from posixpath import basename, dirname
 
 from graduate.model.facts import DataFile
-from graduate.model.source import OtherFile, Place, Sources
+from graduate.model.source import MODULES, OtherFile, Place, Sources
 from graduate.syntax.file_uses import FileUse, find_file_uses
 
 LIMIT_BYTES = 200 * 1024 * 1024
@@ -97,7 +97,7 @@ def _values(argument: str) -> list[str]:
 
 
 def _looks_like_data(file: OtherFile) -> bool:
-    if file.path.endswith((".py", ".ipynb")) or file.size >= _UNNAMED_LIMIT_BYTES:
+    if file.path.endswith(MODULES) or file.size >= _UNNAMED_LIMIT_BYTES:
         return False
     return _DATA.search(file.path) is not None and _NOT_DATA.search(file.path) is None
 

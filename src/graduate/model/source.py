@@ -8,6 +8,11 @@ from typing import Literal
 ModuleKind = Literal["script", "notebook", "percent"]
 
 
+NOTEBOOKS = (".ipynb", ".Rmd", ".rmd", ".qmd")
+MODULES = (".py", *NOTEBOOKS)
+"""How the names of files end that are research code."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """A run of lines in a file as its author sees it.

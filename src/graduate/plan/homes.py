@@ -287,7 +287,7 @@ def _free_inside(inner: str, taken: set[str]) -> str:
 
 def _importable(name: str) -> str:
     """The name of a file or folder as one that can be imported: `2-run me.py` is `run_me.py`."""
-    stem = name.removesuffix(".py").removesuffix(".ipynb")
+    stem = re.sub(r"\.(py|ipynb|[Rr]md|qmd)$", "", name)
     suffix = ".py" if stem != name else ""
     if stem and not stem.isidentifier():
         words = re.sub(r"\W+", "_", stem).strip("_")

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
 
+from graduate.model.source import MODULES
+
 _PYTHON = re.compile(
     r"^(?:.*/)?(?:python|python[23](?:\.\d+)?|ipython3?|pypy3?|\$\{?PYTHON\}?|\$\(PYTHON3?\))$"
 )
@@ -123,7 +125,7 @@ def _read_command(words: list[str], folder: str, origin: str, modules: Sequence[
             return None
         rest = words[at if words[at].startswith("./") else at + 1 :]
     for number, word in enumerate(rest):
-        if word.endswith((".py", ".ipynb")):
+        if word.endswith(MODULES):
             found = _find(word, folder, modules)
         elif word == "-m" and number + 1 < len(rest) and rest[number + 1] not in {"torch.distributed.launch"}:
             found = _find_module(rest[number + 1], folder, modules)

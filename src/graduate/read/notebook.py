@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from graduate.errors import ReadError
-from graduate.model.source import Cell, Place, SourceModule
+from graduate.model.source import MODULES, Cell, Place, SourceModule
 from graduate.read.cell_order import find_order
 from graduate.read.displayed import (
     find_drawing_names,
@@ -19,25 +17,15 @@ from graduate.read.displayed import (
     has_drawing,
     show_last_value,
 )
-from graduate.read.files import read_bytes, read_python
+from graduate.read.files import read_python
 from graduate.read.headings import last_heading
 from graduate.read.lines import Gathered, Line, join, number_lines
 from graduate.read.magics import to_python
 from graduate.read.parsing import parse_python
+from graduate.read.raw_cells import RawCell, load_cells
 from graduate.syntax.nodes import list_nodes
 
 _MAGIC = re.compile(r"\s*%%(\S+)")
-
-
-@dataclass(frozen=True, slots=True)
-class RawCell:
-    """A cell as the notebook stores it; `number` counts all cells from 1."""
-
-    number: int
-    kind: str
-    source: str
-    executed: int | None = None
-    failed: bool = False
 
 
 def read_notebook(root: Path, path: str) -> SourceModule:
@@ -57,83 +45,6 @@ def read_notebook(root: Path, path: str) -> SourceModule:
     order, why = find_order(counts, {cell.number: parse_python(join(lines)) for cell, lines in plain})
     module = _assemble(path, _in_order(cells, order), {cell.number: lines for cell, lines in plain}, gathered)
     return replace(module, order=why)
-
-
-def load_cells(file: Path, path: str) -> list[RawCell]:
-    """The cells of a notebook file of any format version."""
-    data = read_bytes(file, path)
-    try:
-        notebook = json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise _no_notebook(path, f"It is not UTF-8 text (byte {error.start}).", path) from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        line = getattr(error, "lineno", 1)
-        why = "The file is empty." if not data.strip() else f"It is not JSON: {error}."
-        if b"<<<<<<<" in data and b">>>>>>>" in data:
-            why = f"It holds the marks of a git merge conflict. {why}"
-        raise _no_notebook(path, why, f"{path}:{line}") from error
-    if not isinstance(notebook, dict) or not ("cells" in notebook or "worksheets" in notebook):
-        raise _no_notebook(path, "It is JSON, but has no cells.", path)
-    if "worksheets" in notebook or notebook.get("nbformat", 4) < 4:
-        notebook = _upgrade(notebook, path)
-    _check_language(notebook, path)
-    cells = notebook["cells"]
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise _no_notebook(path, "Its cells are not a list of cells.", path)
-    return [
-        RawCell(number, str(cell.get("cell_type", "raw")), _source(cell), _count(cell), _has_failed(cell))
-        for number, cell in enumerate(cells, 1)
-    ]
-
-
-def _source(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
-    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _count(cell: dict[str, Any]) -> int | None:
-    count = cell.get("execution_count")
-    return count if isinstance(count, int) else None
-
-
-def _has_failed(cell: dict[str, Any]) -> bool:
-    """Whether the stored output says that Python could not parse the cell."""
-    outputs = cell.get("outputs") or []
-    names = {output.get("ename") for output in outputs if isinstance(output, dict)}
-    return bool(names & {"SyntaxError", "IndentationError", "TabError"})
-
-
-def _upgrade(notebook: dict[str, Any], path: str) -> dict[str, Any]:
-    import nbformat
-
-    try:
-        upgraded: dict[str, Any] = nbformat.convert(nbformat.from_dict(notebook), 4)  # type: ignore[no-untyped-call]
-    except Exception as error:  # nbformat raises whatever the malformed part leads to
-        raise _no_notebook(path, f"Its old format cannot be upgraded: {error}.", path) from error
-    return upgraded
-
-
-def _no_notebook(path: str, why: str, where: str) -> ReadError:
-    return ReadError(
-        f"{path} is not a Jupyter notebook.",
-        where=where,
-        why=why,
-        fix="Open it in Jupyter and save it again, or leave it out of the source folder.",
-    )
-
-
-def _check_language(notebook: dict[str, Any], path: str) -> None:
-    metadata = notebook.get("metadata") or {}
-    info, kernel = metadata.get("language_info") or {}, metadata.get("kernelspec") or {}
-    language = str(info.get("name") or kernel.get("language") or "python")
-    if not re.match(r"i?python|xpython|pyspark|sage", language, re.IGNORECASE):
-        raise ReadError(
-            f"{path} is a notebook in another language: {language}.",
-            where=path,
-            why="Python notebooks are read.",
-            fix="Leave it out of the source folder.",
-        )
 
 
 def _read_cell(cell: RawCell, path: str, gathered: Gathered) -> list[Line]:
@@ -250,8 +161,8 @@ class _Runner:
 
     def lines(self, name: str, place: Place) -> list[Line] | None:
         file = (self.root / self.path).parent / name
-        candidates = [file, file.with_name(file.name + ".py"), file.with_name(file.name + ".ipynb")]
-        target = next((c for c in candidates if c.suffix in {".py", ".ipynb"} and c.is_file()), None)
+        candidates = [file, *(file.with_name(file.name + suffix) for suffix in MODULES)]
+        target = next((c for c in candidates if c.suffix in MODULES and c.is_file()), None)
         if target is None or not target.resolve().is_relative_to(self.root.resolve()):
             return None
         path = target.resolve().relative_to(self.root.resolve()).as_posix()

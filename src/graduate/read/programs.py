@@ -13,6 +13,7 @@ from posixpath import basename, dirname, join, normpath, splitext
 from graduate.model.source import ModuleKind, Program, SourceModule
 from graduate.read.commands import Command, list_folders
 from graduate.read.parsing import parse_python
+from graduate.read.raw_cells import is_notebook
 from graduate.syntax.file_uses import FileUse, find_file_uses
 from graduate.syntax.imports import is_import_only
 from graduate.syntax.local_imports import LocalModules
@@ -174,7 +175,7 @@ def _run_by_others(seen: Sequence[Seen]) -> set[str]:
 
 
 def _is_run(one: Seen, imported: Collection[str]) -> bool:
-    if one.path.endswith(".ipynb"):
+    if is_notebook(one.path):
         return True
     if _NOT_RUN.search(one.path):
         return False

@@ -9,7 +9,7 @@ from pathlib import Path
 from posixpath import basename, dirname
 
 from graduate.errors import ReadError
-from graduate.model.source import OtherFile, Place, Program, SourceModule, Sources, Unread
+from graduate.model.source import MODULES, OtherFile, Place, Program, SourceModule, Sources, Unread
 from graduate.read.commands import Command, find_commands
 from graduate.read.names import find_name
 from graduate.read.notebook import read_notebook
@@ -22,9 +22,10 @@ from graduate.read.programs import (
     find_programs,
     look_at,
 )
+from graduate.read.raw_cells import is_notebook
 from graduate.read.root import find_root
 from graduate.read.script import read_script
-from graduate.read.walk import MODULE_SUFFIXES, Walk, is_left_out, walk
+from graduate.read.walk import Walk, is_left_out, walk
 from graduate.syntax.local_imports import LocalModules
 
 _TEXTS = re.compile(
@@ -35,7 +36,7 @@ _TEXTS = re.compile(
 _MAX_TEXT_BYTES = 200_000
 _FILE_DEPTH = 3
 _FILE_ENTRIES = 5_000
-_MESSAGE_HOW = "Name a Python file (.py), a notebook (.ipynb), or a folder with either."
+_MESSAGE_HOW = "Name a Python file (.py), a notebook (.ipynb, .Rmd, .qmd), or a folder with either."
 
 
 def read_project(path: Path) -> Sources:
@@ -47,7 +48,7 @@ def read_project(path: Path) -> Sources:
         raise ReadError(f"{path} does not exist.", where=str(path), why="", fix=_MESSAGE_HOW)
     if path.is_dir():
         return _read_folder(path.resolve(), str(path))
-    if path.is_file() and path.suffix in MODULE_SUFFIXES:
+    if path.is_file() and path.suffix in MODULES:
         return _read_file(path.absolute(), str(path))
     why = (
         "It is neither a file nor a folder."
@@ -119,7 +120,7 @@ def _read_modules(root: Path, paths: Iterable[str]) -> tuple[list[SourceModule],
 
 
 def _read_module(root: Path, path: str) -> SourceModule:
-    return read_notebook(root, path) if path.endswith(".ipynb") else read_script(root, path)
+    return read_notebook(root, path) if is_notebook(path) else read_script(root, path)
 
 
 def _refuse_broken(

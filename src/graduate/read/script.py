@@ -9,6 +9,7 @@ from graduate.model.source import Cell, SourceModule
 from graduate.read.files import read_python
 from graduate.read.lines import Gathered, join, number_lines
 from graduate.read.magics import to_python
+from graduate.read.marimo import is_marimo, read_cells
 from graduate.read.parsing import explain_syntax_error, parse_python
 from graduate.read.percent import find_cells, find_commented_magics, find_flavour
 
@@ -32,6 +33,16 @@ def read_script(root: Path, path: str) -> SourceModule:
         lines = to_python(lines, gathered)
         text = join(lines)
         tree = parse_python(text)
+    if is_marimo(tree):
+        lines, marimo_cells = read_cells(tree, lines, path, gathered)
+        return SourceModule(
+            path=path,
+            kind="percent",
+            text=join(lines) + "\n",
+            places=tuple(line.place for line in lines),
+            cells=marimo_cells,
+            omissions=tuple(gathered.omissions),
+        )
     omissions, requirements = find_commented_magics(text, path) if flavour else ([], [])
     cells: tuple[Cell, ...] = find_cells(text, flavour, tree) if flavour else ()
     return SourceModule(

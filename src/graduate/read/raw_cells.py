@@ -1,0 +1,136 @@
+"""The cells of notebook files as they are stored."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graduate.errors import ReadError
+from graduate.model.source import NOTEBOOKS
+from graduate.read.files import read_bytes
+
+_PYTHON_CHUNK = re.compile(rb"^```\s*\{python\b", re.MULTILINE)
+_NOT_EVALUATED = re.compile(r"^#\|\s*eval:\s*(false|no)\s*$", re.MULTILINE | re.IGNORECASE)
+
+
+def is_notebook(path: str) -> bool:
+    """Whether a file is a notebook by its name."""
+    return path.endswith(NOTEBOOKS)
+
+
+def has_python(file: Path) -> bool:
+    """Whether a file that may be a notebook has Python in it: R Markdown is mostly R."""
+    if file.suffix in (".py", ".ipynb"):
+        return True
+    try:
+        return _PYTHON_CHUNK.search(file.read_bytes()) is not None
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class RawCell:
+    """A cell as the notebook stores it; `number` counts all cells from 1."""
+
+    number: int
+    kind: str
+    source: str
+    executed: int | None = None
+    failed: bool = False
+
+
+def load_cells(file: Path, path: str) -> list[RawCell]:
+    """The cells of a notebook file: Jupyter's of any format version, R Markdown, Quarto."""
+    data = read_bytes(file, path)
+    if file.suffix != ".ipynb":
+        return _load_chunks(data, path)
+    try:
+        notebook = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise _no_notebook(path, f"It is not UTF-8 text (byte {error.start}).", path) from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        why = "The file is empty." if not data.strip() else f"It is not JSON: {error}."
+        if b"<<<<<<<" in data and b">>>>>>>" in data:
+            why = f"It holds the marks of a git merge conflict. {why}"
+        raise _no_notebook(path, why, f"{path}:{line}") from error
+    if not isinstance(notebook, dict) or not ("cells" in notebook or "worksheets" in notebook):
+        raise _no_notebook(path, "It is JSON, but has no cells.", path)
+    if "worksheets" in notebook or notebook.get("nbformat", 4) < 4:
+        notebook = _upgrade(notebook, path)
+    _check_language(notebook, path)
+    cells = notebook["cells"]
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise _no_notebook(path, "Its cells are not a list of cells.", path)
+    return [
+        RawCell(number, str(cell.get("cell_type", "raw")), _source(cell), _count(cell), _has_failed(cell))
+        for number, cell in enumerate(cells, 1)
+    ]
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _count(cell: dict[str, Any]) -> int | None:
+    count = cell.get("execution_count")
+    return count if isinstance(count, int) else None
+
+
+def _has_failed(cell: dict[str, Any]) -> bool:
+    """Whether the stored output says that Python could not parse the cell."""
+    outputs = cell.get("outputs") or []
+    names = {output.get("ename") for output in outputs if isinstance(output, dict)}
+    return bool(names & {"SyntaxError", "IndentationError", "TabError"})
+
+
+def _upgrade(notebook: dict[str, Any], path: str) -> dict[str, Any]:
+    import nbformat
+
+    try:
+        upgraded: dict[str, Any] = nbformat.convert(nbformat.from_dict(notebook), 4)  # type: ignore[no-untyped-call]
+    except Exception as error:  # nbformat raises whatever the malformed part leads to
+        raise _no_notebook(path, f"Its old format cannot be upgraded: {error}.", path) from error
+    return upgraded
+
+
+def _no_notebook(path: str, why: str, where: str) -> ReadError:
+    return ReadError(
+        f"{path} is not a Jupyter notebook.",
+        where=where,
+        why=why,
+        fix="Open it in Jupyter and save it again, or leave it out of the source folder.",
+    )
+
+
+def _check_language(notebook: dict[str, Any], path: str) -> None:
+    metadata = notebook.get("metadata") or {}
+    info, kernel = metadata.get("language_info") or {}, metadata.get("kernelspec") or {}
+    language = str(info.get("name") or kernel.get("language") or "python")
+    if not re.match(r"i?python|xpython|pyspark|sage", language, re.IGNORECASE):
+        raise ReadError(
+            f"{path} is a notebook in another language: {language}.",
+            where=path,
+            why="Python notebooks are read.",
+            fix="Leave it out of the source folder.",
+        )
+
+
+def _load_chunks(data: bytes, path: str) -> list[RawCell]:
+    import jupytext
+
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _no_notebook(path, f"It is not UTF-8 text (byte {error.start}).", path) from error
+    notebook = jupytext.reads(text, fmt="Rmd")
+    cells = []
+    for number, cell in enumerate(notebook.cells, 1):
+        is_run = cell.metadata.get("eval", True) and not _NOT_EVALUATED.search(cell.source)
+        cells.append(RawCell(number, cell.cell_type if is_run else "raw", _source(cell)))
+    return cells
