@@ -146,6 +146,9 @@ def notebook(*cells: str, heading: str = "") -> str:
     """The text of a notebook file with these code cells, under a heading."""
     code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
     made = [{**code, "id": f"c{n}", "source": text} for n, text in enumerate(cells)]
+    for cell in made:
+        if "# an error is expected" in cell["source"]:
+            cell["metadata"] = {"tags": ["raises-exception"]}
     above = [{"cell_type": "markdown", "id": "m", "metadata": {}, "source": heading}] if heading else []
     return json.dumps({"cells": [*above, *made], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 

@@ -94,6 +94,14 @@ if __name__ == "__main__":
         "plots/old.svg": "<svg/>",
         "draw.py": "for n in range(2):\n    with open(f'plots/new_{n}.txt', 'w') as f:\n        f.write('1')\n",
     },
+    "a notebook that shows an error": {
+        "study.ipynb": notebook(
+            "import math\nx = 4\nitems = [1]",
+            "# an error is expected\nx = 5\nitems.append(x)\nresult = math.sqrt(-x)\nx = 6",
+            "def area(r):\n    return r * x\narea(2)",
+            "print(x, items)",
+        ),
+    },
     "the __init__.py of a folder that is a package and a place for scripts": {
         "mylib/__init__.py": "from .core import SCALE\nVERSION = '1.2'\n",
         "mylib/core.py": "SCALE = 3.0\ndef scale(x):\n    return SCALE * x\n",

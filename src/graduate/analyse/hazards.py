@@ -85,6 +85,14 @@ EXPLANATIONS: dict[str, Explanation] = {
             "A file could not be read (it is no valid Python 3, or a broken link). No program needs it and no command "
             "runs it, so it is left out. Correct it to have it converted, or remove it to be rid of this message.",
         ),
+        Explanation(
+            "G111",
+            "expected-error",
+            "A cell shows an error on purpose: it has the tag `raises-exception`, or its stored output is an error and "
+            "other cells were run after it. The program prints the error and goes on, as the notebook did; names keep "
+            "the values that they have when the error comes. Remove the cell, or clear its output, where that is not "
+            "meant.",
+        ),
     )
 }
 
@@ -105,6 +113,10 @@ def find_unread(sources: Sources) -> list[Hazard]:
 def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:
     """The hazards of an entry module that can be seen before planning."""
     found = [hazard("G109", module.order, module, 1)] if module.order else []
+    found += [
+        Hazard("G111", "the notebook goes on after the error of this cell", each)
+        for each in module.expected_errors
+    ]
     call = syntax.dynamic_names()
     if call is not None:
         name = call.func.id if isinstance(call.func, ast.Name) else "exec"

@@ -68,7 +68,8 @@ class SourceModule:
     `helpers` names the runtime functions (`shell`, `display`, …) that the reading brought in.
     `places[i]` is the place of text line i + 1.
     `requirements` are the distributions that `%pip install` and its like ask for. `order` says why the cells stand in
-    the order in which they do, where that can be doubted.
+    the order in which they do, where that can be doubted; `expected_errors` are the cells after whose errors the
+    notebook goes on.
     """
 
     path: str
@@ -80,6 +81,7 @@ class SourceModule:
     helpers: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     order: str = ""
+    expected_errors: tuple[Place, ...] = ()
 
     def place(self, line: int, end_line: int | None = None) -> Place:
         """The author's place of text lines `line`..`end_line` (1-based, inclusive)."""

@@ -19,12 +19,14 @@ from graduate.read.displayed import (
 )
 from graduate.read.files import read_python
 from graduate.read.headings import last_heading
-from graduate.read.lines import Gathered, Line, join, number_lines
+from graduate.read.lines import Gathered, Line, indent, join, number_lines, span
 from graduate.read.magics import to_python
 from graduate.read.parsing import parse_python
 from graduate.read.raw_cells import RawCell, load_cells
 from graduate.syntax.nodes import list_nodes
 
+_UNPARSED = ("SyntaxError", "IndentationError", "TabError")
+_NOT_MEANT = ("", *_UNPARSED, "KeyboardInterrupt", "ImportError", "ModuleNotFoundError", "SystemExit")
 _MAGIC = re.compile(r"\s*%%(\S+)")
 
 
@@ -54,7 +56,7 @@ def _read_cell(cell: RawCell, path: str, gathered: Gathered) -> list[Line]:
     try:
         return to_python(lines, gathered)
     except ReadError:
-        if not cell.failed:
+        if cell.error not in _UNPARSED:
             raise
         gathered.omit(lines, cell.source, "it is not valid Python, and its stored output says the same")
         return [line.with_text("") for line in lines]
@@ -82,6 +84,7 @@ def _assemble(
     if gathered.future_annotations:
         result.append(Line("from __future__ import annotations", Place(path, 1, 1, 1)))
     found: list[Cell] = []
+    expected: list[Place] = []
     above: list[str] = []
     heading = ""
     for cell in cells:
@@ -100,6 +103,9 @@ def _assemble(
         if lines and not is_captured and has_drawing(trees[cell.number], drawing):
             lines = [*lines, lines[-1].with_text("show_figures()")]
             gathered.helpers.add("show_figures")
+        if trees[cell.number].body and _fails_on_purpose(cell, cells):
+            expected.append(span(lines))
+            lines = _go_on(lines, gathered)
         first = len(result) + 1
         result += lines
         found.append(Cell(cell.number, first, len(result), "\n\n".join(above), heading, shows))
@@ -112,9 +118,29 @@ def _assemble(
         places=tuple(line.place for line in result),
         cells=tuple(found),
         omissions=tuple(gathered.omissions),
+        expected_errors=tuple(expected),
         helpers=tuple(sorted(gathered.helpers)),
         requirements=tuple(dict.fromkeys(gathered.requirements)),
     )
+
+
+def _fails_on_purpose(cell: RawCell, cells: Sequence[RawCell]) -> bool:
+    """Whether a cell is to show an error: it is tagged so, or its author saw the error and ran other cells after it."""
+    if cell.may_fail:
+        return True
+    later = (each.executed for each in cells if each.executed is not None)
+    return cell.error not in _NOT_MEANT and cell.executed is not None and max(later) > cell.executed
+
+
+def _go_on(lines: list[Line], gathered: Gathered) -> list[Line]:
+    """The lines of a cell after whose error the notebook goes on, as Jupyter does."""
+    gathered.helpers.add("show_error")
+    return [
+        lines[0].with_text("try:"),
+        *indent(lines, "    "),
+        lines[-1].with_text("except Exception as expected:"),
+        lines[-1].with_text("    show_error(expected)"),
+    ]
 
 
 def _handle_display(trees: dict[int, ast.Module], plain: dict[int, list[Line]], gathered: Gathered) -> bool:

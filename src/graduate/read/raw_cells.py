@@ -39,7 +39,10 @@ class RawCell:
     kind: str
     source: str
     executed: int | None = None
-    failed: bool = False
+    error: str = ""
+    """The name of the error that its stored output ends with."""
+    may_fail: bool = False
+    """Whether it is tagged as one that raises an error on purpose."""
 
 
 def load_cells(file: Path, path: str) -> list[RawCell]:
@@ -66,7 +69,14 @@ def load_cells(file: Path, path: str) -> list[RawCell]:
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise _no_notebook(path, "Its cells are not a list of cells.", path)
     return [
-        RawCell(number, str(cell.get("cell_type", "raw")), _source(cell), _count(cell), _has_failed(cell))
+        RawCell(
+            number,
+            str(cell.get("cell_type", "raw")),
+            _source(cell),
+            _count(cell),
+            _error(cell),
+            _tagged(cell),
+        )
         for number, cell in enumerate(cells, 1)
     ]
 
@@ -82,11 +92,14 @@ def _count(cell: dict[str, Any]) -> int | None:
     return count if isinstance(count, int) else None
 
 
-def _has_failed(cell: dict[str, Any]) -> bool:
-    """Whether the stored output says that Python could not parse the cell."""
-    outputs = cell.get("outputs") or []
-    names = {output.get("ename") for output in outputs if isinstance(output, dict)}
-    return bool(names & {"SyntaxError", "IndentationError", "TabError"})
+def _error(cell: dict[str, Any]) -> str:
+    outputs = [output for output in cell.get("outputs") or [] if isinstance(output, dict)]
+    return next((str(output["ename"]) for output in outputs if output.get("ename")), "")
+
+
+def _tagged(cell: dict[str, Any]) -> bool:
+    tags = (cell.get("metadata") or {}).get("tags") or []
+    return isinstance(tags, list) and "raises-exception" in tags
 
 
 def _upgrade(notebook: dict[str, Any], path: str) -> dict[str, Any]:

@@ -25,6 +25,11 @@ def as_text(value: Any) -> str:
         return repr(value)
 
 
+def show_error(error: Exception) -> None:
+    """What Jupyter shows of a cell that raises an error on purpose, without the traceback."""
+    print(f"{type(error).__name__}: {error}")
+
+
 def shell(command: str) -> int:
     """Run a shell line as `!command` did: its output is printed; the exit code."""
     sys.stdout.flush()

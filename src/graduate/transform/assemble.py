@@ -22,6 +22,7 @@ PROJECT_NAMES = {
     "LoopState": "utils/resume.py",
     "source_path": "utils/paths.py",
     "display": "utils/notebook.py",
+    "show_error": "utils/notebook.py",
     "shell": "utils/notebook.py",
     "shell_lines": "utils/notebook.py",
     "shell_cell": "utils/notebook.py",

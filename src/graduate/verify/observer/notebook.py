@@ -52,6 +52,10 @@ def shell(command: str) -> int:
     return done.returncode
 
 
+def show_error(error: Exception) -> None:
+    print(f"{type(error).__name__}: {error}")
+
+
 def shell_cell(script: str, interpreter: str = "bash") -> None:
     sys.stdout.flush()
     done = subprocess.run(interpreter.split(), input=script.encode(), stdout=subprocess.PIPE, check=False)
@@ -81,6 +85,7 @@ def names(helpers: list[str]) -> dict[str, Any]:
     """The functions that a notebook's code was read to call."""
     known: dict[str, Any] = {
         "display": display,
+        "show_error": show_error,
         "shell": shell,
         "shell_lines": shell_lines,
         "shell_cell": shell_cell,
