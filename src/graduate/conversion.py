@@ -20,6 +20,7 @@ from graduate.plan.check import check
 from graduate.plan.propose import propose
 from graduate.plan.yaml import dump, load
 from graduate.read.project import read_project
+from graduate.syntax.star_imports import expand_stars
 from graduate.transform import transform
 
 Progress = Callable[[str], None]
@@ -87,7 +88,7 @@ def find_projects(folder: Path) -> list[Path]:
 def analyze(source: Path, progress: Progress = _silent) -> tuple[Sources, Facts]:
     """Read and analyse a script, notebook or folder."""
     progress(f"reading {source}")
-    sources = read_project(source)
+    sources = expand_stars(read_project(source))
     return sources, analyse(sources, progress)
 
 
@@ -114,7 +115,7 @@ def convert(
     raises GraduateError and leaves `out` as it was.
     """
     progress(f"reading {source}")
-    sources = read_project(source)
+    sources = expand_stars(read_project(source))
     target = out if out is not None else Path.cwd() / f"{sources.name}-production"
     check_destination(target, source, force=force)
     facts = analyse(sources, progress)

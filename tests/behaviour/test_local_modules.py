@@ -76,3 +76,48 @@ def test_an_empty_module_of_a_role_shows_the_names_that_are_clear(tmp_path: Path
     assert "from .loss_a import mse_loss as mse_loss" in shown
     assert "from .loss_b import l1_loss as l1_loss" in shown
     assert not [line for line in shown if "total_loss" in line]
+
+
+STARS = {
+    "of a local module": (
+        "steps+loops",
+        '''"""What it does."""
+scale = 1
+total = 2
+from helper import *
+print(scale, total, __doc__)
+# train
+for i in range(2):
+    total += scale
+    print(total, double(total))
+# evaluate
+scale = 7
+print(scale, double(scale), hidden)
+''',
+    ),
+    "of a library, after a variable": (
+        "wrapped",
+        "floor = 2\nfrom numpy import *\nprint(floor(2.5))\n",
+    ),
+    "of a library, after an import that it hides": (
+        "steps+loops",
+        "import random\nfrom numpy import *\n\ndef name():\n    return random.__name__, sum([[1, 2], [3, 4]], 0)\n\n"
+        "# train\nfor i in range(2):\n    print(name(), abs(array([-1])))\n",
+    ),
+    "of a library, before an import that hides it": (
+        "steps+loops",
+        "from numpy import *\nimport random\n\ndef name():\n    return random.__name__, abs([-1])\n\n"
+        "# train\nfor i in range(2):\n    print(name(), max([3, 4]), random.__name__)\n",
+    ),
+}
+HELPER = "scale = 10\n_private = 3\nhidden = 5\ndef double(x):\n    return x * 2 * scale\n"
+
+
+@pytest.mark.parametrize("name", STARS)
+def test_import_of_a_star(name: str, tmp_path: Path) -> None:
+    level, text = STARS[name]
+    files = {"main.py": text, "helper.py": HELPER}
+    original = run_original(files, tmp_path / "original")
+    converted = convert(files, tmp_path / "project")
+    assert converted.run().stdout == original.stdout
+    assert [program.level for program in converted.modules.programs] == [level]

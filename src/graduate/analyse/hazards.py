@@ -35,7 +35,9 @@ EXPLANATIONS: dict[str, Explanation] = {
             "G102",
             "star-import",
             "`from module import *` binds names that the text does not show. The import is copied to every module "
-            "that uses a name that nothing else binds.",
+            "that uses a name that nothing else binds. Those of the project's own modules and of the standard library "
+            "are spelt out. Where a variable has a value before such an import, which may give it another, the program "
+            "runs as it stands.",
         ),
         Explanation(
             "G103",
@@ -110,6 +112,15 @@ def find_unread(sources: Sources) -> list[Hazard]:
     return [Hazard("G110", each.why, each.place) for each in sources.unread]
 
 
+def _first_bound_before(syntax: ProgramSyntax, end: int) -> str:
+    names = (
+        o.name
+        for o in syntax.spine_occurrences
+        if o.start < end and o.use == "store" and o.form != "import" and not o.name.startswith("__")
+    )
+    return next(names, "")
+
+
 def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:
     """The hazards of an entry module that can be seen before planning."""
     found = [hazard("G109", module.order, module, 1)] if module.order else []
@@ -123,7 +134,10 @@ def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:
         found.append(hazard("G101", f"{name}() reaches names dynamically", module, call.lineno, "wrapped"))
     for statement in syntax.stars:
         star = next(b.module for b in bindings(statement.node) if b.name == "*")
-        found.append(hazard("G102", f"from {star} import *", module, statement.node.lineno))
+        bound = _first_bound_before(syntax, statement.start)
+        what = f"from {star} import *" + (f" may bind {bound} anew" if bound else "")
+        cost: Cost = "wrapped" if bound else "none"
+        found.append(hazard("G102", what, module, statement.node.lineno, cost))
     if syntax.spine.why_closed:
         line = syntax.spine.guard.lineno if syntax.spine.guard is not None else 1
         found.append(hazard("G103", syntax.spine.why_closed, module, line))

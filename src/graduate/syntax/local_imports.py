@@ -43,6 +43,15 @@ class LocalModules:
                 foreign.add(module.partition(".")[0])
         return tuple(sorted(found - {path})), frozenset(foreign)
 
+    def find_module(self, path: str, level: int, module: str) -> str:
+        """The file of the module that an import in `path` names; "" when it is not a local one."""
+        found = self._resolve(path, level, module, ("",), ((), ()))
+        last = module.rpartition(".")[2]
+        matches = [
+            f for f in found if not last or f.removesuffix("/__init__.py").removesuffix(".py").endswith(last)
+        ]
+        return matches[-1] if matches else ""
+
     def _resolve(
         self, path: str, level: int, module: str, members: Collection[str], folders: Folders
     ) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -88,7 +89,11 @@ def write_module(
         head += ["from __future__ import annotations", ""]
     if annotated:
         lines["from typing import Any"] = None
-    simple = sorted_imports(li for li in lines if "\n" not in li)
+    places = _places_of_imports(module, local)
+    if places:
+        simple = sorted((li for li in lines if "\n" not in li), key=lambda li: places.get(li, math.inf))
+    else:
+        simple = sorted_imports(li for li in lines if "\n" not in li)
     blocks = [li for li in lines if "\n" in li]
     if lines:
         head += [*_grouped(simple), *blocks, ""]
@@ -99,6 +104,25 @@ def write_module(
         module.lines[id(piece)] = text.count("\n") + 1
         text += piece.text.rstrip() + "\n"
     module.text = text if text.endswith("\n") else text + "\n"
+
+
+def _places_of_imports(module: ModuleDraft, local: LocalModules) -> dict[str, int]:
+    """Where import lines stood, for a module with an import of `*`: it may bind what others bind before or after it."""
+    places: dict[str, int] = {}
+    for draft in {id(p.draft): p.draft for p in module.pieces if p.draft.syntax.stars}.values():
+        for number, statement in enumerate(draft.syntax.imports):
+            for name in _bound(statement):
+                for line in import_lines(statement, name, draft, module.home, local):
+                    places.setdefault(line, number)
+    return places
+
+
+def _bound(statement: SpineStatement) -> list[str]:
+    return [binding.name for binding in bindings(statement.node)]
+
+
+def _star_lines(draft: ProgramDraft, home: str, local: LocalModules) -> list[str]:
+    return [line for s in draft.syntax.stars for line in import_lines(s, "*", draft, home, local)]
 
 
 def _needs_future(draft: ProgramDraft) -> bool:
@@ -120,18 +144,19 @@ def _imports_of(
     if there is not None:
         return [f"from {relative_module(there, home)} import {name}"] if there != home else []
     if name in draft.syntax.import_names:
-        return [
+        lines = [
             line
             for s in draft.syntax.import_names[name]
             for line in import_lines(s, name, draft, home, local)
         ]
+        return [*lines, *_star_lines(draft, home, local)]
     own = import_of_own(name, draft, home)
     if own:
         return [own]
+    if draft.syntax.stars and name != "Any":
+        return _star_lines(draft, home, local)
     if name in BUILTINS or name == "Any":
         return []
-    if draft.syntax.stars:
-        return [line for s in draft.syntax.stars for line in import_lines(s, "*", draft, home, local)]
     unresolved(name, piece)
     return []
 

@@ -145,6 +145,8 @@ class UnitWriter:
         spine = self.draft.syntax.is_spine_scope(o.at.resolve(name) if name != o.name else o.scope)
         if spine and name == "__file__":
             return f'{self.draft.own_names["source_path"]}("{self.source.path}")'
+        if spine and name == "__doc__" and name not in self.draft.syntax.variables:
+            return repr(ast.get_docstring(self.source.tree, clean=False))
         if spine and name == "__name__" and not self._tests_for_main(o):
             return f'"{self.module_name}"'
         for plan in plans:
