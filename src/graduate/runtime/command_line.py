@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import typing
 from collections.abc import Sequence
 from typing import Any, get_args, get_origin
@@ -69,9 +70,19 @@ def _add(
 
 
 def parse(options: dict[str, Option], arguments: Sequence[str]) -> dict[str, Any]:
-    """The settings that a command line gives. Raises `Problem`."""
-    found = vars(build_parser(options).parse_intermixed_args(list(arguments)))
-    result = {}
+    """The settings that a command line gives. Raises `Problem`.
+
+    Where the program reads its command line itself, what is no setting is the text of that line.
+    """
+    parser, line = build_parser(options), options.get("arguments")
+    result: dict[str, Any] = {}
+    if line is not None and not line.flags and not line.positional and isinstance(line.default, str):
+        given, rest = parser.parse_known_intermixed_args(list(arguments))
+        if rest:
+            result["arguments"] = shlex.join(rest)
+    else:
+        given = parser.parse_intermixed_args(list(arguments))
+    found = vars(given)
     for key, value in found.items():
         name = key.removeprefix("@")
         if value is None or (key.startswith("@") and value == []):

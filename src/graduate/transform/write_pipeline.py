@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from graduate.model.facts import Role
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import reindent
 from graduate.transform.assemble import free_names, import_lines, import_of_own, sorted_imports
+from graduate.transform.beside_files import uses_hydra
 from graduate.transform.draft import ProgramDraft, StepDraft
 from graduate.transform.local_modules import dotted_home, relative_module
 from graduate.transform.write_units import UnitWriter
@@ -97,6 +99,13 @@ def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
     body = [line for s in draft.setup for line in _statement(draft, s).split("\n")]
     if draft.arguments:
         body = [*render_command_line(draft.syntax.source.path, draft.arguments, draft.flags), *body]
+    hydra = uses_hydra(draft.syntax.source, draft.syntax.qualified)
+    if hydra:
+        # What hydra calls the run, as it took it from the file.
+        body = [
+            f'    os.environ["HYDRA_MAIN_MODULE"] = "{PurePosixPath(draft.syntax.source.path).stem}"',
+            *body,
+        ]
     if not body and not extra:
         return ""
     head = [
@@ -106,6 +115,8 @@ def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
     imports = _imports(draft, "\n".join(body))
     if draft.arguments:
         imports = ["import shlex", "import sys", *imports]
+    if hydra and "import os" not in imports:
+        imports = ["import os", *imports]
     ordered = sorted_imports([*imports, *(line.partition("  #")[0] for line in extra)])
     unused = {line.partition("  #")[0] for line in extra}
     marked = [f"{line}  # noqa: F401" if line in unused else line for line in ordered]

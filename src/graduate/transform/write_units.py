@@ -12,6 +12,7 @@ from graduate.syntax.movable import Definition
 from graduate.syntax.scopes import Occurrence
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import Edit, reindent
+from graduate.transform.beside_files import beside_edits
 from graduate.transform.draft import ProgramDraft, SegmentDraft
 from graduate.transform.rewrite_imports import import_edits
 
@@ -126,6 +127,8 @@ class UnitWriter:
         edits.extend(self._globals(start, end))
         edits.extend(self._shared(start, end))
         edits.extend(import_edits(self.source, start, end, self.draft.local, home))
+        find = self.draft.own_names["source_path"]
+        edits.extend(beside_edits(self.source, start, end, self.draft.syntax.qualified, find))
         return edits
 
     def _shared(self, start: int, end: int) -> Iterable[Edit]:

@@ -180,3 +180,19 @@ def test_the_exact_name_of_a_setting_comes_before_other_spellings() -> None:
     options = {name: vars(Alike)[name] for name in ("EPOCHS", "epochs", "weight", "other_weight")}
     given = ["--epochs", "7", "--EPOCHS", "8", "--weight", "9"]
     assert parse(options, given) == {"epochs": 7, "EPOCHS": 8, "other_weight": 9.0}
+
+
+class OwnLine(ProjectSettings):
+    arguments: str = option("lr=0.2", help="the command line of train.py")
+    epochs: int = option(2, flags=("--epochs",))
+
+
+def test_what_is_no_setting_is_the_line_of_a_program_that_reads_it_itself() -> None:
+    options = {name: vars(OwnLine)[name] for name in ("arguments", "epochs")}
+    assert parse(options, ["lr=0.5", "--epochs", "3", "model=a b"]) == {
+        "arguments": "lr=0.5 'model=a b'",
+        "epochs": 3,
+    }
+    assert parse(options, ["--arguments", "fit --x 1"]) == {"arguments": "fit --x 1"}
+    assert parse(options, ["fit", "--x", "1"]) == {"arguments": "fit --x 1"}
+    assert parse(options, ["--epochs", "3"]) == {"epochs": 3}

@@ -27,6 +27,17 @@ def moved(text: str, folder: Path) -> str:
             id="also where a function is defined",
         ),
         pytest.param(
+            "import hydra\n@hydra.main(version_base=None, config_path='../conf', config_name='a')\ndef main(cfg):\n"
+            "    print(cfg)\nif __name__ == '__main__':\n    main()",
+            ['config_path=source_path("../conf"), config_name='],
+            id="hydra looks beside the file that there was",
+        ),
+        pytest.param(
+            "from hydra import main as start\n@start(config_name='a')\ndef run(cfg):\n    print(cfg)\nrun()",
+            ['@start(config_path=source_path("."), config_name='],
+            id="and hydra before 1.2 also without being told where",
+        ),
+        pytest.param(
             "n = 1\nn = n + 1\nprint(n)",
             ["n = 1\n", "n = n + 1"],
             id="a name that is rebound stays a variable",
