@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import total_ordering
 from typing import Literal
 
 ModuleKind = Literal["script", "notebook", "percent"]
@@ -13,7 +14,8 @@ MODULES = (".py", *NOTEBOOKS)
 """How the names of files end that are research code."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
+@dataclass(frozen=True, slots=True)
 class Place:
     """A run of lines in a file as its author sees it.
 
@@ -25,6 +27,10 @@ class Place:
     line: int = 1
     end_line: int = 1
     cell: int | None = None
+
+    def __lt__(self, other: Place) -> bool:
+        own, others = (self.path, self.cell or 0, self.line), (other.path, other.cell or 0, other.line)
+        return (own, self.end_line) < (others, other.end_line)
 
     def __str__(self) -> str:
         where = f"{self.path}#cell{self.cell}" if self.cell is not None else self.path

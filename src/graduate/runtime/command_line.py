@@ -72,12 +72,14 @@ def _add(
 def parse(options: dict[str, Option], arguments: Sequence[str]) -> dict[str, Any]:
     """The settings that a command line gives. Raises `Problem`.
 
-    Where the program reads its command line itself, what is no setting is the text of that line.
+    Where the program reads its command line itself, what is no setting is the text of that line, but for flags.
     """
     parser, line = build_parser(options), options.get("arguments")
     result: dict[str, Any] = {}
     if line is not None and not line.flags and not line.positional and isinstance(line.default, str):
         given, rest = parser.parse_known_intermixed_args(list(arguments))
+        if unknown := [each for each in rest if each.startswith("-")]:
+            parser.error(f"unrecognized arguments: {unknown[0]}")
         if rest:
             result["arguments"] = shlex.join(rest)
     else:

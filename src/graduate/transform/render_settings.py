@@ -69,7 +69,8 @@ class _Parser(ArgumentParser):
 
 def start_with(options: Sequence[Option], arguments: Sequence[str]) -> tuple[Option, ...]:
     """Options whose defaults are what the command line `arguments` of the research program gave them."""
-    parser = _Parser(add_help=False)
+    # Sub-commands may have the same flag, each for an option of its own.
+    parser = _Parser(add_help=False, conflict_handler="resolve")
     for option in options:
         keywords: dict[str, object] = {"default": None}
         if option.action == "store":

@@ -194,5 +194,6 @@ def test_what_is_no_setting_is_the_line_of_a_program_that_reads_it_itself() -> N
         "epochs": 3,
     }
     assert parse(options, ["--arguments", "fit --x 1"]) == {"arguments": "fit --x 1"}
-    assert parse(options, ["fit", "--x", "1"]) == {"arguments": "fit --x 1"}
+    with pytest.raises(Problem, match="--epoch_s"):
+        parse(options, ["fit", "--epoch_s", "1"])
     assert parse(options, ["--epochs", "3"]) == {"epochs": 3}
