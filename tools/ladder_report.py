@@ -99,7 +99,7 @@ def _conversions(results: Sequence[Result]) -> list[tuple[str, str]]:
         ("fully wrapped", f"{wrapped} of {len(results)}"),
         (
             "conversion, median and longest",
-            f"{statistics.median(seconds)} s, {max(seconds)} s" if seconds else "-",
+            f"{statistics.median(seconds):.2f} s, {max(seconds):.2f} s" if seconds else "-",
         ),
         ("conversion, most memory", f"{max((r.convert_megabytes for r in results), default=0):.0f} MB"),
         ("original does not run here", str(sum(not r.runs_here for r in results))),
