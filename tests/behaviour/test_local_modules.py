@@ -9,6 +9,22 @@ import pytest
 from harness import convert, run_original
 
 FOLDERS: dict[str, dict[str, str]] = {
+    "a package that hides a module of its name": {
+        "main.py": "from lib import tools, other\nfrom lib.tools.more import more\n"
+        "print(tools.NAME, more(), other.NAME)\n",
+        "lib/__init__.py": "",
+        "lib/tools.py": "NAME = 'hidden'\n",
+        "lib/tools/__init__.py": "NAME = 'package'\n",
+        "lib/tools/more.py": "from . import NAME\n\nasync def wait():\n    return NAME\n\n"
+        "def more():\n    return NAME * 2\n",
+        "lib/other.py": "from .tools import NAME\n",
+    },
+    "a module that hides a folder of its name": {
+        "main.py": "from lib import tools\nprint(tools.NAME)\n",
+        "lib/__init__.py": "",
+        "lib/tools.py": "NAME = 'module'\n",
+        "lib/tools/more.py": "NAME = 'hidden'\n",
+    },
     "modules with the names of files that every project has": {
         "main.py": "import output\nfrom files import save\nsave(output.add(2))\n",
         "files.py": "def save(x):\n    print('saving', x)\n",

@@ -70,6 +70,9 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
         modes = {use.mode for use in uses}
         if "write" in modes and "read" not in modes:
             continue
+        if file.path.endswith(MODULES):
+            # Python that was left out (tests): what a service or a README says of it does not make it data.
+            uses = [use for use in uses if use.place.path.endswith(MODULES)]
         if not uses and not (in_doubt and _looks_like_data(file)):
             continue
         if file.path in texts and _NOT_DATA.search(file.path) and not modes & {"read"}:

@@ -210,9 +210,13 @@ def propose_modules(sources: Sources, facts: Facts) -> tuple[ModulePlan, ...]:
         folder = _folder(role)
         name = _free_name(unit, folder, sources.name, taken)
         taken.add(f"{folder}/{name}")
-        inside: set[str] = set()
+        inner_paths = {
+            path: "/".join(map(_importable, path[len(unit) :].lstrip("/").split("/"))) for path in members
+        }
+        # A folder is a package there, and would hide a module of its name.
+        inside = {str(parent) for inner in inner_paths.values() for parent in PurePosixPath(inner).parents}
         for path in members:
-            inner = _free_inside("/".join(map(_importable, path[len(unit) :].lstrip("/").split("/"))), inside)
+            inner = _free_inside(inner_paths[path], inside)
             home = f"{folder}/{name}/{inner}" if inner else f"{folder}/{name}"
             plans.append(ModulePlan(path, home, roles.get(path, "other")))
     return tuple(sorted(plans, key=lambda plan: plan.path))
@@ -277,12 +281,14 @@ def _free_name(unit: str, folder: str, project: str, taken: set[str]) -> str:
 
 def _free_inside(inner: str, taken: set[str]) -> str:
     """A path within a package that no other file of it has, whatever their names were before."""
-    stem, dot, suffix = inner.rpartition(".")
-    name, number = inner, 2
+    if inner.endswith("__init__.py"):
+        return inner
+    stem = inner.removesuffix(".py")
+    name, number = stem, 2
     while name in taken:
-        name, number = f"{stem}_{number}{dot}{suffix}", number + 1
+        name, number = f"{stem}_{number}", number + 1
     taken.add(name)
-    return name
+    return name + inner[len(stem) :]
 
 
 def _importable(name: str) -> str:

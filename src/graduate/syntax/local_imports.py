@@ -76,11 +76,12 @@ class LocalModules:
         found: list[str] = []
         for number, part in enumerate(parts, 1):
             base = join(base, part)
-            if f"{base}.py" in self._files:
+            is_package = f"{base}/__init__.py" in self._files
+            if f"{base}.py" in self._files and not is_package:
                 return [*found, f"{base}.py"] if number == len(parts) else []
             if base not in self._folders:
                 return []
-            found += [init for init in (f"{base}/__init__.py",) if init in self._files]
+            found += [f"{base}/__init__.py"] if is_package else []
         inside = [join(base, member) for member in members]
         for member in inside:
             found += [f for f in (f"{member}.py", f"{member}/__init__.py") if f in self._files]

@@ -59,7 +59,8 @@ class LocalModules:
             package = str(base / "__init__.py")
             return package if package in self.homes else None
         path = base.joinpath(*parts)
-        for candidate in (f"{path}.py", str(path / "__init__.py")):
+        # As Python has it: a package hides a module of its name.
+        for candidate in (str(path / "__init__.py"), f"{path}.py"):
             if candidate in self.homes:
                 return candidate
         return None

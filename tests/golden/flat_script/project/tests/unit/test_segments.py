@@ -21,13 +21,16 @@ STEPS: list[dict[str, Any]] = RECORD["steps"]
 SEGMENTS = [segment for step in STEPS for segment in step["segments"]]
 
 
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
 @cache
 def definitions(module: str) -> dict[str, ast.stmt]:
     """The functions and classes at the top of a module of the package."""
     base = PACKAGE.joinpath(*module.split("."))
     path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
     body = ast.parse(path.read_text(encoding="utf-8")).body
-    return {node.name: node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {node.name: node for node in body if isinstance(node, DEFINITIONS)}
 
 
 def function(module: str, name: str) -> ast.FunctionDef:
