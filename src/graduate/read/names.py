@@ -21,4 +21,5 @@ def find_name(stem: str, taken: Collection[str]) -> str:
     is_used = name in taken or name in sys.stdlib_module_names or name in _RESERVED
     if is_used or keyword.iskeyword(name) or keyword.issoftkeyword(name):
         name += "_project"
-    return name
+    # The project's own tests are modules of such names.
+    return f"project_{name}" if name.startswith("test_") else name

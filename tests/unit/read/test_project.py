@@ -189,6 +189,8 @@ NAMES = [
     ("json", "json_project"),
     ("torch", "torch_project"),
     ("tests", "tests_project"),
+    ("test", "project_test_project"),
+    ("test_run", "project_test_run"),
     ("---", "project"),
 ]
 
