@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,6 +111,16 @@ def test_a_torn_event_log_is_cut(tmp_path: Path) -> None:
     assert {line["event"] for line in lines} == {"started", "done"}
 
 
+def readable_damage(content: bytes) -> bytes:
+    """A pickle with one bit changed that can still be read: only its hash tells."""
+    for at in range(len(content) - 2, 0, -1):
+        changed = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+        with contextlib.suppress(Exception):
+            pickle.loads(changed)
+            return changed
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
 def test_a_damaged_second_copy_is_not_used(tmp_path: Path) -> None:
     project = make(tmp_path)
     project.run("train-all")
@@ -115,8 +129,7 @@ def test_a_damaged_second_copy_is_not_used(tmp_path: Path) -> None:
     for name in objects_of(project, "train"):
         for copy in ("objects", "backups"):
             path = folder / copy / name
-            content = path.read_bytes()
-            path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+            path.write_bytes(readable_damage(path.read_bytes()))
     project.run("rollback", "evaluate")
     assert "running again" in project.run("train-all").stderr
     assert result(project) == expected
@@ -171,3 +184,37 @@ def test_rollback_to_a_generation(tmp_path: Path) -> None:
     )
     refused = project.run("rollback", "999", check=2)
     assert "Generation 999 is not kept." in refused.stderr
+
+
+WATCH = """
+import os, sys
+from pathlib import Path
+from pkg.utils import store
+
+target = Path("watched/target")
+
+
+class Watch:
+    def __getattr__(self, name):
+        def watched(*arguments, **keywords):
+            result = getattr(os, name)(*arguments, **keywords)
+            if target.exists() and target.read_bytes() != b"whole":
+                sys.exit(f"seen in part after {name}")
+            return result
+
+        return watched
+
+
+store.disk = Watch()
+store.commit(Path("watched/staging"), target, [b"wh", b"ole"])
+print(target.read_text())
+"""
+
+
+def test_whoever_looks_sees_a_file_whole_or_not_at_all(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    command = [sys.executable, "-c", WATCH]
+    done = subprocess.run(
+        command, cwd=project.root, env=project.environment({}), capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("whole\n", "")
