@@ -49,6 +49,12 @@ KillsOption = Annotated[int, typer.Option(min=0, help="How often to kill and res
 TimeoutOption = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
 
 
+ModernizeOption = Annotated[
+    bool,
+    typer.Option("--modernize", help="The code is Python 2: read it as the Python 3 that means the same."),
+]
+
+
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Shows on stderr what is being done; where that is no terminal, a line now and then."""
@@ -85,6 +91,7 @@ def convert(
     plan: Annotated[Path | None, typer.Option("--plan", help="Obey this plan (see `graduate plan`).")] = None,
     no_lock: Annotated[bool, typer.Option("--no-lock", help="Leave locking to `make lock`.")] = False,
     level: Annotated[str, typer.Option(help="The highest level to try: " + ", ".join(LEVELS))] = LEVELS[0],
+    modernize: ModernizeOption = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Verify, and keep the highest level that is the same.")
     ] = False,
@@ -111,7 +118,14 @@ def convert(
         with _progress() as progress:
             if not verify:
                 return conversion.convert(
-                    project, out, force=force, plan_file=plan, lock=lock, level=highest, progress=progress
+                    project,
+                    out,
+                    force=force,
+                    plan_file=plan,
+                    lock=lock,
+                    level=highest,
+                    modernize=modernize,
+                    progress=progress,
                 )
             return conversion.convert_verified(
                 project,
@@ -120,6 +134,7 @@ def convert(
                 plan_file=plan,
                 lock=lock,
                 level=highest,
+                modernize=modernize,
                 python=python,
                 settings=settings or (),
                 kills=kills,
@@ -154,7 +169,9 @@ def _convert_and_report(project: Path, convert_one: Callable[[Path], Converted],
 
 @app.command()
 def analyze(
-    source: Source, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    source: Source,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    modernize: ModernizeOption = False,
 ) -> None:
     """Show what is in research code: programs, roles, options, data, dependencies, loops, hazards."""
     from dataclasses import asdict
@@ -162,7 +179,7 @@ def analyze(
     from graduate import conversion, tables
 
     with _progress() as progress:
-        sources, facts = conversion.analyze(source, progress)
+        sources, facts = conversion.analyze(source, progress, modernize=modernize)
     if not as_json:
         tables.print_facts(sources, facts)
         return
@@ -178,6 +195,7 @@ def plan(
         "plan.yaml"
     ),
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    modernize: ModernizeOption = False,
 ) -> None:
     """Write the plan of a conversion, to be edited and given to `convert --plan`."""
     from graduate import conversion
@@ -185,12 +203,13 @@ def plan(
     if str(out) != "-" and out.exists() and not force:
         raise WriteError("the plan file exists", where=str(out), fix="name another with -o, or use --force")
     with _progress() as progress:
-        text = conversion.propose_plan(source, progress)
+        text = conversion.propose_plan(source, progress, modernize=modernize)
     if str(out) == "-":
         typer.echo(text, nl=False)
         return
     _write(out, text)
-    typer.echo(f"wrote {out}; edit it, then: graduate convert {source} --plan {out}")
+    also = " --modernize" if modernize else ""
+    typer.echo(f"wrote {out}; edit it, then: graduate convert {source} --plan {out}{also}")
 
 
 @app.command()

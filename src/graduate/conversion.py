@@ -85,16 +85,16 @@ def find_projects(folder: Path) -> list[Path]:
     return found
 
 
-def analyze(source: Path, progress: Progress = _silent) -> tuple[Sources, Facts]:
-    """Read and analyse a script, notebook or folder."""
+def analyze(source: Path, progress: Progress = _silent, *, modernize: bool = False) -> tuple[Sources, Facts]:
+    """Read and analyse a script, notebook or folder; with `modernize` as Python 2."""
     progress(f"reading {source}")
-    sources = expand_stars(read_project(source))
+    sources = expand_stars(read_project(source, python2=modernize))
     return sources, analyse(sources, progress)
 
 
-def propose_plan(source: Path, progress: Progress = _silent) -> str:
+def propose_plan(source: Path, progress: Progress = _silent, *, modernize: bool = False) -> str:
     """The proposed plan of a project, as the YAML that people edit."""
-    sources, facts = analyze(source, progress)
+    sources, facts = analyze(source, progress, modernize=modernize)
     return dump(propose(sources, facts), sources)
 
 
@@ -107,15 +107,16 @@ def convert(
     lock: bool = True,
     ceilings: Mapping[str, Ceiling] | None = None,
     level: Level = LEVELS[0],
+    modernize: bool = False,
     progress: Progress = _silent,
 ) -> Converted:
     """Convert `source` into a project at `out` (default `./<name>-production`).
 
-    No program gets a level above `level`, nor above what `ceilings` says for it by name. A failure
-    raises GraduateError and leaves `out` as it was.
+    No program gets a level above `level`, nor above what `ceilings` says for it by name. With `modernize` it is
+    read as Python 2. A failure raises GraduateError and leaves `out` as it was.
     """
     progress(f"reading {source}")
-    sources = expand_stars(read_project(source))
+    sources = expand_stars(read_project(source, python2=modernize))
     target = out if out is not None else Path.cwd() / f"{sources.name}-production"
     check_destination(target, source, force=force)
     facts = analyse(sources, progress)
@@ -187,6 +188,7 @@ def verify(
 ) -> Verdict:
     """Run the original and the project in scratch copies, compare, kill and resume; the verdict."""
     from graduate.verify import verify as compare_runs
+    from graduate.verify import was_modernized
 
     if not (project / "conversion.json").is_file():
         raise ReadError(
@@ -197,7 +199,7 @@ def verify(
         )
     progress(f"reading {source}")
     return compare_runs(
-        read_project(source),
+        read_project(source, python2=was_modernized(project)),
         project,
         python=python,
         settings=tuple(settings),
@@ -217,6 +219,7 @@ def convert_verified(
     plan_file: Path | None = None,
     lock: bool = True,
     level: Level = LEVELS[0],
+    modernize: bool = False,
     settings: Sequence[str] = (),
     kills: int = 3,
     timeout: float = 3600.0,
@@ -239,6 +242,7 @@ def convert_verified(
             lock=lock,
             ceilings=ceilings,
             level=level,
+            modernize=modernize,
             progress=progress,
         )
         if python is None:

@@ -42,6 +42,10 @@ class ReadError(GraduateError):
     """The source cannot be read as research code."""
 
 
+class Python2Error(ReadError):
+    """The source is Python 2."""
+
+
 class PlanError(GraduateError):
     """The plan contradicts the code, or cannot be read."""
 

@@ -13,9 +13,7 @@ from graduate.read.project import read_project
 
 HOW = "Name a Python file (.py), a notebook (.ipynb, .Rmd, .qmd), or a folder with either."
 CORRECT = "Correct it so that Python runs the file, or leave the file out of the source folder."
-PYTHON_2 = (
-    "Convert it to Python 3 first, for example with `2to3 -w` or `futurize --stage1 -w`, and run it once."
-)
+PYTHON_2 = "Say --modernize, or convert it to Python 3 first, for example with `2to3 -w`, and run it once."
 OPEN = "Open it in Jupyter and save it again, or leave it out of the source folder."
 
 
@@ -52,7 +50,8 @@ def test_syntax_error(tmp_path: Path) -> None:
 )
 def test_python_2(tmp_path: Path, line: str, detail: str) -> None:
     (tmp_path / "a.py").write_text(f"x = 1\n{line}\n")
-    check(refuse(tmp_path), "a.py is Python 2 code.", "a.py:2", f"{line}  ({detail})", PYTHON_2)
+    why = f"{line}  ({detail})\n         a.py: lines 2"
+    check(refuse(tmp_path), "a.py is Python 2 code.", "a.py:2", why, PYTHON_2)
 
 
 def test_python_2_except(tmp_path: Path) -> None:
@@ -61,10 +60,27 @@ def test_python_2_except(tmp_path: Path) -> None:
     assert (error.what, error.where, error.fix) == ("a.py is Python 2 code.", "a.py:3", PYTHON_2)
 
 
+def test_python_2_in_several_files_tells_every_line(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("import b\nprint 'x'\nprint 'y'\n\nx = b.f(3L)\n")
+    (tmp_path / "b.py").write_text("def f(a, (b)):\n    return a\n")
+    (tmp_path / "c.py").write_text("import a\nprint 'x'\nif x:\n    y = = 3\n")
+    error = refuse(tmp_path)
+    assert error.what == "3 files are Python 2 code."
+    assert error.why.split("\n")[1:] == [
+        "         a.py: lines 2-3, 5",
+        "         b.py: lines 1",
+        "         c.py:2: not even with --modernize: print 'x'  "
+        "(Missing parentheses in call to 'print'. Did you mean print(...)?)",
+    ]
+
+
 def test_mixed_tabs(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("if 1:\n\tx = 1\n        y = 2\n")
     error = refuse(tmp_path / "a.py")
-    assert (error.where, error.fix) == ("a.py:3", "Indent the file with spaces only.")
+    assert (error.where, error.fix) == (
+        "a.py:3",
+        "Indent the file with spaces only, or say --modernize if it is Python 2.",
+    )
 
 
 def test_notebook_cell(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from graduate.analyse.data_files import find_data_files, find_output_folders
 from graduate.analyse.dependencies import find_dependencies, find_python
-from graduate.analyse.hazards import find_hazards, find_unread, hazard
+from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.roles import find_definition_role, find_statement_role
 from graduate.analyse.settings import find_argparse, find_constants
@@ -63,7 +63,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         output_folders=find_output_folders(sources),
         dependencies=find_dependencies(sources),
         python=find_python(sources),
-        hazards=tuple(find_unread(sources)),
+        hazards=(*find_unread(sources), *find_modernized(sources)),
     )
 
 

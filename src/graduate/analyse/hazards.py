@@ -103,6 +103,16 @@ EXPLANATIONS: dict[str, Explanation] = {
             "pipeline (Makefile, Dockerfile, the package), which the list then has too. Name the folder of the data, "
             "or a pattern that only the data match.",
         ),
+        Explanation(
+            "G113",
+            "modernized",
+            "The code is Python 2 and was read as the Python 3 that means the same (`--modernize`): the fixers of "
+            "2to3, and for `/` of whole numbers and `round` functions that do what Python 2 did. `verify` compares the "
+            "project with this Python 3 code, since there is no Python 2 to run the original. What it cannot keep: "
+            "`random.choice`, `shuffle`, `sample` and `randint` draw other numbers from the same seed in Python 3, "
+            "floats print with all their digits, sets and dictionaries have another order, and text is not bytes: "
+            "`open` needs `'rb'` where the file is a pickle, and no `'b'` where it is CSV.",
+        ),
     )
 }
 
@@ -118,6 +128,15 @@ def hazard(
 def find_unread(sources: Sources) -> list[Hazard]:
     """The hazards of the files that could not be read."""
     return [Hazard("G110", each.why, each.place) for each in sources.unread]
+
+
+def find_modernized(sources: Sources) -> list[Hazard]:
+    """The hazards of the files that were Python 2."""
+    return [
+        Hazard("G113", f"{len(set(m.modernized))} lines of Python 2 are read as Python 3", m.modernized[0])
+        for m in sources.modules
+        if m.modernized
+    ]
 
 
 _LISTERS = frozenset({"os.listdir", "os.scandir", "os.walk", "glob.glob", "glob.iglob"})
@@ -140,7 +159,7 @@ def _first_bound_before(syntax: ProgramSyntax, end: int) -> str:
     names = (
         o.name
         for o in syntax.spine_occurrences
-        if o.start < end and o.use == "store" and o.form != "import" and not o.name.startswith("__")
+        if o.start < end and o.use == "store" and o.form != "import" and not o.name.startswith("_")
     )
     return next(names, "")
 

@@ -56,7 +56,8 @@ class Gathered:
     """What was found while the cells of one module are read, in order.
 
     `names` are all names bound so far, in any scope; `imported` the modules that plain `import x`
-    bound at top level. `run` gives the lines of the file that `%run` names, None when there is none.
+    bound at top level. `run` gives the lines of the file that `%run` names, None when there is none. Where the code
+    is Python 2 (`is_python2`), `modernized` are the lines that were changed, `true_division` says how it divides.
     """
 
     path: str
@@ -67,6 +68,9 @@ class Gathered:
     omissions: list[Omission] = field(default_factory=list)
     requirements: list[str] = field(default_factory=list)
     future_annotations: bool = False
+    is_python2: bool = False
+    true_division: bool = False
+    modernized: list[Place] = field(default_factory=list)
 
     def omit(self, lines: Sequence[Line], source: str, reason: str) -> None:
         self.omissions.append(Omission(span(lines), source, reason))

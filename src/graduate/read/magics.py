@@ -46,7 +46,7 @@ def to_python(lines: Sequence[Line], gathered: Gathered) -> list[Line]:
         try:
             tree = parse_python(text)
         except SyntaxError as error:
-            raise _explain(lines, text, error) from error
+            raise _explain(lines, text, error, gathered) from error
     result = [line.with_text(new) for line, new in zip(lines, text.split("\n"), strict=True)]
     if "get_ipython()" in text:
         result = _replace_calls(lines, result, tree, gathered)
@@ -54,7 +54,7 @@ def to_python(lines: Sequence[Line], gathered: Gathered) -> list[Line]:
         try:
             tree = parse_python(text)
         except SyntaxError as error:
-            raise _explain(result, text, error) from error
+            raise _explain(result, text, error, gathered) from error
     result = _without_future_imports(result, tree, gathered)
     if "await " in text or "async " in text:
         result = replace_awaits(result, tree, gathered)
@@ -97,9 +97,10 @@ def _open_brackets(line: str) -> int:
     return sum(code.count(c) for c in "([{") - sum(code.count(c) for c in ")]}")
 
 
-def _explain(lines: Sequence[Line], text: str, error: SyntaxError) -> ReadError:
+def _explain(lines: Sequence[Line], text: str, error: SyntaxError, gathered: Gathered) -> ReadError:
     place = lines[min(max(error.lineno or 1, 1), len(lines)) - 1].place
-    return explain_syntax_error(place.path, str(place), text, error)
+    is_python2 = False if gathered.is_python2 else None
+    return explain_syntax_error(place.path, str(place), text, error, is_python2=is_python2)
 
 
 def find_ipython_syntax(text: str) -> str:

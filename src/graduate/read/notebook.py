@@ -21,6 +21,7 @@ from graduate.read.files import read_python
 from graduate.read.headings import last_heading
 from graduate.read.lines import Gathered, Line, indent, join, number_lines, span
 from graduate.read.magics import to_python
+from graduate.read.modernize import find_helpers, modernize_block
 from graduate.read.parsing import parse_python
 from graduate.read.raw_cells import RawCell, load_cells
 from graduate.syntax.nodes import list_nodes
@@ -30,10 +31,10 @@ _NOT_MEANT = ("", *_UNPARSED, "KeyboardInterrupt", "ImportError", "ModuleNotFoun
 _MAGIC = re.compile(r"\s*%%(\S+)")
 
 
-def read_notebook(root: Path, path: str) -> SourceModule:
+def read_notebook(root: Path, path: str, *, python2: bool = False) -> SourceModule:
     """A notebook under `root` as a module. Raises ReadError when it has no code or is not Python."""
     cells = load_cells(root / path, path)
-    gathered = Gathered(path)
+    gathered = Gathered(path, is_python2=python2)
     gathered.run = _Runner(root, path, gathered, (path,)).lines
     plain = [(cell, _read_cell(cell, path, gathered)) for cell in cells if cell.kind == "code"]
     if not any(cell.source.strip() for cell, _ in plain):
@@ -53,6 +54,8 @@ def _read_cell(cell: RawCell, path: str, gathered: Gathered) -> list[Line]:
     if not cell.source.strip():
         return []
     lines = number_lines(cell.source, path, cell.number)
+    if gathered.is_python2:
+        lines = modernize_block(lines, gathered)
     try:
         return to_python(lines, gathered)
     except ReadError:
@@ -87,6 +90,7 @@ def _assemble(
     expected: list[Place] = []
     above: list[str] = []
     heading = ""
+    result += find_helpers([line for lines in plain.values() for line in lines])
     for cell in cells:
         if cell.kind == "markdown":
             above.append(cell.source.strip())
@@ -121,6 +125,7 @@ def _assemble(
         expected_errors=tuple(expected),
         helpers=tuple(sorted(gathered.helpers)),
         requirements=tuple(dict.fromkeys(gathered.requirements)),
+        modernized=tuple(gathered.modernized),
     )
 
 
@@ -208,8 +213,10 @@ class _Runner:
 
     def _read(self, target: Path, path: str) -> Iterable[Line]:
         if target.suffix == ".py":
-            lines = to_python(number_lines(read_python(target, path), path), self.gathered)
-            yield from lines
+            lines = number_lines(read_python(target, path), path)
+            if self.gathered.is_python2:
+                lines = modernize_block(lines, self.gathered)
+            yield from to_python(lines, self.gathered)
             return
         for cell in load_cells(target, path):
             if cell.kind == "code":

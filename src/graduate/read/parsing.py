@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 
-from graduate.errors import ReadError
+from graduate.errors import Python2Error, ReadError
 
 _PYTHON_2_MESSAGES = re.compile(
     r"Missing parentheses in call to '(print|exec)'|multiple exception types must be parenthesized"
@@ -44,20 +44,29 @@ def is_python(text: str) -> bool:
     return True
 
 
-def explain_syntax_error(shown: str, where: str, text: str, error: SyntaxError) -> ReadError:
-    """The error for a user: `where` is the place of the line at fault, `text` what did not parse."""
+def explain_syntax_error(
+    shown: str, where: str, text: str, error: SyntaxError, *, is_python2: bool | None = None
+) -> ReadError:
+    """The error for a user: `where` is the place of the line at fault, `text` what did not parse.
+
+    Whether it is Python 2 is told from the line where that is not known.
+    """
     lines = text.split("\n")
     number = min(max(error.lineno or 1, 1), len(lines))
     line = lines[number - 1].strip()
-    if _PYTHON_2_MESSAGES.search(error.msg or "") or _PYTHON_2_LINES.search(lines[number - 1]):
-        return ReadError(
+    if is_python2 is None:
+        is_python2 = bool(
+            _PYTHON_2_MESSAGES.search(error.msg or "") or _PYTHON_2_LINES.search(lines[number - 1])
+        )
+    if is_python2:
+        return Python2Error(
             f"{shown} is Python 2 code.",
             where=where,
             why=f"{line}  ({error.msg})",
-            fix="Convert it to Python 3 first, for example with `2to3 -w` or `futurize --stage1 -w`, and run it once.",
+            fix="Say --modernize, or convert it to Python 3 first, for example with `2to3 -w`, and run it once.",
         )
     if isinstance(error, TabError):
-        fix = "Indent the file with spaces only."
+        fix = "Indent the file with spaces only, or say --modernize if it is Python 2."
     else:
         fix = "Correct it so that Python runs the file, or leave the file out of the source folder."
     return ReadError(f"{shown} is not valid Python.", where=where, why=f"{line}  ({error.msg})", fix=fix)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from posixpath import basename, dirname
 
-from graduate.errors import ReadError
+from graduate.errors import Python2Error, ReadError
 from graduate.model.source import MODULES, OtherFile, Place, Program, SourceModule, Sources, Unread
 from graduate.read.commands import Command, find_commands
 from graduate.read.names import find_name
@@ -39,17 +40,18 @@ _FILE_ENTRIES = 5_000
 _MESSAGE_HOW = "Name a Python file (.py), a notebook (.ipynb, .Rmd, .qmd), or a folder with either."
 
 
-def read_project(path: Path) -> Sources:
+def read_project(path: Path, *, python2: bool = False) -> Sources:
     """Research code at `path` as frozen values; nothing is written and nothing is run.
 
+    `python2`: it was written for Python 2, and is read as the Python 3 that means the same.
     Raises ReadError with the place and the next step for whatever cannot be read.
     """
     if not path.exists():
         raise ReadError(f"{path} does not exist.", where=str(path), why="", fix=_MESSAGE_HOW)
     if path.is_dir():
-        return _read_folder(path.resolve(), str(path))
+        return _read_folder(path.resolve(), str(path), python2)
     if path.is_file() and path.suffix in MODULES:
-        return _read_file(path.absolute(), str(path))
+        return _read_file(path.absolute(), str(path), python2)
     why = (
         "It is neither a file nor a folder."
         if not path.is_file()
@@ -60,7 +62,7 @@ def read_project(path: Path) -> Sources:
     )
 
 
-def _read_folder(root: Path, shown: str) -> Sources:
+def _read_folder(root: Path, shown: str, python2: bool) -> Sources:
     found = walk(root)
     left_out = [path for path in found.modules if is_left_out(root, path)]
     texts = _read_texts(root, found, left_out)
@@ -72,7 +74,7 @@ def _read_folder(root: Path, shown: str) -> Sources:
             why=f"{len(found.files) + len(left_out)} other files were found.",
             fix=_MESSAGE_HOW,
         )
-    modules, broken = _read_modules(root, paths)
+    modules, broken = _read_modules(root, paths, python2)
     local = LocalModules(tuple(paths))
     seen = [look_at(module, local) for module in modules]
     commands = find_commands(texts, paths)
@@ -83,7 +85,7 @@ def _read_folder(root: Path, shown: str) -> Sources:
         m.path for m in modules if m.kind == "notebook"
     }
     programs = find_programs(seen, commands, ran, {file.path for file in found.files})
-    _refuse_broken(broken, programs, seen, commands)
+    _refuse_broken(root, broken, programs, seen, commands)
     if not programs:
         raise ReadError(
             f"{shown} holds no program.",
@@ -107,23 +109,53 @@ def _place(path: str, error: ReadError) -> Place:
     return Place(path, line, line, int(found[1]) if found[1] else None)
 
 
-def _read_modules(root: Path, paths: Iterable[str]) -> tuple[list[SourceModule], dict[str, ReadError]]:
+def _read_modules(
+    root: Path, paths: Iterable[str], python2: bool
+) -> tuple[list[SourceModule], dict[str, ReadError]]:
     """The modules that can be read, and the errors of the others."""
     modules: list[SourceModule] = []
     broken: dict[str, ReadError] = {}
     for path in paths:
         try:
-            modules.append(_read_module(root, path))
+            modules.append(_read_module(root, path, python2))
         except ReadError as error:
             broken[path] = error
     return modules, broken
 
 
-def _read_module(root: Path, path: str) -> SourceModule:
-    return read_notebook(root, path) if is_notebook(path) else read_script(root, path)
+def explain_python2(root: Path, first: Python2Error, paths: Sequence[str]) -> Python2Error:
+    """The error of code that needs `--modernize`: every line that does, and what even that cannot read."""
+    found: list[str] = []
+    for path in paths:
+        try:
+            places = _read_module(root, path, python2=True).modernized
+        except ReadError as error:
+            found.append(f"{error.where}: not even with --modernize: {error.why}")
+        else:
+            found.append(_list_places(path, places))
+    what = first.what if len(paths) == 1 else f"{len(paths)} files are Python 2 code."
+    why = "\n         ".join([first.why, *found])
+    return Python2Error(what, where=first.where, why=why, fix=first.fix)
+
+
+def _list_places(path: str, places: Sequence[Place]) -> str:
+    """`a.py: lines 3, 7-9` of one file, in a notebook `a.ipynb: cell 2 lines 1, 4`."""
+    parts = []
+    for cell in dict.fromkeys(place.cell for place in places):
+        lines = sorted({place.line for place in places if place.cell == cell})
+        runs = [list(run) for _, run in groupby(enumerate(lines), lambda each: each[1] - each[0])]
+        shown = [f"{a[0][1]}-{a[-1][1]}" if len(a) > 1 else f"{a[0][1]}" for a in runs]
+        parts.append(("" if cell is None else f"cell {cell} ") + "lines " + ", ".join(shown))
+    return f"{path}: " + "; ".join(parts)
+
+
+def _read_module(root: Path, path: str, python2: bool) -> SourceModule:
+    read = read_notebook if is_notebook(path) else read_script
+    return read(root, path, python2=python2)
 
 
 def _refuse_broken(
+    root: Path,
     broken: dict[str, ReadError],
     programs: Sequence[Program],
     seen: Sequence[Seen],
@@ -140,23 +172,36 @@ def _refuse_broken(
                 needed.append(imported)
     for path, error in broken.items():
         if path in known or not programs:
+            if isinstance(error, Python2Error):
+                python2 = [each for each, one in broken.items() if isinstance(one, Python2Error)]
+                raise explain_python2(root, error, python2)
             raise error
 
 
-def _read_file(file: Path, shown: str) -> Sources:
+def _read_file(file: Path, shown: str, python2: bool) -> Sources:
     """One file, the local modules that it needs, and what lies beside it, or where it reaches up to."""
-    root = find_root(file, parse_python(_read_module(file.parent, file.name).text))
+    try:
+        root = find_root(file, parse_python(_read_module(file.parent, file.name, python2).text))
+    except Python2Error as error:
+        raise explain_python2(file.parent, error, [file.name]) from error
     entry = file.relative_to(root).as_posix()
     found = walk(root, depth=_FILE_DEPTH, most=_FILE_ENTRIES)
     local = LocalModules(found.modules if entry in found.modules else (*found.modules, entry))
     modules: list[SourceModule] = []
     seen: list[Seen] = []
     pending = [entry]
+    refused: dict[str, Python2Error] = {}
     for path in pending:
-        module = _read_module(root, path)
+        try:
+            module = _read_module(root, path, python2)
+        except Python2Error as error:
+            refused[path] = error
+            continue
         modules.append(module)
         seen.append(look_at(module, local))
         pending += [needed for needed in seen[-1].imports if needed not in pending]
+    if refused:
+        raise explain_python2(root, next(iter(refused.values())), list(refused))
     texts = _read_texts(root, found, ())
     own = [command for command in find_commands(texts, found.modules) if command.path == entry]
     name = find_program_names([entry])[entry]

@@ -10,26 +10,34 @@ from graduate.read.files import read_python
 from graduate.read.lines import Gathered, join, number_lines
 from graduate.read.magics import to_python
 from graduate.read.marimo import is_marimo, read_cells
+from graduate.read.modernize import modernize, modernize_block, with_helpers
 from graduate.read.parsing import explain_syntax_error, parse_python
 from graduate.read.percent import find_cells, find_commented_magics, find_flavour
 
 _IPYTHON = re.compile(r"^\s*[!%]\w|^\s*\w+\s*=\s*[!%]\w|get_ipython\(\)\.", re.MULTILINE)
 
 
-def read_script(root: Path, path: str) -> SourceModule:
-    """A Python file under `root` as a module; raises ReadError when it is not Python 3."""
+def read_script(root: Path, path: str, *, python2: bool = False) -> SourceModule:
+    """A Python file under `root` as a module; raises ReadError when it is not Python 3 (or, with `python2`, 2)."""
     text = read_python(root / path, path)
     flavour = find_flavour(text)
-    gathered = Gathered(path)
+    gathered = Gathered(path, is_python2=python2)
     lines = number_lines(text, path)
+    if python2:
+        lines = with_helpers(modernize_block(lines, gathered))
+        text = join(lines)
     try:
         tree = parse_python(text)
-        changed = _IPYTHON.search(text) is not None and "get_ipython()." in text
+        changed = python2 or (_IPYTHON.search(text) is not None and "get_ipython()." in text)
     except SyntaxError as error:
         if not _IPYTHON.search(text):
-            raise explain_syntax_error(path, f"{path}:{error.lineno or 1}", text, error) from error
+            is_python2 = False if python2 else None
+            if not (python2 or isinstance(error, TabError)) and modernize(text) is not None:
+                is_python2 = True
+            where = f"{path}:{error.lineno or 1}"
+            raise explain_syntax_error(path, where, text, error, is_python2=is_python2) from error
         changed = True
-    if changed:
+    if changed and (not python2 or _IPYTHON.search(text)):
         lines = to_python(lines, gathered)
         text = join(lines)
         tree = parse_python(text)
@@ -54,4 +62,5 @@ def read_script(root: Path, path: str) -> SourceModule:
         omissions=(*gathered.omissions, *omissions),
         helpers=tuple(sorted(gathered.helpers)),
         requirements=tuple(dict.fromkeys([*gathered.requirements, *requirements])),
+        modernized=tuple(gathered.modernized),
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from graduate.errors import VerifyError
 
 RECORD = "conversion.json"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,19 @@ class Conversion:
     places: dict[str, str] = field(default_factory=dict)
 
 
+def was_modernized(project: Path) -> bool:
+    """Whether a project was made from Python 2 code. Raises VerifyError when it is no project that graduate made."""
+    return _read(project, lambda record: any(each["code"] == "G113" for each in record.get("hazards", [])))
+
+
 def read_conversion(project: Path) -> Conversion:
     """The record of a project. Raises VerifyError when the folder is not a project that graduate made."""
-    path = project / RECORD
+    return _read(project, _conversion)
+
+
+def _read(project: Path, read: Callable[[dict[str, Any]], T]) -> T:
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return _conversion(record)
+        return read(json.loads((project / RECORD).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VerifyError(
             f"{project.name} is not a project that graduate made.",

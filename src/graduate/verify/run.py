@@ -121,6 +121,7 @@ def run_original(bench: Bench, number: int) -> Observation:
     root = base / "work"
     root.mkdir(parents=True)
     copy_source(bench.sources, root)
+    _write_modernized(bench, root)
     for program in bench.sources.programs:
         _write_rewritten(bench, program, root)
     before = latest = take_snapshot(root)
@@ -155,6 +156,12 @@ def run_original(bench: Bench, number: int) -> Observation:
 
 def figure_name(index: int) -> str:
     return f"shown figure {index + 1}"
+
+
+def _write_modernized(bench: Bench, root: Path) -> None:
+    for module in bench.sources.modules:
+        if module.modernized and module.kind != "notebook":
+            (root / module.path).write_text(module.text, encoding="utf-8")
 
 
 def _write_rewritten(bench: Bench, program: Program, root: Path) -> None:
