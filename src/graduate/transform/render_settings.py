@@ -36,17 +36,22 @@ RESERVED = frozenset(
 
 def name_fields(options: Sequence[Option]) -> dict[tuple[str, str], str]:
     """(program, option) → field of Settings. Options of the same name and value share one; others are
-    named by the program that they come from."""
+    named by the program that they come from. Fields that differ in case only are others too: they would share an
+    environment variable and a flag."""
     fields: dict[tuple[str, str], str] = {}
-    taken: dict[str, Option] = {}
+    taken: dict[str, tuple[str, Option]] = {}
+
+    def is_free(name: str, option: Option) -> bool:
+        spelt, other = taken.get(name.lower(), (name, option))
+        return spelt == name and _is_same(other, option)
+
     for option in options:
         name = f"{option.name}_" if option.name in RESERVED else option.name
-        other = taken.get(name)
-        if other is not None and not _is_same(other, option):
+        if not is_free(name, option):
             name = f"{option.program}_{option.name}"
-        if name in taken and not _is_same(taken[name], option):
+        if not is_free(name, option):
             name = f"{option.program}_{option.kind}_{option.name}"
-        taken.setdefault(name, option)
+        taken.setdefault(name.lower(), (name, option))
         fields[option.program, option.name] = name
     return fields
 

@@ -97,6 +97,7 @@ def _step_doc(step: StepDraft) -> str:
 def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
     """The function that sets the process-wide state of a program; "" when there is nothing to set."""
     body = [line for s in draft.setup for line in _statement(draft, s).split("\n")]
+    unchecked = _leave_unchecked(body)
     if draft.arguments:
         body = [*render_command_line(draft.syntax.source.path, draft.arguments, draft.flags), *body]
     hydra = uses_hydra(draft.syntax.source, draft.syntax.qualified)
@@ -109,6 +110,7 @@ def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
     if not body and not extra:
         return ""
     head = [
+        *unchecked,
         f"def {name}() -> None:",
         docstring("Set the process-wide state that every process needs before its first step."),
     ]
@@ -137,7 +139,14 @@ def render_restore(draft: ProgramDraft, step: StepDraft, name: str) -> str:
     body = [line for s in step.restore for line in _statement(draft, s).split("\n")]
     doc = f"Set again what {step.name} sets for the whole process."
     imports = _imports(draft, "\n".join(body))
-    return "\n".join([f"def {name}() -> None:", docstring(doc), *(f"    {i}" for i in imports), "", *body])
+    head = [*_leave_unchecked(body), f"def {name}() -> None:", docstring(doc)]
+    return "\n".join([*head, *(f"    {i}" for i in imports), "", *body])
+
+
+def _leave_unchecked(body: Sequence[str]) -> list[str]:
+    """The decorator of a function whose statements, the author's, hand a setting to a library: its type is wide, where
+    the library wants one of a few literals."""
+    return ["@no_type_check"] if any(re.search(r"\bsettings\.", line) for line in body) else []
 
 
 def _statement(draft: ProgramDraft, statement: SpineStatement) -> str:
@@ -186,8 +195,9 @@ def render_pipeline(
     body = "\n\n\n".join(f for f in functions if f)
     head = f'"""The pipeline of {title}: its steps, in the order in which they run."""'
     lines = [head, "", "from __future__ import annotations", ""]
-    if "Any" in body:
-        lines += ["from typing import Any", ""]
+    typing = [name for name in ("Any", "no_type_check") if name in body]
+    if typing:
+        lines += [f"from typing import {', '.join(typing)}", ""]
     if re.search(r"\bsettings\.", body):
         lines.append("from .config.settings import settings")
     if context:

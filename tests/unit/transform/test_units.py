@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,17 @@ def test_local_modules_move_whole(tmp_path: Path) -> None:
         "lib/deep.py": "from lib import core\nV = 3\ndef up():\n    return core.helper(V)\n",
     }
     assert convert(files, tmp_path).run().stdout == "2 3 4\n"
+
+
+def test_a_setting_given_to_a_library_is_not_checked(tmp_path: Path) -> None:
+    text = 'import warnings\nprint(1)\nmode = "ignore"\nwarnings.filterwarnings(mode)\nprint(2)\nprint(3)\n'
+    pipeline = convert({"main.py": text}, tmp_path, cuts=[True] * 9).text("pipeline.py")
+    assert "@no_type_check\ndef restore_" in pipeline
+    assert "from typing import no_type_check\n" in pipeline
+
+
+def test_settings_that_differ_in_case_only_are_two(tmp_path: Path) -> None:
+    converted = convert({"main.py": "rate = 1\nRATE = 2\nprint(rate, RATE)\n"}, tmp_path)
+    assert converted.run().stdout == "1 2\n"
+    names = re.findall(r"^    (\w+): int = option", converted.text("config/settings.py"), re.MULTILINE)
+    assert sorted(name.lower() for name in names) == ["main_rate", "rate"]
