@@ -12,7 +12,7 @@ from graduate.analyse.dependencies import find_dependencies, find_python
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.roles import find_definition_role, find_statement_role
-from graduate.analyse.settings import find_argparse, find_constants
+from graduate.analyse.settings import find_argparse, find_class_fields, find_constants
 from graduate.analyse.storable import find_figures, find_unstorable
 from graduate.model.facts import (
     ArgparseFacts,
@@ -125,7 +125,8 @@ def analyse_program(
     constants = find_constants(
         [s.node for s in syntax.statements], module.text, rebound=syntax.rebound(), place=place
     )
-    options = [replace(o, program=program.name) for o in constants]
+    fields = find_class_fields([d.node for d in syntax.definitions.values()], module.text, place)
+    options = [replace(o, program=program.name) for o in (*constants, *fields)]
     syntax = take_apart(program.path, module.text, frozenset(o.name for o in constants))
     parser = _find_parser(syntax, module, place)
     hazards = find_hazards(module, syntax)

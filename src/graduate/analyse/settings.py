@@ -1,4 +1,4 @@
-"""Constants of the spine that can become settings, and the options of the command line.
+"""What can become a setting: constants of the spine, fields of configuration classes, options of the command line.
 
 A constant is a name bound once to a literal. `find_argparse` is in `argparse_options.py`; both are
 offered from here.
@@ -14,12 +14,14 @@ from graduate.analyse.argparse_options import find_argparse
 from graduate.analyse.literals import Folded, fold_constant, infer_annotation
 from graduate.model.facts import Option
 from graduate.model.source import Place
+from graduate.syntax.config_classes import find_config_fields
 
-__all__ = ["find_argparse", "find_constants"]
+__all__ = ["find_argparse", "find_class_fields", "find_constants"]
 
 PlaceOf = Callable[[ast.AST], Place]
 
 MAX_STRING = 200
+_SCALARS = frozenset({"int", "float", "str", "bool"})
 OPTIONAL_SCALAR = "float | int | str | None"
 _SECRET = re.compile(r"password|passwd|secret|credential|(api|access|private|auth)_?key", re.I)
 _MAYBE_SECRET = re.compile(r"(^|_)(token|key)$", re.I)
@@ -57,6 +59,41 @@ def find_constants(
             )
         )
     return tuple(found)
+
+
+def find_class_fields(body: Sequence[ast.stmt], text: str, place: PlaceOf) -> tuple[Option, ...]:
+    """The fields of the configuration classes in `body` whose default is a literal. Their type is the declared one."""
+    lines = [line.encode() for line in text.split("\n")]
+    found: list[Option] = []
+    for field in find_config_fields(body):
+        folded = fold_constant(field.default)
+        inferred = None if folded is None else _annotation(field.attribute.upper(), folded)
+        if folded is None or inferred is None:
+            continue
+        declared = field.statement.annotation if isinstance(field.statement, ast.AnnAssign) else None
+        found.append(
+            Option(
+                name=field.name,
+                annotation=_declared_annotation(declared, folded.value is None) or inferred,
+                default=_source(lines, field.default),
+                place=place(field.statement),
+                help=field.help or find_comment(lines, field.statement),
+                secret=isinstance(folded.value, str) and _is_secret(field.attribute, folded.value),
+            )
+        )
+    return tuple(found)
+
+
+def _declared_annotation(node: ast.expr | None, is_none: bool) -> str | None:
+    """`int`, `Optional[float]`, `str | None` as the settings spell them; None for what they do not take."""
+    text = "" if node is None else ast.unparse(node).strip("'\"").replace("typing.", "")
+    inner = re.fullmatch(r"Optional\[(\w+)\]|(\w+) \| None|(\w+)", text)
+    if inner is None:
+        return None
+    kind = next(part for part in inner.groups() if part)
+    if kind not in _SCALARS:
+        return None
+    return kind if kind == text and not is_none else f"{kind} | None"
 
 
 def _assigned(statement: ast.stmt) -> tuple[str, ast.expr] | None:

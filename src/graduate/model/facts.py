@@ -38,9 +38,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A setting of the research code: a constant, or an option of its command line.
+    """A setting of the research code: a constant, a field of a configuration class, or an option of its command line.
 
-    `name` is the identifier that the code uses (`LR`, `batch_size`). `annotation` and `default`
+    `name` is what the code calls it (`LR`, `batch_size`, `Config.lr`). `annotation` and `default`
     are Python source (`"float"`, `"0.1"`); `default` is the value the *program* starts with.
     `flags` are the option strings of the original command line, () for constants and positionals.
     `nargs` is argparse's, as source, or None. `choices` holds source texts. `required` options have no default.

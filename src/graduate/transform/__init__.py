@@ -22,6 +22,7 @@ from graduate.transform.draft import Blocked, ProgramDraft
 from graduate.transform.lift_globals import lift_globals
 from graduate.transform.local_modules import LocalModules
 from graduate.transform.move_constants_to_settings import (
+    move_class_fields_to_settings,
     move_constants_to_settings,
     replace_argument_parser,
 )
@@ -29,6 +30,7 @@ from graduate.transform.render_settings import name_fields, start_with
 
 PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     move_constants_to_settings,
+    move_class_fields_to_settings,
     replace_argument_parser,
     collect_setup,
     cut_segments,

@@ -1,4 +1,4 @@
-"""Pass: constants of the spine are read from the settings, under their own names.
+"""Passes: constants of the spine and defaults of configuration classes are read from the settings, under their names.
 
 A constant is assigned once, so every use of it, in functions too, can read the setting instead.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 
+from graduate.syntax.config_classes import find_config_fields
 from graduate.syntax.text import Edit
 from graduate.transform.draft import ProgramDraft
 
@@ -24,6 +25,16 @@ def move_constants_to_settings(draft: ProgramDraft) -> None:
             name = draft.fields[target.id]
             draft.settings[target.id] = f"{draft.own_names['settings']}.{name}"
             draft.left_out[id(statement)] = f"config.settings:Settings.{name}"
+
+
+def move_class_fields_to_settings(draft: ProgramDraft) -> None:
+    """The default of a field of a configuration class is the setting; the class stays as it is."""
+    source = draft.syntax.source
+    definitions = [definition.node for definition in draft.syntax.definitions.values()]
+    for field in find_config_fields(definitions):
+        if field.name in draft.plan.settings and field.name in draft.fields:
+            setting = f"{draft.own_names['settings']}.{draft.fields[field.name]}"
+            draft.edits.append(Edit(source.start(field.default), source.end(field.default), setting))
 
 
 def replace_argument_parser(draft: ProgramDraft) -> None:

@@ -36,8 +36,8 @@ RESERVED = frozenset(
 
 def name_fields(options: Sequence[Option]) -> dict[tuple[str, str], str]:
     """(program, option) → field of Settings. Options of the same name and value share one; others are
-    named by the program that they come from. Fields that differ in case only are others too: they would share an
-    environment variable and a flag."""
+    named by the class or the program that they come from. So are fields that differ in case only: they would share
+    an environment variable and a flag."""
     fields: dict[tuple[str, str], str] = {}
     taken: dict[str, tuple[str, Option]] = {}
 
@@ -46,11 +46,14 @@ def name_fields(options: Sequence[Option]) -> dict[tuple[str, str], str]:
         return spelt == name and _is_same(other, option)
 
     for option in options:
-        name = f"{option.name}_" if option.name in RESERVED else option.name
+        owner, _, own = option.name.rpartition(".")
+        name = f"{own}_" if own in RESERVED else own
+        if owner and not is_free(name, option):
+            name = f"{owner}_{own}"
         if not is_free(name, option):
-            name = f"{option.program}_{option.name}"
+            name = f"{option.program}_{name}"
         if not is_free(name, option):
-            name = f"{option.program}_{option.kind}_{option.name}"
+            name = f"{option.program}_{option.kind}_{own}"
         taken.setdefault(name.lower(), (name, option))
         fields[option.program, option.name] = name
     return fields

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from graduate.errors import VerifyError
 from graduate.model.source import Program, SourceModule
+from graduate.syntax.config_classes import find_config_fields
 from graduate.verify.conversion_record import Conversion, ProjectOption
 
 
@@ -106,10 +107,13 @@ def rewrite_constants(module: SourceModule, program: Program, overrides: Iterabl
 def _rewrite(text: str, option: ProjectOption, value: str, path: str) -> str:
     tree = ast.parse(text)
     for name in option.names():
-        found = [node for node in _statements(tree) if _target(node) == name]
-        if found:
-            old = found[0].value
-            assert old is not None
+        constants = [n.value for n in _statements(tree) if _target(n) == name and n.value is not None]
+        fields = [
+            field.default
+            for field in find_config_fields(tree.body)
+            if name in (field.attribute, f"{field.owner}_{field.attribute}")
+        ]
+        for old in (*constants, *fields):
             return _replace(text, old, _literal(old, value))
         if name == "arguments":
             return text

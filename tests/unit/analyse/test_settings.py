@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graduate.analyse.settings import find_argparse, find_constants
+from graduate.analyse.settings import find_argparse, find_class_fields, find_constants
 from graduate.model.facts import Option
 from graduate.model.source import Place
 
@@ -300,3 +300,48 @@ def test_no_parser() -> None:
 def test_arguments_that_are_the_command_line_or_none(argument: str) -> None:
     text = parser_of("'--n'").replace("parse_args()", f"parse_args({argument})")
     assert argparse_of(text).why_not == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class Point:\n    x = 1\n",
+        "class Config:\n    x = f()\n    _y = 2\n    z: int\n",
+        "class Config(Base):\n    x = 1\n",
+        "class Config(Enum):\n    x = 1\n",
+        "class Config:\n    x = 1\n    x = 2\n",
+        "class Config:\n    print(1)\n    x = 1\n",
+        "class Configurable:\n    x = 1\n",
+        "class Config:\n    x: list = field(default_factory=list)\n",
+        "def f():\n    class Config:\n        x = 1\n",
+    ],
+)
+def test_no_class_field(text: str) -> None:
+    assert find_class_fields(ast.parse(text).body, text, place) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "annotation", "default", "help"),
+    [
+        ("x = 1  # how many", "int", "1", "how many"),
+        ("x: float = 1", "float", "1", ""),
+        ("x: 'float' = 1", "float", "1", ""),
+        ("x: Optional[int] = None", "int | None", "None", ""),
+        ("x: typing.Optional[int] = 3", "int | None", "3", ""),
+        ("x: int = None", "int | None", "None", ""),
+        ("x: str | None = None", "str | None", "None", ""),
+        ("x: Path = 'a'", "str", "'a'", ""),
+        ("x = (0.9, 0.999)", "tuple[float, ...]", "(0.9, 0.999)", ""),
+        ("x: str = field(default='a', metadata={'help': 'a name'})", "str", "'a'", "a name"),
+        ("x: int = Field(default=2, description='a number')", "int", "2", "a number"),
+    ],
+)
+def test_class_field(line: str, annotation: str, default: str, help: str) -> None:
+    text = f"@dataclass\nclass TrainingArguments:\n    '''All.'''\n    {line}\n    def f(self): pass\n"
+    (option,) = find_class_fields(ast.parse(text).body, text, place)
+    assert (option.name, option.annotation, option.default, option.help) == (
+        "TrainingArguments.x",
+        annotation,
+        default,
+        help,
+    )

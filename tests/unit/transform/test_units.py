@@ -177,3 +177,22 @@ def test_settings_that_differ_in_case_only_are_two(tmp_path: Path) -> None:
     assert converted.run().stdout == "1 2\n"
     names = re.findall(r"^    (\w+): int = option", converted.text("config/settings.py"), re.MULTILINE)
     assert sorted(name.lower() for name in names) == ["main_rate", "rate"]
+
+
+def test_fields_of_configuration_classes_are_settings(tmp_path: Path) -> None:
+    text = """
+from dataclasses import dataclass
+class CFG:
+    rate = 0.1
+@dataclass
+class TrainConfig:
+    rate: float = 1  # of learning
+    steps: int = 3
+print(CFG.rate, TrainConfig().rate, TrainConfig(steps=4).steps)
+"""
+    converted = convert({"main.py": text}, tmp_path)
+    assert converted.run().stdout == "0.1 1 4\n"
+    settings = converted.text("config/settings.py")
+    assert "    rate: float = option(0.1)\n" in settings
+    assert '    TrainConfig_rate: float = option(1, help="of learning")\n'.replace('"', "'") in settings
+    assert "rate: float = settings.TrainConfig_rate  # of learning" in moved(text, tmp_path / "again")
