@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,54 @@ def test_prints_the_same(name: str, tmp_path: Path) -> None:
     result = convert(files, tmp_path / "project").run()
     assert result.stdout == original.stdout, result.stderr
     assert result.returncode == 0, result.stderr
+
+
+CONFIGURED = {
+    "config.py": """
+import os
+from dataclasses import dataclass
+SEED = 3  # where it starts
+BETAS = (0.9,
+         0.999)
+DATA = os.path.join("data", "x")
+RATE = 0.5
+@dataclass
+class ModelConfig:
+    hidden: int = 4
+    rate: float = 2.0
+""",
+    "utils/__init__.py": "VERSION = 2\n",
+    "utils/settings.py": "rate = 0.25\nsettings = {'a': rate}\nsteps = 0\nsteps += 1\n",
+    "utils/nets.py": "WIDTH = 3\nclass NetConfig:\n    depth = 2\ndef size():\n    return WIDTH * NetConfig.depth\n",
+    "main.py": """
+import config
+from config import *
+from utils.settings import rate, settings
+from utils import nets, settings as other
+config.RATE = 0.75
+print(SEED, config.BETAS, DATA, config.RATE, ModelConfig(), rate, settings, other.steps, nets.size())
+""",
+}
+
+
+def test_configuration_in_local_modules_is_settings(tmp_path: Path) -> None:
+    files = {path: text.lstrip("\n") for path, text in CONFIGURED.items()}
+    original = run_original(files, tmp_path / "original")
+    converted = convert(files, tmp_path / "project")
+    assert converted.run().stdout == original.stdout
+    fields = re.findall(
+        r"^    (\w+): .* = option\((.*)\)$", converted.text("config/settings.py"), re.MULTILINE
+    )
+    assert fields == [
+        ("SEED", "3, help='where it starts'"),
+        ("BETAS", "(0.9, 0.999)"),
+        ("RATE", "0.5"),
+        ("hidden", "4"),
+        ("ModelConfig_rate", "2.0"),
+        ("depth", "2"),
+        ("settings_rate", "0.25"),
+    ]
+    assert "SEED = settings.SEED  # where it starts\n" in converted.text("config/config.py")
 
 
 def test_an_empty_module_of_a_role_shows_the_names_that_are_clear(tmp_path: Path) -> None:

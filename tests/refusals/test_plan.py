@@ -119,6 +119,7 @@ def test_the_plan_itself_is_fine() -> None:
         ("f: utils/functions.py", "f: utils/resume.py", 21, "'utils/resume.py' cannot be a home"),
         ("settings: [lr]", "settings: [lr, momentum]", 22, "momentum cannot become a setting"),
         ("settings: [lr]", "settings: lr", 22, "settings is no list"),
+        ("role: model\n", "role: model\n    settings: [y]\n", 27, "y cannot become a setting"),
         ("file: model.py", "file: train.py", 24, "there is no local module train.py"),
         ("home: models/model.py", "home: models/losses.py", 25, "models/losses.py is taken"),
         ("home: models/model.py", "home: utils/functions.py", 25, "utils/functions.py is taken"),

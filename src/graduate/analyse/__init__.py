@@ -41,6 +41,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
     known: dict[str, Role] = {}
     local: list[DefinitionFact] = []
     module_roles: list[tuple[str, Role]] = []
+    module_options: list[Option] = []
     for module in sources.modules:
         if module.path in entries:
             continue
@@ -49,6 +50,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         local.extend(found)
         known.update({d.name: d.role for d in found if d.role != "other"})
         module_roles.append((module.path, find_main_role(module, found)))
+        module_options += find_module_options(module)
     programs = []
     declared = DeclaredOptions(sources)
     for program in sources.programs:
@@ -59,6 +61,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         programs=tuple(programs),
         local_modules=tuple(local),
         module_roles=tuple(module_roles),
+        module_options=tuple(module_options),
         data_files=find_data_files(sources),
         output_folders=find_output_folders(sources),
         dependencies=find_dependencies(sources),
@@ -80,6 +83,21 @@ def find_module_roles(module: SourceModule) -> list[DefinitionFact]:
     tree = ast.parse(module.text)
     nodes = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     return _definition_facts(nodes, module, qualified_names(tree.body), {})
+
+
+def find_module_options(module: SourceModule) -> list[Option]:
+    """The fields of configuration classes of a local module, and its constants where it holds nothing else."""
+    syntax = take_apart(module.path, module.text)
+    body = syntax.source.tree.body
+    if syntax.dynamic_names() is not None:
+        return []
+    found = list(find_class_fields(body, module.text, _place_of(module)))
+    owners = {option.name.partition(".")[0] for option in found}
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    is_configuration = all(node.name in owners for node in body if isinstance(node, kinds))
+    if is_configuration and PurePosixPath(module.path).stem != "__init__":
+        found += find_constants(body, module.text, rebound=syntax.rebound(), place=_place_of(module))
+    return sorted(found, key=lambda option: option.place)
 
 
 def _definition_facts(

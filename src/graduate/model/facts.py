@@ -194,6 +194,8 @@ class Facts:
     programs: tuple[ProgramFacts, ...]
     local_modules: tuple[DefinitionFact, ...] = ()
     module_roles: tuple[tuple[str, Role], ...] = ()
+    module_options: tuple[Option, ...] = ()
+    """What can become a setting in local modules; the place of each tells which."""
     data_files: tuple[DataFile, ...] = ()
     output_folders: tuple[str, ...] = ()
     dependencies: tuple[Dependency, ...] = ()

@@ -61,11 +61,13 @@ class DefinitionPlan:
 
 @dataclass(frozen=True, slots=True)
 class ModulePlan:
-    """Where a local module goes as a whole: `home` is a path inside the package."""
+    """Where a local module goes as a whole: `home` is a path inside the package. `settings` names its constants and
+    fields that become settings."""
 
     path: str
     home: str
     role: Role
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

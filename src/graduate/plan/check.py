@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import get_args
 
 from graduate.errors import PlanError
-from graduate.model.facts import Facts, ProgramFacts, Role, StatementFact
+from graduate.model.facts import Facts, Option, ProgramFacts, Role, StatementFact
 from graduate.model.plan import LEVELS, Plan, ProgramPlan, SegmentPlan
 from graduate.model.source import Sources
 from graduate.plan.homes import CANONICAL, FOLDERS, HOMES, find_local_modules
@@ -72,7 +72,7 @@ def _find_problems(plan: Plan, sources: Sources, facts: Facts) -> Iterator[_Prob
         yield from _check_names(program, found, sources, names, at)
         yield from _check_spine(program, found, sources, at)
         yield from _check_definitions(program, found, at)
-    yield from _check_modules(plan, sources)
+    yield from _check_modules(plan, sources, facts)
 
 
 def _check_program(
@@ -90,13 +90,17 @@ def _check_program(
             (*at, "level"), f"there is no level {program.level!r}", "a level says how far code is refactored",
             f"use one of {_list(LEVELS)}",
         )  # fmt: skip
-    options = {option.name for option in found.options}
-    for name in program.settings:
+    yield from _check_settings(program.settings, found.options, found.path, at)
+
+
+def _check_settings(names: Iterable[str], known: Iterable[Option], path: str, at: Key) -> Iterator[_Problem]:
+    options = {option.name for option in known}
+    for name in names:
         if name not in options:
             yield _Problem(
                 (*at, "settings"),
                 f"{name} cannot become a setting",
-                f"{found.path} has no constant and no option of this name that is bound once",
+                f"{path} has no constant, field or option of this name that is bound once",
                 f"remove it; possible are {_list(sorted(options)) or 'none'}",
             )
 
@@ -302,7 +306,7 @@ def _check_home(home: str, key: Key) -> Iterator[_Problem]:
         )  # fmt: skip
 
 
-def _check_modules(plan: Plan, sources: Sources) -> Iterator[_Problem]:
+def _check_modules(plan: Plan, sources: Sources, facts: Facts) -> Iterator[_Problem]:
     local = set(find_local_modules(sources))
     homes: dict[str, str] = {definition.home: "" for p in plan.programs for definition in p.definitions}
     seen: set[str] = set()
@@ -321,6 +325,8 @@ def _check_modules(plan: Plan, sources: Sources) -> Iterator[_Problem]:
                 f"use one of {_list(ROLES)}",
             )  # fmt: skip
         seen.add(module.path)
+        known = [option for option in facts.module_options if option.place.path == module.path]
+        yield from _check_settings(module.settings, known, module.path, key)
         yield from _check_home(module.home, (*key, "home"))
         if module.home in homes or module.home in CANONICAL:
             yield _Problem(

@@ -204,6 +204,9 @@ def propose_modules(sources: Sources, facts: Facts) -> tuple[ModulePlan, ...]:
     for path in paths:
         groups.setdefault(_unit(path, roots), []).append(path)
     taken = set(CANONICAL)
+    settings: dict[str, tuple[str, ...]] = {}
+    for option in facts.module_options:
+        settings[option.place.path] = (*settings.get(option.place.path, ()), option.name)
     plans = []
     for unit, members in sorted(groups.items()):
         role = _main_role([roles.get(path, "other") for path in members])
@@ -218,7 +221,7 @@ def propose_modules(sources: Sources, facts: Facts) -> tuple[ModulePlan, ...]:
         for path in members:
             inner = _free_inside(inner_paths[path], inside)
             home = f"{folder}/{name}/{inner}" if inner else f"{folder}/{name}"
-            plans.append(ModulePlan(path, home, roles.get(path, "other")))
+            plans.append(ModulePlan(path, home, roles.get(path, "other"), settings.get(path, ())))
     return tuple(sorted(plans, key=lambda plan: plan.path))
 
 

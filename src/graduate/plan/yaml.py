@@ -50,9 +50,7 @@ def dump(plan: Plan, sources: Sources) -> str:
     document["project"] = plan.name
     document["programs"] = [_dump_program(program, sources) for program in plan.programs]
     if plan.modules:
-        document["modules"] = [
-            CommentedMap(file=module.path, home=module.home, role=module.role) for module in plan.modules
-        ]
+        document["modules"] = [_dump_module(module) for module in plan.modules]
     document.yaml_set_start_comment(HEADER.format(name=plan.name))
     stream = io.StringIO()
     _yaml().dump(document, stream)
@@ -81,10 +79,21 @@ def _dump_program(program: ProgramPlan, sources: Sources) -> CommentedMap:
         result["definitions"] = CommentedMap(
             {definition.name: definition.home for definition in program.definitions}
         )
-    settings = CommentedSeq(program.settings)
-    settings.fa.set_flow_style()
-    result["settings"] = settings
+    result["settings"] = _in_one_line(program.settings)
     return result
+
+
+def _dump_module(module: ModulePlan) -> CommentedMap:
+    result = CommentedMap(file=module.path, home=module.home, role=module.role)
+    if module.settings:
+        result["settings"] = _in_one_line(module.settings)
+    return result
+
+
+def _in_one_line(names: tuple[str, ...]) -> CommentedSeq:
+    listed = CommentedSeq(names)
+    listed.fa.set_flow_style()
+    return listed
 
 
 def _dump_segment(segment: SegmentPlan, module: SourceModule, lines: list[str]) -> CommentedMap:
@@ -248,11 +257,12 @@ class _Reader:
         )
 
     def _module(self, node: object, at: Key) -> ModulePlan:
-        fields = self._mapping(node, at, required={"file", "home", "role"}, optional=set())
+        fields = self._mapping(node, at, required={"file", "home", "role"}, optional={"settings"})
         return ModulePlan(
             path=self._text(fields, "file", at),
             home=self._text(fields, "home", at),
             role=cast(Role, self._text(fields, "role", at)),
+            settings=tuple(str(name) for name in self._sequence(fields, "settings", at)),
         )
 
     def _lines(self, text: str, module: SourceModule, key: Key) -> tuple[int, int]:

@@ -7,6 +7,8 @@ pydantic is imported only when a value has to be converted.
 from __future__ import annotations
 
 import argparse
+import ast
+import contextlib
 import importlib
 import os
 import re
@@ -316,6 +318,10 @@ def convert(each: Option, value: Any, where: str) -> Any:
     kind = each.annotation
     if isinstance(value, str) and not _takes_text(kind):
         value = parse_yaml(value, where)
+        if isinstance(value, str) and is_container(kind):
+            # `(0.9, 0.99)` as Python has it, which YAML takes for text.
+            with contextlib.suppress(ValueError, SyntaxError):
+                value = ast.literal_eval(value)
     if value is None and each.default is None:
         return None
     if kind is not Any and type(value) is not kind:

@@ -26,7 +26,7 @@ from graduate.transform.move_constants_to_settings import (
     move_constants_to_settings,
     replace_argument_parser,
 )
-from graduate.transform.render_settings import name_fields, start_with
+from graduate.transform.render_settings import name_fields, name_of_module_option, start_with
 
 PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     move_constants_to_settings,
@@ -203,6 +203,13 @@ def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, 
         if not wrapped:
             chosen = set(program_plan.settings)
             found += [o for o in program_facts.options if o.kind == "constant" and o.name in chosen]
+    entries = {program.path for program in plan.programs}
+    chosen_there = {m.path: m.settings for m in plan.modules if m.path not in entries}
+    found += [
+        replace(option, name=name_of_module_option(option.place.path, option.name))
+        for option in facts.module_options
+        if option.name in chosen_there.get(option.place.path, ())
+    ]
     return tuple(found)
 
 

@@ -18,7 +18,7 @@ from graduate.transform.find_module_state import find_module_state
 from graduate.transform.homes import CANONICAL, order_homes
 from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
 from graduate.transform.move_modules import move_module
-from graduate.transform.render_settings import render_settings
+from graduate.transform.render_settings import name_of_module_option, render_settings
 from graduate.transform.write_pipeline import (
     StepText,
     docstring,
@@ -304,8 +304,14 @@ class PackageBuilder:
                 continue
             source = self.sources.module(module_plan.path)
             with_loops = any(d.level == "steps+loops" for d in self.drafts.values())
+            named = {name: ("", name_of_module_option(source.path, name)) for name in module_plan.settings}
             generated, rows, _ = move_module(
-                source, module_plan.home, self.local, roles=self.roles, with_loops=with_loops
+                source,
+                module_plan.home,
+                self.local,
+                roles=self.roles,
+                with_loops=with_loops,
+                settings={name: fields[key] for name, key in named.items() if key in fields},
             )
             self.others.append(generated)
             self.other_rows += rows

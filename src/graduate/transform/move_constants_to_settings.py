@@ -37,6 +37,18 @@ def move_class_fields_to_settings(draft: ProgramDraft) -> None:
             draft.edits.append(Edit(source.start(field.default), source.end(field.default), setting))
 
 
+def read_constants_from_settings(draft: ProgramDraft) -> None:
+    """The constants of a local module, whose names others import: they stay, and their values are the settings."""
+    source = draft.syntax.source
+    for node in source.tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name):
+            continue
+        if target.id in draft.plan.settings and node.value is not None:
+            setting = f"{draft.own_names['settings']}.{draft.fields[target.id]}"
+            draft.edits.append(Edit(source.start(node.value), source.end(node.value), setting))
+
+
 def replace_argument_parser(draft: ProgramDraft) -> None:
     """The parser's options are settings; where it parsed, `settings.namespace` gives the same namespace."""
     parser = draft.facts.parser

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from graduate.model.facts import ProgramFacts, Role
 from graduate.model.plan import ProgramPlan
@@ -15,6 +17,10 @@ from graduate.syntax.text import Edit, SourceText
 from graduate.transform.assemble import PROJECT_NAMES, free_names, import_of_own
 from graduate.transform.draft import ProgramDraft
 from graduate.transform.local_modules import LocalModules, dotted_home
+from graduate.transform.move_constants_to_settings import (
+    move_class_fields_to_settings,
+    read_constants_from_settings,
+)
 from graduate.transform.write_units import UnitWriter
 
 
@@ -26,13 +32,17 @@ def move_module(
     roles: dict[str, Role],
     name: str = "",
     with_loops: bool = True,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[GeneratedModule, list[Row], list[LoopPlan]]:
     """A source module at its new place: imports of local modules, `__file__` and `__name__` rewritten,
-    its training loops resumable. `name` is what `__name__` is (as it was when it was imported by default)."""
+    its training loops resumable. `name` is what `__name__` is (as it was when it was imported by default); `settings`
+    maps its constants and fields to the fields of the settings that they are read from."""
     syntax = take_apart(module.path, module.text)
     facts = ProgramFacts(module.path, module.path, (), (), (), (), ())
-    plan = ProgramPlan(module.path, module.path, "steps", ())
-    draft = ProgramDraft(module, syntax, facts, plan, "steps", local, {})
+    plan = ProgramPlan(module.path, module.path, "steps", (), settings=tuple(settings))
+    draft = ProgramDraft(module, syntax, facts, plan, "steps", local, dict(settings))
+    move_class_fields_to_settings(draft)
+    read_constants_from_settings(draft)
     trainers = frozenset(n for n, r in roles.items() if r == "train")
     plans: list[LoopPlan] = []
     names: dict[int, str] = {}
@@ -59,7 +69,8 @@ def _import_name(path: str) -> str:
 
 def _with_imports(text: str, draft: ProgramDraft, home: str) -> str:
     """The text with imports of the project's own names that it uses and does not bind."""
-    needed = sorted(free_names(text) - {draft.own_names["settings"], draft.own_names["context"]})
+    unused = {draft.own_names["context"], *([] if draft.fields else [draft.own_names["settings"]])}
+    needed = sorted(free_names(text) - unused)
     lines = [f"{line}\n" for line in (import_of_own(n, draft, home) for n in needed) if line]
     if not lines:
         return text

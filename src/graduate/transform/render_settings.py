@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Iterable, Sequence
@@ -34,12 +35,20 @@ RESERVED = frozenset(
 )
 
 
+def name_of_module_option(path: str, name: str) -> str:
+    """What an option of a local module is called in the whole project: `utils.config.LR`."""
+    return f"{path.removesuffix('.py').replace('/', '.')}.{name}"
+
+
 def name_fields(options: Sequence[Option]) -> dict[tuple[str, str], str]:
     """(program, option) → field of Settings. Options of the same name and value share one; others are
     named by the class or the program that they come from. So are fields that differ in case only: they would share
     an environment variable and a flag."""
     fields: dict[tuple[str, str], str] = {}
     taken: dict[str, tuple[str, Option]] = {}
+
+    def as_identifier(dotted: str) -> str:
+        return re.sub(r"\W", "_", dotted)
 
     def is_free(name: str, option: Option) -> bool:
         spelt, other = taken.get(name.lower(), (name, option))
@@ -49,9 +58,9 @@ def name_fields(options: Sequence[Option]) -> dict[tuple[str, str], str]:
         owner, _, own = option.name.rpartition(".")
         name = f"{own}_" if own in RESERVED else own
         if owner and not is_free(name, option):
-            name = f"{owner}_{own}"
+            name = f"{as_identifier(owner.rpartition('.')[2])}_{own}"
         if not is_free(name, option):
-            name = f"{option.program}_{name}"
+            name = f"{option.program or as_identifier(owner)}_{name}"
         if not is_free(name, option):
             name = f"{option.program}_{option.kind}_{own}"
         taken.setdefault(name.lower(), (name, option))

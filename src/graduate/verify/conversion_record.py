@@ -26,6 +26,8 @@ class ProjectOption:
     action: str
     positional: bool
     takes_several: bool = False
+    path: str = ""
+    line: int = 0
 
     @property
     def is_switch(self) -> bool:
@@ -113,6 +115,8 @@ def _conversion(record: dict[str, Any]) -> Conversion:
             option.get("action", "store"),
             bool(option.get("positional", False)),
             option.get("nargs") not in (None, "'?'", '"?"'),
+            option["place"]["path"],
+            option["place"]["line"],
         )
         for option in record.get("options", [])
     )

@@ -94,12 +94,28 @@ def _given(flag: str, option: ProjectOption, value: str) -> list[str]:
     return [f"{flag}={value}"] if flag.startswith("--") else [flag, value]
 
 
+def rewrite_module(module: SourceModule, overrides: Iterable[Override]) -> str:
+    """The text of a local module with its constants and fields set to the given values."""
+    text = module.text
+    for override in overrides:
+        option = override.option
+        if option.kind == "constant" and not option.program and option.path == module.path:
+            tree = ast.parse(text)
+            values = {n.lineno: n.value for n in _statements(tree) if n.value is not None}
+            values |= {field.statement.lineno: field.default for field in find_config_fields(tree.body)}
+            line = next((n for n in values if module.place(n).line == option.line), 0)
+            if not line:
+                raise _not_found(option, module.path)
+            text = _replace(text, values[line], _literal(values[line], override.value))
+    return text
+
+
 def rewrite_constants(module: SourceModule, program: Program, overrides: Iterable[Override]) -> str:
     """The text of an entry module with its constants set to the given values."""
     text = module.text
     for override in overrides:
         option = override.option
-        if option.kind == "constant" and option.program in ("", program.name):
+        if option.kind == "constant" and option.program == program.name:
             text = _rewrite(text, option, override.value, module.path)
     return text
 
@@ -117,7 +133,11 @@ def _rewrite(text: str, option: ProjectOption, value: str, path: str) -> str:
             return _replace(text, old, _literal(old, value))
         if name == "arguments":
             return text
-    raise VerifyError(
+    raise _not_found(option, path)
+
+
+def _not_found(option: ProjectOption, path: str) -> VerifyError:
+    return VerifyError(
         f"The constant {option.field} was not found in the research code.",
         where=path,
         fix="convert again, so that the project fits the source",

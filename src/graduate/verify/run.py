@@ -22,6 +22,7 @@ from graduate.verify.overrides import (
     project_arguments,
     project_variables,
     rewrite_constants,
+    rewrite_module,
 )
 from graduate.verify.scratch import Snapshot, copy_project, copy_source, find_changes, take_snapshot
 
@@ -121,7 +122,7 @@ def run_original(bench: Bench, number: int) -> Observation:
     root = base / "work"
     root.mkdir(parents=True)
     copy_source(bench.sources, root)
-    _write_modernized(bench, root)
+    _write_changed(bench, root)
     for program in bench.sources.programs:
         _write_rewritten(bench, program, root)
     before = latest = take_snapshot(root)
@@ -158,10 +159,12 @@ def figure_name(index: int) -> str:
     return f"shown figure {index + 1}"
 
 
-def _write_modernized(bench: Bench, root: Path) -> None:
+def _write_changed(bench: Bench, root: Path) -> None:
+    """Local modules that were Python 2, or whose constants are set for the verification."""
     for module in bench.sources.modules:
-        if module.modernized and module.kind != "notebook":
-            (root / module.path).write_text(module.text, encoding="utf-8")
+        text = rewrite_module(module, bench.overrides)
+        if (module.modernized or text != module.text) and module.kind != "notebook":
+            (root / module.path).write_text(text, encoding="utf-8")
 
 
 def _write_rewritten(bench: Bench, program: Program, root: Path) -> None:

@@ -89,6 +89,7 @@ def test_a_file_that_repeats_the_defaults_changes_no_type(settings: Settings) ->
         (["--debug", "true"], "DEBUG", True),
         (["--sizes", "5", "6", "7"], "sizes", [5, 6, 7]),
         (["--pair", "[7, 8]"], "pair", (7, 8)),
+        (["--pair", "(7, 8)"], "pair", (7, 8)),
         (["--tag", "a", "--tag", "b"], "tags", ["a", "b"]),
         (["-q", "-q"], "level", 2),
         (["--maybe", "3"], "maybe", 3.0),

@@ -13,6 +13,7 @@ from graduate.verify.overrides import (
     project_variables,
     read_overrides,
     rewrite_constants,
+    rewrite_module,
 )
 
 OPTIONS = (
@@ -92,6 +93,20 @@ def test_constants_are_rewritten_in_place(text: str, value: str, expected: str) 
     overrides = read_overrides((f"EPOCHS={value}",), CONVERSION)
     module = SourceModule("train.py", "script", text)
     assert rewrite_constants(module, Program("train", "train.py"), overrides) == expected
+
+
+def test_constants_and_fields_of_local_modules() -> None:
+    options = (
+        ProjectOption("LR", "", "constant", (), "store", False, path="utils/config.py", line=1),
+        ProjectOption("Config_LR", "", "constant", (), "store", False, path="utils/config.py", line=3),
+    )
+    overrides = read_overrides(("LR=3", "Config_LR=4"), Conversion("study", (), (), options=options))
+    text = "LR = 1\nclass Config:\n    LR: float = 2\n"
+    module = SourceModule("utils/config.py", "script", text)
+    assert rewrite_module(module, overrides) == "LR = 3\nclass Config:\n    LR: float = 4\n"
+    assert rewrite_module(SourceModule("config.py", "script", text), overrides) == text
+    with pytest.raises(VerifyError, match="The constant Config_LR was not found"):
+        rewrite_module(SourceModule("utils/config.py", "script", "LR = 1\n"), overrides)
 
 
 def test_another_program_keeps_its_text() -> None:
