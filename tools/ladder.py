@@ -5,7 +5,7 @@
 MANIFEST.jsonl has one case a line. `path` is a script, a notebook or a folder, below the folder `owner+name` of the
 corpus where `repo` is `owner/name` (at `commit`), else below the corpus itself. Where needed: `name`, `kind` (what
 it counts as in the table), `set` (settings that shorten both sides: {"epochs": 1}), `kills` (3), `limit` (seconds
-for the whole case, 300).
+for the whole case, 300), `modernize` (true for Python 2).
 
     L0  read and analysed
     L1  a project was emitted; its own `make lint typecheck test` pass
@@ -54,6 +54,7 @@ class Case:
     settings: tuple[str, ...] = ()
     kills: int = 3
     limit: float = 300.0
+    modernize: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,13 @@ def _climb(case: Case, source: Path, scratch: Path, python: str, runner: Runner,
             result.first_difference = f"{level}: " + _last_lines(done)
         return done.code == 0
 
-    if not passes("L0", runner.run([*GRADUATE, "analyze", str(source), "--json"], scratch)):
+    modernize = ["--modernize"] if case.modernize else []
+    if not passes("L0", runner.run([*GRADUATE, "analyze", str(source), "--json", *modernize], scratch)):
         return
     project = scratch / "project"
     began = time.monotonic()
-    done = runner.run([*GRADUATE, "convert", str(source), "-o", str(project), "--no-lock"], scratch)
+    convert = [*GRADUATE, "convert", str(source), "-o", str(project), "--no-lock", *modernize]
+    done = runner.run(convert, scratch)
     result.convert_seconds = round(time.monotonic() - began, 2)
     result.convert_megabytes = round(done.megabytes)
     if not passes("L1", done):
@@ -197,6 +200,7 @@ def read_manifest(path: Path, only: str) -> list[Case]:
                 settings=tuple(f"{name}={value}" for name, value in values.get("set", {}).items()),
                 kills=int(values.get("kills", 3)),
                 limit=float(values.get("limit", 300)),
+                modernize=bool(values.get("modernize", False)),
             )
         except (ValueError, KeyError, AttributeError) as error:
             raise SystemExit(f"{path}:{number}: not a case: {error!r}") from error

@@ -12,6 +12,8 @@ from typing import Any, get_args, get_origin
 from .configuration import REQUIRED, Option, convert, is_container, unknown_name
 from .problems import Problem
 
+_SEVERAL = ("*", "+", argparse.REMAINDER)
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
@@ -33,12 +35,13 @@ def build_parser(options: dict[str, Option]) -> argparse.ArgumentParser:
     taken = given | {f"--{name}" for name in options}
     for each in options.values():
         if each.positional:
-            parser.add_argument(
-                f"@{each.name}",
-                nargs=each.nargs
-                if each.nargs in ("*", argparse.REMAINDER) or isinstance(each.nargs, int)
-                else ("*" if each.nargs == "+" else "?"),
-            )
+            # None is demanded here: another program may run, and the settings file can give it.
+            if isinstance(each.nargs, int):
+                for number in range(each.nargs):
+                    parser.add_argument(f"@{each.name}@{number}", nargs="?")
+            else:
+                several = each.nargs if each.nargs in ("*", argparse.REMAINDER) else "*"
+                parser.add_argument(f"@{each.name}", nargs=several if each.nargs in _SEVERAL else "?")
         elif each.flags:
             _add(parser, each, list(each.flags), each.action)
         lower = each.name.lower()
@@ -84,12 +87,19 @@ def parse(options: dict[str, Option], arguments: Sequence[str]) -> dict[str, Any
             result["arguments"] = shlex.join(rest)
     else:
         given = parser.parse_intermixed_args(list(arguments))
-    found = vars(given)
-    for key, value in found.items():
-        name = key.removeprefix("@")
+    for key, value in vars(given).items():
+        name, at, _ = key.removeprefix("@").partition("@")
         if value is None or (key.startswith("@") and value == []):
             continue
-        result[name] = _from_command_line(options[name], value)
+        if at:
+            result.setdefault(name, []).append(value)
+        else:
+            result[name] = _from_command_line(options[name], value)
+    for each in options.values():
+        if each.positional and isinstance(each.nargs, int) and each.name in result:
+            if len(result[each.name]) != each.nargs:
+                parser.error(f"{each.name} takes {each.nargs} values, not {len(result[each.name])}")
+            result[each.name] = _from_command_line(each, result[each.name])
     return result
 
 

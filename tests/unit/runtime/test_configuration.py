@@ -33,6 +33,7 @@ class Settings(ProjectSettings):
     token: str = option("t", secret=True)
     load: int = option(5)
     data: str = option(required=True, positional=True)
+    point: list[float] = option(required=True, positional=True, nargs=2)
 
 
 @pytest.fixture
@@ -95,6 +96,7 @@ def test_a_file_that_repeats_the_defaults_changes_no_type(settings: Settings) ->
         (["--maybe", "3"], "maybe", 3.0),
         (["--path", "a/b"], "path", Path("a/b")),
         (["file.csv"], "data", "file.csv"),
+        (["file.csv", "1", "-e", "4", "2"], "point", [1.0, 2.0]),
         (["-e", "4", "file.csv"], "data", "file.csv"),
     ],
 )
@@ -113,6 +115,7 @@ def test_command_line(settings: Settings, arguments: list[str], name: str, value
         ("epochs: [\n", [], "The settings are not valid YAML."),
         ("- 1\n", [], "The settings file is not a mapping."),
         ("mode: c\n", [], "'c' is not a possible value of the setting 'mode'."),
+        ("", ["file.csv", "1"], "The command line cannot be understood: point takes 2 values, not 1."),
         ("", ["--epochs", "x"], "'x' is not a valid value of the setting 'epochs'."),
         ("", ["--epohcs", "1"], "'--epohcs' is not a flag of this project."),
         (
