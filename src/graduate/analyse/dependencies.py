@@ -14,8 +14,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from graduate.analyse.declared import Declared, find_declared, find_setup_strings, read_config, read_toml
+from graduate.analyse.declared import Declared, find_declared
 from graduate.analyse.distributions import DISTRIBUTIONS, OWN_NAMES, PLUGINS
+from graduate.analyse.manifests import find_setup_strings, read_config, read_toml
 from graduate.model.facts import Dependency
 from graduate.model.source import Sources
 from graduate.syntax.local_imports import LocalModules

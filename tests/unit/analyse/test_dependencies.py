@@ -8,7 +8,7 @@ import pytest
 
 from graduate.analyse.dependencies import Installed, find_dependencies, find_python
 from graduate.model.facts import Dependency
-from graduate.model.source import Place, SourceModule, Sources
+from graduate.model.source import Omission, Place, SourceModule, Sources
 
 INSTALLED = {"numpy": ["numpy"], "xgboost": ["xgboost-cpu"], "yaml": ["PyYAML"], "cupy": ["cupy-cuda12x"]}
 
@@ -109,6 +109,7 @@ def test_origins_and_imports() -> None:
         "import yaml\ndisplay(x)\n",
         places=(Place("n.ipynb", 1, 1, 2), Place("n.ipynb", 1, 1, 4)),
         helpers=("display",),
+        omissions=(Omission(Place("n.ipynb", 1, 1, 1), "%pip install einops==0.7", "installs"),),
         requirements=("einops==0.7",),
     )
     found = find_dependencies(
@@ -116,7 +117,7 @@ def test_origins_and_imports() -> None:
         installed=INSTALLED,
     )
     assert found == (
-        Dependency("einops", "einops==0.7", ("einops",), "n.ipynb (%pip install)"),
+        Dependency("einops", "einops==0.7", ("einops",), "n.ipynb#cell1:1 (%pip install)"),
         Dependency("ipython", "ipython", (), "displayed values"),
         Dependency("numpy", "numpy", ("numpy",), "requirements.txt:1"),
         Dependency("PyYAML", "PyYAML", ("yaml",), "n.ipynb#cell2:1"),
