@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from graduate.analyse.data_files import find_data_files, find_output_folders
-from graduate.analyse.dependencies import find_dependencies, find_python
+from graduate.analyse.dependencies import find_dependencies
 from graduate.analyse.hazards import find_hazards, find_unread, hazard
 from graduate.analyse.passed_options import DeclaredOptions
+from graduate.analyse.python_version import find_python
 from graduate.analyse.roles import find_definition_role, find_statement_role
 from graduate.analyse.settings import find_argparse, find_constants
 from graduate.analyse.storable import find_figures, find_unstorable

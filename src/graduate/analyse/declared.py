@@ -57,6 +57,16 @@ class Conflict:
     other: Declared
 
 
+_EMPTY = {
+    "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
+    "pil": "pillow",
+    "yaml": "pyyaml",
+    "tensorflow-gpu": "tensorflow",
+}
+"""What people write for a distribution of another name. Such names stand for an empty distribution or none at all,
+so their version says nothing about the real one."""
+
 _Reader = Callable[[str], Iterator[manifests.Line]]
 _READERS: tuple[tuple[re.Pattern[str], _Reader, str], ...] = (
     (re.compile(r"pyproject\.toml"), manifests.read_pyproject, ""),
@@ -157,6 +167,8 @@ def _declare(text: str, place: Place, kind: str) -> Declared | None:
     if requirement.url is None and requirement.marker is not None and not requirement.marker.evaluate():
         return None
     name = canonicalize_name(requirement.name)
+    if name in _EMPTY:
+        return Declared(_EMPTY[name], _EMPTY[name], place, kind)
     return Declared(CONDA_NAMES.get(name, name), str(requirement), place, kind)
 
 
