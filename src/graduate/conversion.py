@@ -17,6 +17,7 @@ from graduate.model.project import Bundle, Modules
 from graduate.model.source import MODULES, Sources
 from graduate.model.verdict import Finding, ProgramVerdict, Verdict
 from graduate.plan.check import check
+from graduate.plan.distributions import describe_choices, settle_dependencies
 from graduate.plan.propose import propose
 from graduate.plan.yaml import dump, load
 from graduate.read.project import read_project
@@ -38,7 +39,8 @@ class Ceiling:
 class Converted:
     """What a conversion made: the project at `out`, and all that was decided on the way.
 
-    `lowered` says, for each level that did not verify, which program it was and the first difference.
+    `lowered` says, for each level that did not verify, which program it was and the first difference;
+    `to_check` what was decided about distributions that nothing in the code decides.
     """
 
     source: Path
@@ -49,6 +51,7 @@ class Converted:
     locked: bool
     lowered: tuple[str, ...] = ()
     verdict: Verdict | None = None
+    to_check: tuple[str, ...] = ()
 
     @property
     def not_copied(self) -> tuple[str, ...]:
@@ -128,7 +131,7 @@ def convert(
     bundle = Bundle(
         modules,
         facts.data_files,
-        facts.dependencies,
+        settle_dependencies(facts.dependencies, plan),
         facts.python,
         sources.name,
         sources.root,
@@ -143,7 +146,8 @@ def convert(
         project = lock_project(project)
     progress(f"writing {target.name}")
     write_project(project, target, source_root=source, force=force)
-    return Converted(source, target, facts, plan, modules, locked=lock)
+    to_check = describe_choices(facts.dependencies if plan_file is None else ())
+    return Converted(source, target, facts, plan, modules, locked=lock, to_check=to_check)
 
 
 def _choose_plan(sources: Sources, facts: Facts, file: Path | None) -> Plan:

@@ -62,7 +62,6 @@ _EMPTY = {
     "skimage": "scikit-image",
     "pil": "pillow",
     "yaml": "pyyaml",
-    "tensorflow-gpu": "tensorflow",
 }
 """What people write for a distribution of another name. Such names stand for an empty distribution or none at all,
 so their version says nothing about the real one."""

@@ -126,7 +126,13 @@ def split_words(text: str) -> list[str]:
         return text.split()
 
 
-CONDA_NAMES = {"pytorch": "torch", "pytorch-cpu": "torch", "opencv": "opencv-python", "pytables": "tables"}
+CONDA_NAMES = {
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "tensorflow-gpu": "tensorflow",
+    "opencv": "opencv-python",
+    "pytables": "tables",
+}
 _CONDA_ONLY = {
     *("pip", "python", "cudatoolkit", "cudnn", "pytorch-cuda", "mkl", "nomkl", "blas", "conda", "anaconda"),
     *(
