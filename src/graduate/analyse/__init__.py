@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from graduate.analyse.data_files import find_data_files, find_output_folders
-from graduate.analyse.dependencies import find_dependencies
+from graduate.analyse.dependencies import find_contradictions, find_dependencies
 from graduate.analyse.hazards import find_hazards, find_unread, hazard
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.python_version import find_python
@@ -56,15 +56,16 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         tell(f"analysing {program.path}")
         programs.append(analyse_program(sources, program, known, declared))
     tell("finding data files and dependencies")
+    dependencies = find_dependencies(sources)
     return Facts(
         programs=tuple(programs),
         local_modules=tuple(local),
         module_roles=tuple(module_roles),
         data_files=find_data_files(sources),
         output_folders=find_output_folders(sources),
-        dependencies=find_dependencies(sources),
+        dependencies=dependencies,
         python=find_python(sources),
-        hazards=tuple(find_unread(sources)),
+        hazards=(*find_unread(sources), *find_contradictions(sources, dependencies)),
     )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.utils import canonicalize_name
 
-from graduate.analyse.declared import Declared, find_declared
+from graduate.analyse.declared import Declared, find_conflicts, find_declared
 from graduate.analyse.distributions import PLUGINS
 from graduate.analyse.imports import Import, find_imports
 from graduate.analyse.providers import Provided, find_providers, list_installed
-from graduate.model.facts import Dependency
+from graduate.model.facts import Dependency, Hazard
 from graduate.model.source import Sources
 
 _NOT_INSTALLABLE = {
@@ -85,6 +85,18 @@ def find_dependencies(
         if name in PLUGINS and name not in found:
             add(Provided((stated.name,)), (), stated.origin)
     return tuple(sorted(found.values(), key=lambda d: d.distribution.lower()))
+
+
+def find_contradictions(sources: Sources, dependencies: Iterable[Dependency]) -> Iterator[Hazard]:
+    """What the repository declares about a distribution that is needed, and contradicts what is obeyed."""
+    needed = {canonicalize_name(each.distribution) for each in dependencies}
+    for conflict in find_conflicts(sources, find_declared(sources)):
+        if conflict.taken.name in needed:
+            taken, other = conflict.taken, conflict.other
+            message = (
+                f"{other.requirement} contradicts {taken.requirement} of {taken.origin}, which is obeyed"
+            )
+            yield Hazard("G120", message, other.place)
 
 
 def _requirement(distribution: str, stated: Declared | None) -> str:

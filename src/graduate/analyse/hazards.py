@@ -103,6 +103,14 @@ EXPLANATIONS: dict[str, Explanation] = {
             "pipeline (Makefile, Dockerfile, the package), which the list then has too. Name the folder of the data, "
             "or a pattern that only the data match.",
         ),
+        Explanation(
+            "G120",
+            "requirements-contradict",
+            "Two files ask for versions of one distribution of which none is both. The file nearer to the top of the "
+            "source folder is obeyed; of files in one folder a requirements file comes first, then pyproject.toml, "
+            "setup.cfg, setup.py, Pipfile, conda environments, install commands, constraints. Correct or remove the "
+            "one that is out of date.",
+        ),
     )
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graduate.analyse.dependencies import find_dependencies
+from graduate.analyse.dependencies import find_contradictions, find_dependencies
 from graduate.analyse.providers import Installed
 from graduate.analyse.python_version import find_python
 from graduate.model.facts import Dependency
@@ -105,6 +105,17 @@ def test_declared_alternative_of_a_module_wins() -> None:
     assert find("import torch", ("environment.yml", "dependencies:\n - pytorch=2.1\n")) == {
         "torch": "torch==2.1.*"
     }
+
+
+def test_contradictions_are_told_with_both_places() -> None:
+    source = sources(
+        "import numpy",
+        ("requirements.txt", "rich\nnumpy==1.20\ntqdm==1"),
+        ("environment.yml", "dependencies:\n- numpy>=1.21\n- tqdm=2"),
+    )
+    (found,) = find_contradictions(source, find_dependencies(source, installed=INSTALLED))
+    assert str(found.place) == "environment.yml:2"
+    assert found.message == "numpy>=1.21 contradicts numpy==1.20 of requirements.txt:2, which is obeyed"
 
 
 def test_an_empty_distribution_is_not_taken() -> None:
