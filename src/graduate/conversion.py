@@ -5,15 +5,17 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from graduate.analyse import analyse
-from graduate.emit import check_project, lock_project, render_project, write_project
+from graduate.analyse.python_version import raise_python
+from graduate.emit import NewerPython, check_project, lock_project, render_project, write_project
 from graduate.emit.write import check_destination
 from graduate.errors import PlanError, ReadError, ToolError
 from graduate.model.facts import Facts
 from graduate.model.plan import LEVELS, Level, Plan
-from graduate.model.project import Bundle, Modules
+from graduate.model.project import Bundle, Modules, Project
 from graduate.model.source import MODULES, Sources
 from graduate.model.verdict import Finding, ProgramVerdict, Verdict
 from graduate.plan.check import check
@@ -110,10 +112,12 @@ def convert(
     lock: bool = True,
     ceilings: Mapping[str, Ceiling] | None = None,
     level: Level = LEVELS[0],
+    as_of: date | None = None,
     progress: Progress = _silent,
 ) -> Converted:
     """Convert `source` into a project at `out` (default `./<name>-production`).
 
+    The dependencies are locked in their versions of the day `as_of`, where the index tells that, else in the newest.
     No program gets a level above `level`, nor above what `ceilings` says for it by name. A failure
     raises GraduateError and leaves `out` as it was.
     """
@@ -136,18 +140,32 @@ def convert(
         sources.name,
         sources.root,
         facts.output_folders,
+        as_of=as_of.isoformat() if as_of else "",
     )
+    project = _render(bundle, sources)
+    to_check = describe_choices(facts.dependencies if plan_file is None else ())
+    if lock:
+        progress("locking the dependencies")
+        try:
+            locked = lock_project(project)
+        except NewerPython as error:
+            if not raise_python(facts.python, error.python):
+                raise
+            project = _render(replace(bundle, python=raise_python(facts.python, error.python)), sources)
+            locked = lock_project(project)
+        project = locked.project
+        to_check += locked.notes
+    progress(f"writing {target.name}")
+    write_project(project, target, source_root=source, force=force)
+    return Converted(source, target, facts, plan, modules, locked=lock, to_check=to_check)
+
+
+def _render(bundle: Bundle, sources: Sources) -> Project:
     project = render_project(bundle)
     problems = check_project(project, sources.root)
     if problems:
         raise AssertionError("the project is not sound: " + "; ".join(problems[:3]))
-    if lock:
-        progress("locking the dependencies")
-        project = lock_project(project)
-    progress(f"writing {target.name}")
-    write_project(project, target, source_root=source, force=force)
-    to_check = describe_choices(facts.dependencies if plan_file is None else ())
-    return Converted(source, target, facts, plan, modules, locked=lock, to_check=to_check)
+    return project
 
 
 def _choose_plan(sources: Sources, facts: Facts, file: Path | None) -> Plan:
@@ -224,6 +242,7 @@ def convert_verified(
     settings: Sequence[str] = (),
     kills: int = 3,
     timeout: float = 3600.0,
+    as_of: date | None = None,
     progress: Progress = _silent,
 ) -> Converted:
     """Convert, verify, and where there is a difference lower the first program that differs, until none is left.
@@ -243,6 +262,7 @@ def convert_verified(
             lock=lock,
             ceilings=ceilings,
             level=level,
+            as_of=as_of,
             progress=progress,
         )
         if python is None:

@@ -24,6 +24,8 @@ from graduate.model.source import Sources
 FLOOR = Version("3.11")
 """The oldest Python that generated projects run on."""
 
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+
 
 def find_python(sources: Sources) -> str:
     """The Python that the project asks for, never below 3.11, as a version specifier.
@@ -45,6 +47,13 @@ def find_python(sources: Sources) -> str:
     if upper is not None and Version(upper.lstrip("<=")) <= lower:
         upper = None
     return f">={lower.major}.{lower.minor}" + (f",{upper}" if upper else "")
+
+
+def raise_python(specifier: str, lowest: str) -> str:
+    """The specifier with another lower bound; "" when its upper bound, or what is supported, is below that."""
+    upper = specifier.partition(",")[2]
+    fits = lowest in SUPPORTED and SpecifierSet(upper).contains(f"{lowest}.0")
+    return (f">={lowest}" + (f",{upper}" if upper else "")) if fits else ""
 
 
 def find_lowest(text: str) -> Version:

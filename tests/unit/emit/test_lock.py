@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graduate.emit import lock
+from graduate.emit import resolve
 from graduate.emit.lock import find_wheels, lock_project, render_lock
 from graduate.errors import EXIT_MISSING_TOOL, ToolError
 from graduate.model.project import Project, ProjectFile
@@ -109,7 +109,7 @@ def test_tools_are_locked_on_top_of_what_runs(wheels: Path) -> None:
     make_wheel(wheels, "alpha", "2.0", "bravo")
     make_wheel(wheels, "bravo", "1.5")
     make_wheel(wheels, "charlie", "1.0", "bravo<9")
-    texts = {file.path: file.text or "" for file in lock_project(research_project()).files}
+    texts = {file.path: file.text or "" for file in lock_project(research_project()).project.files}
     names = {
         path: [line.split(" ")[0] for line in text.split("\n") if "==" in line]
         for path, text in texts.items()
@@ -156,7 +156,7 @@ def test_uv_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_uv_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "_TIMEOUT", 0.0001)
+    monkeypatch.setattr(resolve, "_TIMEOUT", 0.0001)
     assert refuse(["alpha"]).what == "uv cannot be run to lock the requirements."
 
 
