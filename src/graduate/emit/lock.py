@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from email import message_from_bytes
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -18,12 +20,14 @@ from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from graduate.emit.resolve import NO_LOCK, Resolved, Wanted, read_wanted, resolve
+from graduate.emit.resolve import NO_LOCK, OWN_LIBRARIES, Resolved, Wanted, read_wanted, resolve
 from graduate.errors import ToolError
 from graduate.model.project import Project, ProjectFile
 
 _PYTHON = re.compile(r"^PYTHON_VERSION := (\S+)$", re.MULTILINE)
 _AS_OF = re.compile(r"^(AS_OF \?=)(?: (\S+))?$", re.MULTILINE)
+
+_OWN = re.compile(r"^OWN := .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,11 @@ def lock_project(project: Project) -> Locked:
     # Everything that runs is pinned by now, so that the tools alone are free, and new.
     dev = lock_requirements([*wanted, *tools], found[1], constraints=_pins(made.text))
     limit = f" {made.as_of}" if made.as_of else ""
+    makefile = _AS_OF.sub(rf"\g<1>{limit}", texts["Makefile"])
+    if made.as_of:
+        makefile = _OWN.sub("OWN := " + " ".join(list_exempt(found[1])), makefile)
     new = {
-        "Makefile": _AS_OF.sub(rf"\g<1>{limit}", texts["Makefile"]),
+        "Makefile": makefile,
         "requirements.lock": made.text,
         "requirements-dev.lock": dev.text,
     }
@@ -76,7 +83,8 @@ def lock_requirements(
     wheels = find_wheels(python).items()
     named = {canonicalize_name(Requirement(each).name) for each in given}
     local = [f"{n}=={version}" for n, version in wheels if n not in named and _may_be(n, version, texts)]
-    made = resolve(asked, python, constraints=given, preferred=local, as_of=as_of)
+    exempt = list_exempt(python) if as_of else ()
+    made = resolve(asked, python, constraints=given, preferred=local, as_of=as_of, exempt=exempt)
     if "://" in made.text:
         raise ToolError(
             "A requirement is an address, which cannot be locked with a hash.",
@@ -87,21 +95,42 @@ def lock_requirements(
     return made
 
 
+def list_exempt(python: str) -> tuple[str, ...]:
+    """What the day does not count for: the runtime's libraries, and what the local wheels of this machine ask for."""
+    needs: set[str] = set()
+    for path in _find_wheel_files(python).values():
+        with zipfile.ZipFile(path) as wheel:
+            name = next((n for n in wheel.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", n)), "")
+            asked = message_from_bytes(wheel.read(name)).get_all("Requires-Dist", []) if name else []
+        requirements = [Requirement(text) for text in asked]
+        needs.update(
+            canonicalize_name(each.name)
+            for each in requirements
+            if each.marker is None or each.marker.evaluate({"extra": "", "python_version": python})
+        )
+    return tuple(sorted({*OWN_LIBRARIES, *needs}))
+
+
 def find_wheels(python: str, environment: Mapping[str, str] | None = None) -> dict[str, Version]:
     """The newest wheel of each distribution in the folders of PIP_FIND_LINKS that fits this machine."""
+    files = _find_wheel_files(python, environment)
+    return {name: parse_wheel_filename(path.name)[1] for name, path in files.items()}
+
+
+def _find_wheel_files(python: str, environment: Mapping[str, str] | None = None) -> dict[str, Path]:
     folders = (os.environ if environment is None else environment).get("PIP_FIND_LINKS", "").split()
     major, minor = map(int, python.split("."))
     fitting = {*cpython_tags((major, minor)), *compatible_tags((major, minor), f"cp{major}{minor}")}
-    found: dict[str, Version] = {}
+    found: dict[str, tuple[Version, Path]] = {}
     for folder in folders:
         for path in sorted(Path(folder).glob("*.whl")):
             try:
                 name, version, _, tags = parse_wheel_filename(path.name)
             except InvalidWheelFilename:
                 continue
-            if tags & fitting and version >= found.get(name, version):
-                found[name] = version
-    return found
+            if tags & fitting and version >= found.get(name, (version,))[0]:
+                found[name] = (version, path)
+    return {name: path for name, (_, path) in found.items()}
 
 
 def _may_be(name: str, version: Version, requirements: Iterable[str]) -> bool:

@@ -74,13 +74,14 @@ def resolve(
     constraints: Iterable[str] = (),
     preferred: Iterable[str] = (),
     as_of: date | None = None,
+    exempt: Iterable[str] = OWN_LIBRARIES,
 ) -> Resolved:
-    """The versions of all that is wanted, in the text of a lock.
+    """The versions of all that is wanted, in the text of a lock; the day does not count for what is `exempt`.
 
     Tried in turn, until one works: with the `preferred` versions as of the day, with these of any day, without them as
     of the day, without them of any day. Raises ToolError when the last one fails, or the index cannot be reached.
     """
-    asked, given, local = list(wanted), list(constraints), list(preferred)
+    asked, given, local, free = list(wanted), list(constraints), list(preferred), tuple(exempt)
     notes = []
     day = as_of
     if day is not None and day < _WHEELS_SINCE.get(python, day):
@@ -90,7 +91,7 @@ def resolve(
         )
     for extra, limit in _list_attempts(local, day):
         try:
-            text, said = _compile(asked, [*given, *extra], python, limit)
+            text, said = _compile(asked, [*given, *extra], python, list_date_options(limit, free))
         except ToolError as error:
             failure = error
             if _OFFLINE.search(error.why):
@@ -123,7 +124,7 @@ def _why_not(error: ToolError, extra: list[str], local: list[str]) -> str:
 
 
 def _compile(
-    wanted: list[Wanted], constraints: list[str], python: str, limit: date | None
+    wanted: list[Wanted], constraints: list[str], python: str, options: list[str]
 ) -> tuple[str, str]:
     """The text of the lock, and what uv said beside it. Raises ToolError."""
     with tempfile.TemporaryDirectory() as name:
@@ -134,7 +135,7 @@ def _compile(
         command = [_find_uv(), "pip", "compile", "requirements.in", "--constraint", "constraints.txt"]
         command += ["--python-version", python, "--generate-hashes", "--no-progress"]
         command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
-        command += ["--no-emit-build-options", "--color=never", *list_date_options(limit)]
+        command += ["--no-emit-build-options", "--color=never", *options]
         for links in os.environ.get("PIP_FIND_LINKS", "").split():
             command += ["--find-links", links]
         try:
@@ -150,12 +151,12 @@ def _compile(
     return done.stdout, done.stderr
 
 
-def list_date_options(limit: date | None) -> list[str]:
+def list_date_options(limit: date | None, exempt: Iterable[str]) -> list[str]:
     """The options of uv that leave out what was uploaded after a day, by its end in UTC."""
     if limit is None:
         return []
-    exempt = [option for name in OWN_LIBRARIES for option in ("--exclude-newer-package", f"{name}=false")]
-    return ["--exclude-newer", f"{limit}T23:59:59Z", *exempt]
+    free = [option for name in exempt for option in ("--exclude-newer-package", f"{name}=false")]
+    return ["--exclude-newer", f"{limit}T23:59:59Z", *free]
 
 
 def _explain(message: str, wanted: Iterable[Wanted]) -> ToolError:

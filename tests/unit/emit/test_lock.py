@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from graduate.emit import resolve
+from graduate.emit import lock, resolve
 from graduate.emit.lock import find_wheels, lock_project, render_lock
+from graduate.emit.resolve import OWN_LIBRARIES
 from graduate.errors import EXIT_MISSING_TOOL, ToolError
 from graduate.model.project import Project, ProjectFile
 
@@ -76,6 +77,11 @@ def test_a_local_wheel_is_pinned_where_another_would_be_taken(wheels: Path, inde
     publish(index, "alpha", "3.0")
     assert "alpha==2.0 " in render_lock(["alpha"], "3.11")
     assert "alpha==3.0 " in render_lock(["alpha>2"], "3.11"), "the research code's own demand wins"
+
+
+def test_the_day_does_not_count_for_what_a_local_wheel_asks_for(wheels: Path) -> None:
+    make_wheel(wheels, "alpha", "2.0", "bravo>=1", "charlie; extra == 'x'", "delta; python_version < '3'")
+    assert set(lock.list_exempt("3.11")) - set(OWN_LIBRARIES) == {"bravo"}
 
 
 def test_a_local_wheel_that_another_distribution_refuses(wheels: Path, index: Path) -> None:
