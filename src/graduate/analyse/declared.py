@@ -97,12 +97,12 @@ def find_declared(sources: Sources) -> dict[str, Declared]:
 def find_conflicts(sources: Sources, chosen: dict[str, Declared]) -> tuple[Conflict, ...]:
     """The declared requirements that contradict the chosen ones, one for each distribution and file.
 
-    What a lock pins for a distribution that something else declares is older than that, no contradiction.
+    A lock that differs from what else is declared is only older or newer than that: no contradiction.
     """
     found: dict[tuple[str, str], Conflict] = {}
     for declared in list_declared(sources):
         taken = chosen.get(declared.name)
-        if taken is None or taken.place == declared.place or declared.kind == "lock":
+        if taken is None or taken.place == declared.place or "lock" in (declared.kind, taken.kind):
             continue
         if not can_both_hold(taken.specifier, declared.specifier):
             found.setdefault((declared.name, declared.place.path), Conflict(taken, declared))

@@ -23,6 +23,19 @@ _NOT_INSTALLABLE = {
     "__main__",
     "pyodide",
     "js",
+    # Of the standard library of Python 2, tried by code that runs on both.
+    *(
+        "urllib2",
+        "cPickle",
+        "ConfigParser",
+        "Queue",
+        "StringIO",
+        "cStringIO",
+        "httplib",
+        "urlparse",
+        "Tkinter",
+    ),
+    *("HTMLParser", "__builtin__", "xmlrpclib", "cookielib", "thread"),
 }
 # What a call needs that no import names: pattern, module that must be in use, distribution, reason.
 _IMPLIED = (

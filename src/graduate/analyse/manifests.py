@@ -10,6 +10,8 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from packaging.markers import Marker
+
 from graduate.syntax.install_commands import find_installs, from_conda, join_continued
 
 Line = tuple[str, int]
@@ -126,8 +128,11 @@ def read_setup(text: str) -> Iterator[Line]:
 
 
 def read_lock(text: str) -> Iterator[Line]:
-    """The pins of poetry.lock, uv.lock and pdm.lock."""
+    """The pins of poetry.lock, uv.lock and pdm.lock; of several versions of one distribution that of this Python."""
     for package in read_toml(text).get("package", []):
+        markers = package.get("resolution-markers", [])
+        if markers and not any(Marker(each).evaluate() for each in markers):
+            continue
         name, version = package.get("name", ""), package.get("version", "")
         if name and version:
             yield f"{name}=={version}", _line_of(text, rf'^name = "{re.escape(name)}"')

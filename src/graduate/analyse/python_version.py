@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from posixpath import basename
 
 import vermin
@@ -57,16 +58,45 @@ def raise_python(specifier: str, lowest: str) -> str:
 
 
 def find_lowest(text: str) -> Version:
-    """The lowest Python 3 that a module runs on, as vermin tells it from its syntax and what it uses of the library.
+    """The lowest Python that a module runs on, 3.11 or above, as vermin tells it from its syntax and what it uses of the library.
 
     What stands under a check of the version, or in a `try` that catches the ImportError, asks for nothing.
     """
+    if not _may_need_newer(text):
+        return FLOOR
     lowest = _detect(text)
     return lowest if lowest <= FLOOR else _detect(ast.unparse(_Unguarded().visit(ast.parse(text))))
 
 
+def _may_need_newer(text: str) -> bool:
+    """Whether vermin, which takes longer than the rest of the analysis, could find anything above 3.11."""
+    try:
+        ast.parse(text, feature_version=(FLOOR.major, FLOOR.minor))
+    except SyntaxError:
+        return True
+    words = frozenset(re.findall(r"[A-Za-z_]\w*", text))
+    return any(parts <= words for parts in _list_newer())
+
+
+@cache
+def _list_newer() -> frozenset[frozenset[str]]:
+    """The parts of the names of what the standard library has had since 3.12: modules, members, and arguments."""
+    config = vermin.Config()
+    tables = (vermin.MOD_REQS(config), vermin.MOD_MEM_REQS(config), vermin.KWARGS_REQS(config))
+    names = (
+        ".".join(key) if isinstance(key, tuple) else key
+        for table in tables
+        for key, versions in table.items()
+        if any(each and Version(".".join(map(str, each))) > FLOOR for each in versions)
+    )
+    return frozenset(frozenset(name.split(".")) for name in names)
+
+
 def _detect(text: str) -> Version:
-    found = [tuple(each) for each in vermin.detect(text, vermin.Config()) if each is not None]
+    try:
+        found = [tuple(each) for each in vermin.detect(text, vermin.Config()) if each is not None]
+    except vermin.InvalidVersionException:  # code for Python 2 and 3 at once
+        found = []
     return Version(".".join(map(str, max(found, default=(3, 0)))))
 
 

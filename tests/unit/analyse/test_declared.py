@@ -52,6 +52,12 @@ FILES = [
         "You can pip install it.\nRun `pip install rich`, then\n\n    $ uv add tqdm\n",
         ["rich 2", "tqdm 4"],
     ),
+    (
+        "uv.lock",
+        '[[package]]\nname = "a"\nversion = "1"\nresolution-markers = ["python_version < \'3.9\'"]\n'
+        '[[package]]\nname = "a"\nversion = "2"\nresolution-markers = ["python_version >= \'3.9\'"]\n',
+        ["a==2 2"],
+    ),
     ("notes.txt", "numpy\n", []),
     ("pyproject.toml", "no toml [", []),
 ]

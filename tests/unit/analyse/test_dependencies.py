@@ -213,6 +213,7 @@ def test_python(path: str, text: str, expected: str) -> None:
 
 
 LOWEST = [
+    ("try:\n    import urllib2\nexcept ImportError:\n    import urllib.parse", ">=3.11"),
     ("x = 1", ">=3.11"),
     ("from itertools import batched", ">=3.12"),
     ("import warnings\n@warnings.deprecated('x')\ndef f(): pass", ">=3.13"),
