@@ -9,6 +9,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -99,10 +100,19 @@ def convert(
     settings: SetOption = None,
     kills: KillsOption = 3,
     timeout: TimeoutOption = 3600.0,
+    as_of: Annotated[
+        str,
+        typer.Option(
+            metavar="DATE",
+            help="Lock the versions of this day (2024-01-31), of the last `commit`, or the `newest`.",
+        ),
+    ] = "commit",
 ) -> None:
     """Convert research code into a production project."""
     from graduate import conversion
+    from graduate.read.last_change import find_last_change
 
+    day = _read_day(as_of)
     if level not in LEVELS:
         raise PlanError(f"there is no level {level!r}", fix="use one of " + ", ".join(LEVELS))
     projects = [source] if source is not None else conversion.find_projects(Path.cwd())
@@ -115,6 +125,7 @@ def convert(
 
     def convert_one(project: Path) -> Converted:
         highest, lock = level, not no_lock
+        limit = find_last_change(project) if as_of == "commit" else day
         with _progress() as progress:
             if not verify:
                 return conversion.convert(
@@ -125,6 +136,7 @@ def convert(
                     lock=lock,
                     level=highest,
                     modernize=modernize,
+                    as_of=limit,
                     progress=progress,
                 )
             return conversion.convert_verified(
@@ -139,12 +151,26 @@ def convert(
                 settings=settings or (),
                 kills=kills,
                 timeout=timeout,
+                as_of=limit,
                 progress=progress,
             )
 
     codes = [_convert_and_report(project, convert_one, alone=len(projects) == 1) for project in projects]
     if any(codes):
         raise typer.Exit(max(codes))
+
+
+def _read_day(text: str) -> date | None:
+    if text in {"commit", "newest"}:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise GraduateError(
+            f"--as-of {text} is no day",
+            why=str(error),
+            fix="write it like 2024-01-31, or say commit or newest",
+        ) from error
 
 
 def _convert_and_report(project: Path, convert_one: Callable[[Path], Converted], *, alone: bool) -> int:

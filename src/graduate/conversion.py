@@ -5,18 +5,21 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from graduate.analyse import analyse
-from graduate.emit import check_project, lock_project, render_project, write_project
+from graduate.analyse.python_version import raise_python
+from graduate.emit import NewerPython, check_project, lock_project, render_project, write_project
 from graduate.emit.write import check_destination
 from graduate.errors import PlanError, ReadError, ToolError
 from graduate.model.facts import Facts
 from graduate.model.plan import LEVELS, Level, Plan
-from graduate.model.project import Bundle, Modules
+from graduate.model.project import Bundle, Modules, Project
 from graduate.model.source import MODULES, Sources
 from graduate.model.verdict import Finding, ProgramVerdict, Verdict
 from graduate.plan.check import check
+from graduate.plan.distributions import describe_choices, settle_dependencies
 from graduate.plan.propose import propose
 from graduate.plan.yaml import dump, load
 from graduate.read.project import read_project
@@ -38,7 +41,8 @@ class Ceiling:
 class Converted:
     """What a conversion made: the project at `out`, and all that was decided on the way.
 
-    `lowered` says, for each level that did not verify, which program it was and the first difference.
+    `lowered` says, for each level that did not verify, which program it was and the first difference;
+    `to_check` what was decided about distributions that nothing in the code decides.
     """
 
     source: Path
@@ -49,6 +53,7 @@ class Converted:
     locked: bool
     lowered: tuple[str, ...] = ()
     verdict: Verdict | None = None
+    to_check: tuple[str, ...] = ()
 
     @property
     def not_copied(self) -> tuple[str, ...]:
@@ -108,10 +113,12 @@ def convert(
     ceilings: Mapping[str, Ceiling] | None = None,
     level: Level = LEVELS[0],
     modernize: bool = False,
+    as_of: date | None = None,
     progress: Progress = _silent,
 ) -> Converted:
     """Convert `source` into a project at `out` (default `./<name>-production`).
 
+    The dependencies are locked in their versions of the day `as_of`, where the index tells that, else in the newest.
     No program gets a level above `level`, nor above what `ceilings` says for it by name. With `modernize` it is
     read as Python 2. A failure raises GraduateError and leaves `out` as it was.
     """
@@ -129,22 +136,37 @@ def convert(
     bundle = Bundle(
         modules,
         facts.data_files,
-        facts.dependencies,
+        settle_dependencies(facts.dependencies, plan),
         facts.python,
         sources.name,
         sources.root,
         facts.output_folders,
+        as_of=as_of.isoformat() if as_of else "",
     )
+    project = _render(bundle, sources)
+    to_check = describe_choices(facts.dependencies if plan_file is None else ())
+    if lock:
+        progress("locking the dependencies")
+        try:
+            locked = lock_project(project)
+        except NewerPython as error:
+            if not raise_python(facts.python, error.python):
+                raise
+            project = _render(replace(bundle, python=raise_python(facts.python, error.python)), sources)
+            locked = lock_project(project)
+        project = locked.project
+        to_check += locked.notes
+    progress(f"writing {target.name}")
+    write_project(project, target, source_root=source, force=force)
+    return Converted(source, target, facts, plan, modules, locked=lock, to_check=to_check)
+
+
+def _render(bundle: Bundle, sources: Sources) -> Project:
     project = render_project(bundle)
     problems = check_project(project, sources.root)
     if problems:
         raise AssertionError("the project is not sound: " + "; ".join(problems[:3]))
-    if lock:
-        progress("locking the dependencies")
-        project = lock_project(project)
-    progress(f"writing {target.name}")
-    write_project(project, target, source_root=source, force=force)
-    return Converted(source, target, facts, plan, modules, locked=lock)
+    return project
 
 
 def _choose_plan(sources: Sources, facts: Facts, file: Path | None) -> Plan:
@@ -223,6 +245,7 @@ def convert_verified(
     settings: Sequence[str] = (),
     kills: int = 3,
     timeout: float = 3600.0,
+    as_of: date | None = None,
     progress: Progress = _silent,
 ) -> Converted:
     """Convert, verify, and where there is a difference lower the first program that differs, until none is left.
@@ -243,6 +266,7 @@ def convert_verified(
             ceilings=ceilings,
             level=level,
             modernize=modernize,
+            as_of=as_of,
             progress=progress,
         )
         if python is None:

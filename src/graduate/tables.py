@@ -14,6 +14,7 @@ from graduate.conversion import Converted
 from graduate.model.facts import (
     DataFile,
     DefinitionFact,
+    Dependency,
     Evidence,
     Facts,
     Hazard,
@@ -93,6 +94,7 @@ def _find_notes(made: Converted) -> list[str]:
         f"not copied, too big: {path}; put it there yourself (data/manifest.json holds its checksum)"
         for path in made.not_copied
     ]
+    notes += [f"to check: {line}" for line in made.to_check]
     notes += [f"lowered: {line}" for line in made.lowered]
     if not made.locked:
         notes.append("the dependencies are not locked: run `make lock` in the project")
@@ -130,10 +132,19 @@ def print_facts(sources: Sources, facts: Facts) -> None:
     print_table(
         console,
         "dependencies",
-        ("requirement", "imports", "asked for by"),
-        [(d.requirement, ", ".join(d.imports), d.origin) for d in facts.dependencies],
+        ("requirement", "imports", "asked for by", "to know"),
+        [(d.requirement, ", ".join(d.imports), d.origin, _remark(d)) for d in facts.dependencies],
     )
     print_table(console, "hazards", ("code", "place", "what"), map(_hazard_row, facts.hazards))
+
+
+def _remark(dependency: Dependency) -> str:
+    if dependency.optional:
+        return "optional and not here: left out"
+    if dependency.candidates:
+        others = [each for each in dependency.candidates if each != dependency.distribution]
+        return "or " + ", ".join(others)
+    return "a guess: no distribution is known for it" if dependency.guessed else ""
 
 
 def _hazard_row(hazard: Hazard) -> tuple[str, str, str]:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from graduate.analyse.data_files import find_data_files, find_output_folders
-from graduate.analyse.dependencies import find_dependencies, find_python
+from graduate.analyse.dependencies import find_contradictions, find_dependencies
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
 from graduate.analyse.passed_options import DeclaredOptions
+from graduate.analyse.python_version import find_python
 from graduate.analyse.roles import find_definition_role, find_statement_role
 from graduate.analyse.settings import find_argparse, find_class_fields, find_constants
 from graduate.analyse.storable import find_figures, find_unstorable
@@ -57,6 +58,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         tell(f"analysing {program.path}")
         programs.append(analyse_program(sources, program, known, declared))
     tell("finding data files and dependencies")
+    dependencies = find_dependencies(sources)
     return Facts(
         programs=tuple(programs),
         local_modules=tuple(local),
@@ -64,9 +66,13 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         module_options=tuple(module_options),
         data_files=find_data_files(sources),
         output_folders=find_output_folders(sources),
-        dependencies=find_dependencies(sources),
+        dependencies=dependencies,
         python=find_python(sources),
-        hazards=(*find_unread(sources), *find_modernized(sources)),
+        hazards=(
+            *find_unread(sources),
+            *find_modernized(sources),
+            *find_contradictions(sources, dependencies),
+        ),
     )
 
 

@@ -1,52 +1,164 @@
-"""What a repository declares that it needs: requirements files, conda environments, project metadata."""
+"""What a repository declares that it needs, where, and what of it contradicts itself."""
 
 from __future__ import annotations
 
-import ast
-import configparser
 import re
-import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from posixpath import basename
-from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
-from graduate.model.source import Sources
+from graduate.analyse import manifests
+from graduate.model.source import Place, SourceModule, Sources
+from graduate.syntax.install_commands import CONDA_NAMES, is_constraints, is_requirements
 
-_CONDA_NAMES = {"pytorch": "torch", "pytorch-cpu": "torch", "opencv": "opencv-python", "pytables": "tables"}
-_CONDA_ONLY = {"pip", "python", "cudatoolkit", "cudnn", "pytorch-cuda", "mkl", "nomkl", "blas", "conda"}
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Declared:
-    """A declared requirement: its canonical name, PEP 508 text and place."""
+    """A declared requirement: its canonical name, PEP 508 text and place. `kind` says what sort of place it is."""
 
     name: str
     requirement: str
-    origin: str
+    place: Place
+    kind: str = ""
 
     @property
-    def is_pinned(self) -> bool:
-        return self.requirement.partition(";")[0].strip() != Requirement(self.requirement).name
+    def origin(self) -> str:
+        return f"{self.place} ({self.kind})" if self.kind else str(self.place)
+
+    @cached_property
+    def parsed(self) -> Requirement:
+        return Requirement(self.requirement)
+
+    @property
+    def specifier(self) -> SpecifierSet:
+        return self.parsed.specifier
+
+    @property
+    def has_version(self) -> bool:
+        return bool(self.specifier) or self.parsed.url is not None
+
+    @property
+    def is_exact(self) -> bool:
+        return any(s.operator in {"==", "==="} and not s.version.endswith("*") for s in self.specifier)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two requirements of one distribution that no version satisfies; the first one is obeyed."""
+
+    taken: Declared
+    other: Declared
+
+
+_EMPTY = {
+    "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
+    "pil": "pillow",
+    "yaml": "pyyaml",
+}
+"""What people write for a distribution of another name. Such names stand for an empty distribution or none at all,
+so their version says nothing about the real one."""
+
+_Reader = Callable[[str], Iterator[manifests.Line]]
+_READERS: tuple[tuple[re.Pattern[str], _Reader, str], ...] = (
+    (re.compile(r"pyproject\.toml"), manifests.read_pyproject, ""),
+    (re.compile(r"setup\.cfg"), manifests.read_setup_config, ""),
+    (re.compile(r"setup\.py"), manifests.read_setup, ""),
+    (re.compile(r"pipfile"), manifests.read_pipfile, ""),
+    (re.compile(r"(environment|env|conda).*\.ya?ml"), manifests.read_environment, ""),
+    (re.compile(r"pipfile\.lock"), manifests.read_pipfile_lock, "lock"),
+    (re.compile(r"(poetry|uv|pdm)\.lock"), manifests.read_lock, "lock"),
+    (re.compile(r".*\.(sh|bash)|(gnu)?makefile|.*\.mk|dockerfile.*"), manifests.read_commands, "install"),
+    (re.compile(r"readme.*"), manifests.read_commands, "install"),
+)
+"""Which files declare something, those whose word counts most first; requirements files come before all of them."""
 
 
 def find_declared(sources: Sources) -> dict[str, Declared]:
-    """The requirements of a repository by canonical name; the first one with a version wins."""
+    """The requirements of a repository by canonical name.
+
+    The first one with a version wins: by depth of its folder, then in the order of `_READERS`. An exact version that
+    a later file gives within it (a lock, say) makes it exact, and constraints narrow it.
+    """
     found: dict[str, Declared] = {}
-    for text, origin in _all(sources):
-        declared = _declare(text, origin)
-        if declared is None:
-            continue
+    for declared in list_declared(sources):
         known = found.get(declared.name)
-        if known is None or (declared.is_pinned and not known.is_pinned):
-            found[declared.name] = declared
+        found[declared.name] = declared if known is None else _combine(known, declared)
     return found
 
 
-def _declare(text: str, origin: str) -> Declared | None:
+def find_conflicts(sources: Sources, chosen: dict[str, Declared]) -> tuple[Conflict, ...]:
+    """The declared requirements that contradict the chosen ones, one for each distribution and file.
+
+    A lock that differs from what else is declared is only older or newer than that: no contradiction.
+    """
+    found: dict[tuple[str, str], Conflict] = {}
+    for declared in list_declared(sources):
+        taken = chosen.get(declared.name)
+        if taken is None or taken.place == declared.place or "lock" in (declared.kind, taken.kind):
+            continue
+        if not can_both_hold(taken.specifier, declared.specifier):
+            found.setdefault((declared.name, declared.place.path), Conflict(taken, declared))
+    return tuple(found.values())
+
+
+def can_both_hold(one: SpecifierSet, other: SpecifierSet) -> bool:
+    """Whether a version can satisfy both: tried are the ones that they name, and what lies just above each."""
+    named = [each.version.removesuffix(".*") for each in (*one, *other)]
+    probes = [Version("0")]
+    for text in named:
+        try:
+            version = Version(text)
+        except InvalidVersion:
+            return True
+        probes += [version, Version(f"{version.epoch}!{version.base_version}.0.0.1")]
+    return not named or any(
+        one.contains(probe, prereleases=True) and other.contains(probe, prereleases=True) for probe in probes
+    )
+
+
+def _combine(known: Declared, later: Declared) -> Declared:
+    if not later.has_version or later.parsed.url:
+        return known
+    if not known.has_version:
+        return later
+    if known.parsed.url or known.is_exact or not can_both_hold(known.specifier, later.specifier):
+        return known
+    if later.is_exact:
+        return later
+    if is_constraints(later.place.path):
+        both = Requirement(known.requirement)
+        both.specifier = known.specifier & later.specifier
+        return replace(known, requirement=str(both))
+    return known
+
+
+def list_declared(sources: Sources) -> Iterator[Declared]:
+    """All that is declared, in the order in which it counts."""
+    files = sorted(sources.texts, key=lambda item: (item[0].count("/"), _rank(item[0]), item[0]))
+    in_files = (
+        declared
+        for path, text in files
+        for requirement, line in _read(path, text)
+        if (declared := _declare(requirement, Place(path, line, line), _kind(path)))
+    )
+    in_code = (
+        declared
+        for module in sources.modules
+        for text in module.requirements
+        if (declared := _declare(text, _find_install(module, text), "%pip install"))
+    )
+    return chain(in_files, in_code)
+
+
+def _declare(text: str, place: Place, kind: str) -> Declared | None:
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
@@ -54,127 +166,38 @@ def _declare(text: str, origin: str) -> Declared | None:
     if requirement.url is None and requirement.marker is not None and not requirement.marker.evaluate():
         return None
     name = canonicalize_name(requirement.name)
-    return Declared(_CONDA_NAMES.get(name, name), str(requirement), origin)
+    if name in _EMPTY:
+        return Declared(_EMPTY[name], _EMPTY[name], place, kind)
+    return Declared(CONDA_NAMES.get(name, name), str(requirement), place, kind)
 
 
-def _all(sources: Sources) -> Iterator[tuple[str, str]]:
-    for path, text in sorted(sources.texts, key=lambda item: (item[0].count("/"), _rank(item[0]), item[0])):
-        name = basename(path).lower()
-        if re.fullmatch(r"(requirements|constraints).*\.(txt|in)", name):
-            yield from _requirements_lines(path, text)
-        elif re.fullmatch(r"(environment|env|conda).*\.ya?ml", name):
-            yield from _environment(path, text)
-        elif name in {"pyproject.toml", "pipfile"}:
-            yield from _toml(path, text)
-        elif name == "setup.cfg":
-            required = read_config(text).get("options", {}).get("install_requires", "")
-            yield from ((line, path) for line in required.split("\n") if line.strip())
-        elif name == "setup.py":
-            yield from ((text, path) for text in find_setup_strings(text, "install_requires"))
-    for module in sources.modules:
-        yield from ((text, f"{module.path} (%pip install)") for text in module.requirements)
+def _find_install(module: SourceModule, requirement: str) -> Place:
+    """Where a notebook installs something."""
+    for omission in module.omissions:
+        if "install" in omission.source and requirement in omission.source:
+            return omission.place
+    return Place(module.path)
+
+
+def _reader(path: str) -> tuple[int, _Reader, str]:
+    if is_constraints(path):
+        return len(_READERS) + 1, manifests.read_requirements, ""
+    if is_requirements(path):
+        return 0, manifests.read_requirements, ""
+    name = basename(path).lower()
+    for number, (pattern, reader, kind) in enumerate(_READERS, 1):
+        if pattern.fullmatch(name):
+            return number, reader, kind
+    return len(_READERS) + 2, lambda _: iter(()), ""
 
 
 def _rank(path: str) -> int:
-    order = ("requirements", "pyproject.toml", "setup.cfg", "setup.py", "pipfile", "env", "constraints")
-    name = basename(path).lower()
-    return next((n for n, start in enumerate(order) if name.startswith(start)), len(order))
+    return _reader(path)[0]
 
 
-def _requirements_lines(path: str, text: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        line = re.sub(r"(^|\s)#.*", "", line).strip().rstrip("\\").strip()
-        line = re.sub(r"\s--?\w.*$", "", line)
-        if line and not line.startswith("-"):
-            yield line, f"{path}:{number}"
+def _kind(path: str) -> str:
+    return _reader(path)[2]
 
 
-def _environment(path: str, text: str) -> Iterator[tuple[str, str]]:
-    """The dependencies of a conda environment, line by line: the format is flat and the lines are wanted."""
-    inside, in_pip = False, False
-    for number, raw in enumerate(text.split("\n"), 1):
-        line = re.sub(r"(^|\s)#.*", "", raw).rstrip()
-        if re.match(r"\w+:", line):
-            inside, in_pip = line.startswith("dependencies:"), False
-            continue
-        match = re.match(r"(\s*)-\s*(.+)$", line)
-        if not inside or match is None:
-            continue
-        item = match[2].strip("\"' ")
-        if item.rstrip(": ") == "pip" and item.endswith(":"):
-            in_pip, depth = True, len(match[1])
-            continue
-        if in_pip and len(match[1]) > depth:
-            yield item, f"{path}:{number}"
-            continue
-        in_pip = False
-        if requirement := from_conda(item):
-            yield requirement, f"{path}:{number}"
-
-
-def from_conda(item: str) -> str:
-    """`numpy=1.21` of conda is `numpy==1.21.*` of pip; "" for what only conda has."""
-    item = item.rpartition("::")[2].strip()
-    match = re.match(r"([\w.\-]+)\s*(.*)$", item)
-    if match is None or match[1].lower() in _CONDA_ONLY:
-        return ""
-    name, version = _CONDA_NAMES.get(match[1].lower(), match[1]), match[2].strip()
-    if exact := re.fullmatch(r"=?=\s*([\w.]+)(?:=\S+)?", version):
-        is_whole = version.startswith("==") or version.count("=") == 2 or exact[1].endswith("*")
-        return f"{name}=={exact[1]}" if is_whole else f"{name}=={exact[1]}.*"
-    return f"{name}{version}" if re.match(r"[<>=!~]", version) else name
-
-
-def _toml(path: str, text: str) -> Iterator[tuple[str, str]]:
-    data = read_toml(text)
-    project = data.get("project", {})
-    listed = [*project.get("dependencies", [])]
-    for extra in project.get("optional-dependencies", {}).values():
-        listed += extra
-    yield from ((str(item), path) for item in listed)
-    poetry = data.get("tool", {}).get("poetry", {}).get("dependencies", {})
-    for name, version in {**poetry, **data.get("packages", {})}.items():
-        if name.lower() != "python":
-            yield _from_poetry(name, version), path
-
-
-def _from_poetry(name: str, version: Any) -> str:
-    text = version.get("version", "*") if isinstance(version, dict) else version
-    if not isinstance(text, str) or text in {"*", ""}:
-        return name
-    if text.startswith("^"):
-        return f"{name}>={text[1:]}"
-    if text.startswith("~") and not text.startswith("~="):
-        return f"{name}=={text[1:]}.*"
-    return f"{name}{text}" if re.match(r"[<>=!~]", text) else f"{name}=={text}"
-
-
-def read_toml(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}
-
-
-def read_config(text: str) -> dict[str, dict[str, str]]:
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return {}
-    return {section: dict(parser[section]) for section in parser.sections()}
-
-
-def find_setup_strings(text: str, argument: str) -> Sequence[str]:
-    """The literal strings of an argument of `setup(…)`, without running it."""
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:
-        return ()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "setup":
-            for keyword in node.keywords:
-                if keyword.arg == argument:
-                    strings = [n.value for n in ast.walk(keyword.value) if isinstance(n, ast.Constant)]
-                    return [s for s in strings if isinstance(s, str)]
-    return ()
+def _read(path: str, text: str) -> Iterator[manifests.Line]:
+    return _reader(path)[1](text)

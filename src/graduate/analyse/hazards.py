@@ -113,6 +113,14 @@ EXPLANATIONS: dict[str, Explanation] = {
             "floats print with all their digits, sets and dictionaries have another order, and text is not bytes: "
             "`open` needs `'rb'` where the file is a pickle, and no `'b'` where it is CSV.",
         ),
+        Explanation(
+            "G120",
+            "requirements-contradict",
+            "Two files ask for versions of one distribution of which none is both. The file nearer to the top of the "
+            "source folder is obeyed; of files in one folder a requirements file comes first, then pyproject.toml, "
+            "setup.cfg, setup.py, Pipfile, conda environments, install commands, constraints. Correct or remove the "
+            "one that is out of date.",
+        ),
     )
 }
 

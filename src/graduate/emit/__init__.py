@@ -3,6 +3,7 @@
 from graduate.emit.check import check_project
 from graduate.emit.lock import lock_project, render_lock
 from graduate.emit.project import render_project
+from graduate.emit.resolve import NewerPython
 from graduate.emit.write import write_project
 
-__all__ = ["check_project", "lock_project", "render_lock", "render_project", "write_project"]
+__all__ = ["NewerPython", "check_project", "lock_project", "render_lock", "render_project", "write_project"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
+from email import message_from_bytes
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -19,73 +20,117 @@ from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from graduate.emit.resolve import NO_LOCK, OWN_LIBRARIES, Resolved, Wanted, read_wanted, resolve
 from graduate.errors import ToolError
 from graduate.model.project import Project, ProjectFile
 
-_NO_LOCK = "convert with --no-lock, and run 'make lock' in the project later"
 _PYTHON = re.compile(r"^PYTHON_VERSION := (\S+)$", re.MULTILINE)
-_TIMEOUT = 900
+_AS_OF = re.compile(r"^(AS_OF \?=)(?: (\S+))?$", re.MULTILINE)
+
+_OWN = re.compile(r"^OWN := .*$", re.MULTILINE)
 
 
-def lock_project(project: Project) -> Project:
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A project with its locks; `notes` say what is to know about their versions."""
+
+    project: Project
+    notes: tuple[str, ...] = ()
+
+
+def lock_project(project: Project) -> Locked:
     """The project with requirements.lock (to run) and requirements-dev.lock (to run, test and check).
 
-    Raises ToolError when uv is missing, cannot reach its index, or finds no versions that fit.
+    The versions are those of the day that the Makefile names, if it names one; where they do not fit together it names
+    none any more. Raises ToolError when uv is missing, cannot reach its index, or finds no versions that fit.
     """
     texts = {file.path: file.text for file in project.files if file.text is not None}
     found = _PYTHON.search(texts["Makefile"])
     assert found is not None
-    wanted = _requirement_lines(texts["requirements.in"])
-    lock = render_lock(wanted, found[1])
-    tools = _requirement_lines(texts["requirements-dev.in"])
-    dev_lock = render_lock([*wanted, *tools], found[1], constraints=_pins(lock))
-    files = [file for file in project.files if not file.path.endswith(".lock")]
-    files += [
-        ProjectFile("requirements.lock", text=lock),
-        ProjectFile("requirements-dev.lock", text=dev_lock),
-    ]
-    return replace(project, files=tuple(sorted(files, key=lambda file: file.path)))
+    day = _AS_OF.search(texts["Makefile"])
+    as_of = date.fromisoformat(day[2]) if day and day[2] else None
+    wanted = read_wanted(texts["requirements.in"])
+    made = lock_requirements(wanted, found[1], as_of=as_of)
+    tools = read_wanted(texts["requirements-dev.in"])
+    # Everything that runs is pinned by now, so that the tools alone are free, and new.
+    dev = lock_requirements([*wanted, *tools], found[1], constraints=_pins(made.text))
+    limit = f" {made.as_of}" if made.as_of else ""
+    makefile = _AS_OF.sub(rf"\g<1>{limit}", texts["Makefile"])
+    if made.as_of:
+        makefile = _OWN.sub("OWN := " + " ".join(list_exempt(found[1])), makefile)
+    new = {
+        "Makefile": makefile,
+        "requirements.lock": made.text,
+        "requirements-dev.lock": dev.text,
+    }
+    files = [replace(file, text=new.pop(file.path)) if file.path in new else file for file in project.files]
+    files += [ProjectFile(path, text=text) for path, text in new.items()]
+    files.sort(key=lambda file: file.path)
+    return Locked(replace(project, files=tuple(files)), made.notes)
 
 
 def render_lock(requirements: Iterable[str], python: str, *, constraints: Iterable[str] = ()) -> str:
     """The text of a lock: every distribution with its version and hashes; no address, no path of this machine."""
-    wanted = list(requirements)
-    wheels = find_wheels(python)
-    local = [f"{name}=={version}" for name, version in wheels.items() if _may_be(name, version, wanted)]
-    given = [*constraints]
+    return lock_requirements([Wanted(each) for each in requirements], python, constraints=constraints).text
+
+
+def lock_requirements(
+    wanted: Iterable[Wanted], python: str, *, constraints: Iterable[str] = (), as_of: date | None = None
+) -> Resolved:
+    """The lock of what is wanted; local wheels are taken where the requirements allow them."""
+    asked, given = list(wanted), list(constraints)
+    texts = [each.requirement for each in asked]
+    wheels = find_wheels(python).items()
     named = {canonicalize_name(Requirement(each).name) for each in given}
-    local = [each for each in local if each.partition("==")[0] not in named]
-    try:
-        text = _compile(wanted, [*given, *local], python)
-    except ToolError:
-        if not local:
-            raise
-        # A local wheel may not fit what another distribution asks for.
-        text = _compile(wanted, given, python)
-    if "://" in text:
+    local = [f"{n}=={version}" for n, version in wheels if n not in named and _may_be(n, version, texts)]
+    exempt = list_exempt(python) if as_of else ()
+    made = resolve(asked, python, constraints=given, preferred=local, as_of=as_of, exempt=exempt)
+    if "://" in made.text:
         raise ToolError(
             "A requirement is an address, which cannot be locked with a hash.",
-            why=next(line for line in text.split("\n") if "://" in line).split(" \\")[0],
-            fix=f"name a released version instead, or {_NO_LOCK}",
+            where=next((each.origin for each in asked if "://" in each.requirement), ""),
+            why=next(line for line in made.text.split("\n") if "://" in line).split(" \\")[0],
+            fix=f"name a released version instead, or {NO_LOCK}",
         )
-    return text
+    return made
+
+
+def list_exempt(python: str) -> tuple[str, ...]:
+    """What the day does not count for: the runtime's libraries, and what the local wheels of this machine ask for."""
+    needs: set[str] = set()
+    for path in _find_wheel_files(python).values():
+        with zipfile.ZipFile(path) as wheel:
+            name = next((n for n in wheel.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", n)), "")
+            asked = message_from_bytes(wheel.read(name)).get_all("Requires-Dist", []) if name else []
+        requirements = [Requirement(text) for text in asked]
+        needs.update(
+            canonicalize_name(each.name)
+            for each in requirements
+            if each.marker is None or each.marker.evaluate({"extra": "", "python_version": python})
+        )
+    return tuple(sorted({*OWN_LIBRARIES, *needs}))
 
 
 def find_wheels(python: str, environment: Mapping[str, str] | None = None) -> dict[str, Version]:
     """The newest wheel of each distribution in the folders of PIP_FIND_LINKS that fits this machine."""
+    files = _find_wheel_files(python, environment)
+    return {name: parse_wheel_filename(path.name)[1] for name, path in files.items()}
+
+
+def _find_wheel_files(python: str, environment: Mapping[str, str] | None = None) -> dict[str, Path]:
     folders = (os.environ if environment is None else environment).get("PIP_FIND_LINKS", "").split()
     major, minor = map(int, python.split("."))
     fitting = {*cpython_tags((major, minor)), *compatible_tags((major, minor), f"cp{major}{minor}")}
-    found: dict[str, Version] = {}
+    found: dict[str, tuple[Version, Path]] = {}
     for folder in folders:
         for path in sorted(Path(folder).glob("*.whl")):
             try:
                 name, version, _, tags = parse_wheel_filename(path.name)
             except InvalidWheelFilename:
                 continue
-            if tags & fitting and version >= found.get(name, version):
-                found[name] = version
-    return found
+            if tags & fitting and version >= found.get(name, (version,))[0]:
+                found[name] = (version, path)
+    return {name: path for name, (_, path) in found.items()}
 
 
 def _may_be(name: str, version: Version, requirements: Iterable[str]) -> bool:
@@ -101,60 +146,6 @@ def _may_be(name: str, version: Version, requirements: Iterable[str]) -> bool:
     return True
 
 
-def _requirement_lines(text: str) -> list[str]:
-    """The requirements of a file, without comments and references to other files."""
-    lines = [re.sub(r"(^|\s)#.*$", "", line).strip() for line in text.split("\n")]
-    return [line for line in lines if line and not line.startswith("-")]
-
-
 def _pins(lock: str) -> list[str]:
     """`name==version` of every entry of a lock."""
     return [m[0] for m in re.finditer(r"^[A-Za-z0-9][\w.\-]*==[^\s;\\]+", lock, re.MULTILINE)]
-
-
-def _compile(requirements: Iterable[str], constraints: Iterable[str], python: str) -> str:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "requirements.in").write_text("\n".join(requirements) + "\n", encoding="utf-8")
-        (folder / "constraints.txt").write_text("\n".join(constraints) + "\n", encoding="utf-8")
-        command = [_find_uv(), "pip", "compile", "requirements.in", "--constraint", "constraints.txt"]
-        command += ["--python-version", python, "--generate-hashes", "--quiet", "--no-progress"]
-        command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
-        command += ["--no-emit-build-options", "--color=never"]
-        for links in os.environ.get("PIP_FIND_LINKS", "").split():
-            command += ["--find-links", links]
-        try:
-            done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ToolError(
-                "uv cannot be run to lock the requirements.", why=str(error), fix=_NO_LOCK
-            ) from error
-    if done.returncode:
-        raise ToolError(
-            "The requirements cannot be locked.",
-            where="requirements.in",
-            why=_shorten(done.stderr),
-            fix=f"correct the requirements of the research code, or {_NO_LOCK}",
-        )
-    return done.stdout
-
-
-def _find_uv() -> str:
-    try:
-        from uv import find_uv_bin
-
-        return str(find_uv_bin())
-    except (ImportError, FileNotFoundError) as error:
-        raise ToolError(
-            "uv is missing, which locks the requirements.",
-            why=str(error),
-            fix=f"pip install uv, or {_NO_LOCK}",
-        ) from error
-
-
-def _shorten(message: str) -> str:
-    """uv's reason in one line, without addresses."""
-    text = " ".join(message.split()).lstrip("× ")
-    return re.sub(r"\(?https?://\S+\)?", "(index)", text)[:600]

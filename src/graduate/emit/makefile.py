@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graduate.emit.render import render
+from graduate.emit.resolve import OWN_LIBRARIES
 from graduate.model.project import Step
 
 _DATA = ("download", "preprocess", "dataset", "loader", "validate")
@@ -115,7 +116,7 @@ _LOCK = (
     '\tgrep -qixE "$$name( *#.*)?" requirements.in || continue; \\',
     '\tsed -i.old "/^$$name==/d" "$$local"; echo "$$name==$$2" >>"$$local"; \\',
     "done; \\",
-    f'{_COMPILE} -c "$$local" requirements.in -o requirements.lock; \\',
+    f'{_COMPILE} $(DATED) -c "$$local" requirements.in -o requirements.lock; \\',
     f"{_COMPILE} -c requirements.lock requirements-dev.in -o requirements-dev.lock",
 )
 
@@ -145,9 +146,18 @@ _CLEAN = (
 )
 
 
-def render_makefile(name: str, title: str, image: str, python: str) -> str:
+def render_makefile(name: str, title: str, image: str, python: str, as_of: str = "") -> str:
     """The text of the Makefile."""
-    return render("Makefile.j2", name=name, title=title, image=image, python=python, targets=find_targets())
+    return render(
+        "Makefile.j2",
+        name=name,
+        title=title,
+        image=image,
+        python=python,
+        as_of=as_of,
+        exempt=OWN_LIBRARIES,
+        targets=find_targets(),
+    )
 
 
 def find_absent(steps: tuple[Step, ...]) -> tuple[str, ...]:

@@ -63,7 +63,9 @@ def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
         ".gitignore": render("gitignore.j2", **values),
         "AGENTS.md": render("AGENTS.md.j2", **values),
         "Dockerfile": render("Dockerfile.j2", **values),
-        "Makefile": render_makefile(values["name"], values["title"], values["image"], values["python"]),
+        "Makefile": render_makefile(
+            values["name"], values["title"], values["image"], values["python"], bundle.as_of
+        ),
         "README.md": "",
         "compose.yaml": render("compose.yaml.j2", **values),
         "configs/default.yaml": render_default_yaml(values["settings"]),

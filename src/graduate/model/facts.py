@@ -122,12 +122,20 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """A distribution that the code needs. `requirement` is PEP 508; `origin` says where it was asked for."""
+    """A distribution that the code needs. `requirement` is PEP 508; `origin` says where it was asked for.
+
+    `candidates` are the distributions that provide the import, where more than one does and nothing says which: a
+    person has to choose. An `optional` one is not installed here, and the code goes on without it. The name of a
+    `guessed` one is that of the import, which no distribution is known for.
+    """
 
     distribution: str
     requirement: str
     imports: tuple[str, ...]
     origin: str
+    candidates: tuple[str, ...] = ()
+    optional: bool = False
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

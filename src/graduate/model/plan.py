@@ -84,9 +84,19 @@ class ProgramPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DistributionPlan:
+    """The requirement that provides a module which several distributions, `candidates`, provide."""
+
+    module: str
+    requirement: str
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The plan of a whole project."""
 
     name: str
     programs: tuple[ProgramPlan, ...]
     modules: tuple[ModulePlan, ...] = ()
+    distributions: tuple[DistributionPlan, ...] = ()

@@ -105,6 +105,8 @@ class Bundle:
     title: str
     source_root: str
     output_folders: tuple[str, ...] = ()
+    as_of: str = ""
+    """The day (ISO) whose versions of the dependencies are locked; "" for the newest."""
 
 
 @dataclass(frozen=True, slots=True)

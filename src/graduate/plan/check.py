@@ -14,6 +14,7 @@ from graduate.errors import PlanError
 from graduate.model.facts import Facts, Option, ProgramFacts, Role, StatementFact
 from graduate.model.plan import LEVELS, Plan, ProgramPlan, SegmentPlan
 from graduate.model.source import Sources
+from graduate.plan.distributions import find_fault
 from graduate.plan.homes import CANONICAL, FOLDERS, HOMES, find_local_modules
 from graduate.plan.names import BUILTINS, RESERVED
 from graduate.plan.segmentation import count_crossing
@@ -73,6 +74,7 @@ def _find_problems(plan: Plan, sources: Sources, facts: Facts) -> Iterator[_Prob
         yield from _check_spine(program, found, sources, at)
         yield from _check_definitions(program, found, at)
     yield from _check_modules(plan, sources, facts)
+    yield from _check_distributions(plan, facts)
 
 
 def _check_program(
@@ -339,6 +341,22 @@ def _check_modules(plan: Plan, sources: Sources, facts: Facts) -> Iterator[_Prob
             ("modules",), f"{path} has no home", "every local module has to go somewhere",
             f"add it, for example with home: utils/{PurePosixPath(path).name}",
         )  # fmt: skip
+
+
+def _check_distributions(plan: Plan, facts: Facts) -> Iterator[_Problem]:
+    open_ones = {each.imports[0] for each in facts.dependencies if each.candidates}
+    for each in plan.distributions:
+        key: Key = ("distributions", each.module)
+        if each.module not in open_ones:
+            yield _Problem(
+                key, f"there is nothing to choose for {each.module}", "the code or its requirements decide it",
+                f"remove it; open are {_list(sorted(open_ones)) or 'none'}",
+            )  # fmt: skip
+        elif reason := find_fault(each.requirement):
+            yield _Problem(
+                key, f"{each.requirement!r} cannot be installed for {each.module}", reason,
+                f"use one of {_list(each.candidates)}, or another with its version, like name==1.2",
+            )  # fmt: skip
 
 
 def _find_used_names(text: str) -> set[str]:

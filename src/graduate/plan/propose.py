@@ -10,6 +10,7 @@ from graduate.model.facts import Facts, Hazard, ProgramFacts
 from graduate.model.plan import LEVELS, Level, Plan, ProgramPlan, SegmentPlan, StepPlan
 from graduate.model.source import SourceModule, Sources
 from graduate.plan.cuts import SEGMENT_ROLES, Cut, cut_spine
+from graduate.plan.distributions import propose_distributions
 from graduate.plan.evidence import is_import
 from graduate.plan.homes import propose_definitions, propose_modules
 from graduate.plan.names import SegmentNames, find_taken_names, name_steps
@@ -56,6 +57,7 @@ def propose(sources: Sources, facts: Facts) -> Plan:
         name=sources.name,
         programs=propose_definitions(sources, facts, tuple(programs)),
         modules=propose_modules(sources, facts),
+        distributions=propose_distributions(facts.dependencies),
     )
 
 

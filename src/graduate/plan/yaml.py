@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from ruamel.yaml import YAML
@@ -15,6 +16,7 @@ from graduate.errors import PlanError
 from graduate.model.facts import Facts, Role
 from graduate.model.plan import (
     DefinitionPlan,
+    DistributionPlan,
     Level,
     ModulePlan,
     Plan,
@@ -36,6 +38,7 @@ segments  whole statements, all of them, in their order; each becomes one functi
 definitions, modules   where functions, classes and local modules go: a file in data/, models/, training/,
           utils/ or config/
 settings  the constants and options that become settings
+distributions   for modules that several distributions provide, the one to install
 """
 _INDENT = 2
 _WIDTH = 110
@@ -51,6 +54,8 @@ def dump(plan: Plan, sources: Sources) -> str:
     document["programs"] = [_dump_program(program, sources) for program in plan.programs]
     if plan.modules:
         document["modules"] = [_dump_module(module) for module in plan.modules]
+    if plan.distributions:
+        document["distributions"] = _dump_distributions(plan.distributions)
     document.yaml_set_start_comment(HEADER.format(name=plan.name))
     stream = io.StringIO()
     _yaml().dump(document, stream)
@@ -62,6 +67,15 @@ def _yaml() -> YAML:
     yaml.width = _WIDTH
     yaml.indent(mapping=_INDENT, sequence=_INDENT + 2, offset=_INDENT)
     return yaml
+
+
+def _dump_distributions(distributions: Iterable[DistributionPlan]) -> CommentedMap:
+    result = CommentedMap()
+    for each in distributions:
+        result[each.module] = each.requirement
+        others = [candidate for candidate in each.candidates if candidate != each.requirement]
+        result.yaml_add_eol_comment("or " + ", ".join(others), each.module)
+    return result
 
 
 def _dump_program(program: ProgramPlan, sources: Sources) -> CommentedMap:
@@ -170,6 +184,7 @@ class _Reader:
         self._path = path
         self._document = document
         self._sources = sources
+        self._candidates = {d.imports[0]: d.candidates for d in facts.dependencies if d.candidates}
         self._spines = {program.path: program.spine for program in facts.programs}
 
     def locate(self, key: Key) -> str:
@@ -187,7 +202,9 @@ class _Reader:
         return f"{self._path}:{line + 1}"
 
     def read(self) -> Plan:
-        top = self._mapping(self._document, (), required={"project", "programs"}, optional={"modules"})
+        top = self._mapping(
+            self._document, (), required={"project", "programs"}, optional={"modules", "distributions"}
+        )
         return Plan(
             name=self._text(top, "project", ()),
             programs=tuple(
@@ -198,7 +215,16 @@ class _Reader:
                 self._module(node, ("modules", i))
                 for i, node in enumerate(self._sequence(top, "modules", ()))
             ),
+            distributions=tuple(self._distributions(top)),
         )
+
+    def _distributions(self, top: CommentedMap) -> Iterator[DistributionPlan]:
+        chosen = top.get("distributions") or CommentedMap()
+        if not isinstance(chosen, CommentedMap):
+            raise self._error(("distributions",), "distributions are no mapping", "it maps modules to names")
+        for module in chosen:
+            requirement = self._text(chosen, module, ("distributions",))
+            yield DistributionPlan(str(module), requirement, self._candidates.get(str(module), ()))
 
     def _program(self, node: object, at: Key) -> ProgramPlan:
         fields = self._mapping(

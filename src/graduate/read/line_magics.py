@@ -6,24 +6,13 @@ The table answers with statements at indentation 0; the caller puts them in plac
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from graduate.read.shell_text import expand, quote
+from graduate.syntax.install_commands import read_install, split_words
 
 EDITOR_ONLY = "concerns only the notebook editor"
-_INSTALLERS = re.compile(
-    r"^(?:sudo\s+(?:-\w+\s+)?)?(?:\S*python[\d.]*\s+-m\s+|\{sys\.executable\}\s+-m\s+|uv\s+)?"
-    r"(pip[\d.]*|conda|mamba|micromamba)\s+(?:\w+\s+)??install\b(.*)$",
-    re.DOTALL,
-)
-_INSTALLER_QUERIES = re.compile(r"^(?:\S*python[\d.]*\s+-m\s+)?(?:pip[\d.]*|conda|mamba)\s")
-_SYSTEM_INSTALLERS = re.compile(r"^(?:sudo\s+(?:-\w+\s+)?)?(?:apt|apt-get|yum|dnf|brew)\s")
-_TAKES_VALUE = {
-    *("-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f"),
-    *("--find-links", "-t", "--target", "-n", "--name", "--channel", "--prefix", "--trusted-host", "-p"),
-}
 _REASONS = {
     "timeit": "measures time only; what it runs is run for nothing but the measurement",
     "precision": "sets how the notebook shows floats; values are printed in full",
@@ -98,52 +87,13 @@ def read_getoutput(command: str, names: Collection[str]) -> Python:
 
 def find_requirements(command: str) -> Python | None:
     """What a command that only installs packages asks for; None for other commands."""
-    requirements: list[str] = []
+    found = read_install(command)
+    if found is None:
+        return None
     reason = "installs packages, which the project declares"
-    for part in _split_commands(command):
-        if match := _INSTALLERS.match(part):
-            requirements += _requirements_of(match[2], conda=not match[1].startswith("pip"))
-        elif _SYSTEM_INSTALLERS.match(part):
-            reason = "installs system packages; install them where the project runs"
-        elif not _INSTALLER_QUERIES.match(part):
-            return None
-    return Python(requirements=tuple(requirements), reason=reason)
-
-
-def _split_commands(line: str) -> list[str]:
-    """The simple commands of a shell line, without redirections to nowhere."""
-    line = re.sub(r"\s(?:\d?>&\d|&?\d?>\s*/dev/null)", "", line)
-    lexer = shlex.shlex(line, posix=False, punctuation_chars="&|;")
-    lexer.whitespace_split = True
-    commands: list[list[str]] = [[]]
-    try:
-        for word in lexer:
-            if set(word) <= set("&|;"):
-                commands.append([])
-            else:
-                commands[-1].append(word)
-    except ValueError:
-        return [line]
-    return [" ".join(words) for words in commands if words]
-
-
-def _requirements_of(arguments: str, *, conda: bool) -> list[str]:
-    found, skip = [], False
-    for word in _split(arguments):
-        if skip:
-            skip = False
-        elif word.startswith("-"):
-            skip = word in _TAKES_VALUE
-        elif word in {"|", "&", "#"} or word.startswith((">", "2>", "&>")):
-            break
-        elif re.match(r"[A-Za-z0-9][\w.\-]*", word) and "/" not in word.partition("@")[0]:
-            found.append(_from_conda(word) if conda else word)
-    return found
-
-
-def _from_conda(word: str) -> str:
-    """`numpy=1.21` of conda is `numpy==1.21.*` of pip."""
-    return re.sub(r"^([\w.\-]+)=([\w.]+)(=[\w]+)?$", r"\1==\2.*", word)
+    if found.system:
+        reason = "installs system packages; install them where the project runs"
+    return Python(requirements=found.requirements, reason=reason)
 
 
 def read_line_magic(name: str, argument: str, names: Collection[str]) -> Python:
@@ -168,17 +118,10 @@ def read_line_magic(name: str, argument: str, names: Collection[str]) -> Python:
         case "pylab":
             return Python(("from pylab import *",), reason=f"the rest of %pylab {EDITOR_ONLY}")
         case "run":
-            return Python(run=tuple(_split(argument)))
+            return Python(run=tuple(split_words(argument)))
     if name in _EDITOR:
         return Python(reason=EDITOR_ONLY)
     return Python(reason=_REASONS.get(name, f"the magic %{name} has no counterpart in Python"))
-
-
-def _split(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return text.split()
 
 
 def _without_options(argument: str, with_value: str) -> str:

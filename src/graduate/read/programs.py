@@ -85,12 +85,14 @@ def _drives(node: ast.stmt) -> bool:
         return False
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return False
+    if isinstance(node, ast.Try):
+        return any(_drives(each) for each in node.body)
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         called = ast.unparse(node.value.func)
         return not re.match(
             r"(sys\.path|warnings|logging|os\.environ|matplotlib\.use|plt\.(style|rc))", called
         )
-    return not is_main_guard(node) and not isinstance(node, (ast.If, ast.Try, ast.Pass))
+    return not is_main_guard(node) and not isinstance(node, (ast.If, ast.Pass))
 
 
 def find_programs(

@@ -27,14 +27,17 @@ from graduate.read.raw_cells import is_notebook
 from graduate.read.root import find_root
 from graduate.read.script import read_script
 from graduate.read.walk import Walk, is_left_out, walk
+from graduate.syntax.install_commands import is_constraints, is_requirements
 from graduate.syntax.local_imports import LocalModules
 
 _TEXTS = re.compile(
-    r"^(requirements.*\.(txt|in)|constraints.*\.txt|.*\.(ya?ml|toml|ini|cfg|json|sh|bash)|setup\.py|Pipfile"
-    r"|README.*|(GNU)?[Mm]akefile|.*\.mk|runtime\.txt)$",
+    r"^(.*\.(ya?ml|toml|ini|cfg|json|sh|bash)|setup\.py|Pipfile|README.*|(GNU)?[Mm]akefile|.*\.mk|Dockerfile.*"
+    r"|runtime\.txt)$",
     re.IGNORECASE,
 )
+_LOCKS = re.compile(r"^(Pipfile|poetry|uv|pdm)\.lock$")
 _MAX_TEXT_BYTES = 200_000
+_MAX_LOCK_BYTES = 5_000_000
 _FILE_DEPTH = 3
 _FILE_ENTRIES = 5_000
 _MESSAGE_HOW = "Name a Python file (.py), a notebook (.ipynb, .Rmd, .qmd), or a folder with either."
@@ -241,9 +244,17 @@ def _read_texts(root: Path, found: Walk, also: Collection[str]) -> tuple[tuple[s
     sizes = {file.path: file.size for file in found.files}
     setup = [path for path in also if basename(path) == "setup.py"]
     for path in sorted([*sizes, *setup]):
-        if _TEXTS.match(basename(path)) and sizes.get(path, 0) < _MAX_TEXT_BYTES:
+        if _is_text(path, sizes.get(path, 0)):
             try:
                 texts.append((path, (root / path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")))
             except (OSError, UnicodeDecodeError):
                 continue
     return tuple(texts)
+
+
+def _is_text(path: str, size: int) -> bool:
+    name = basename(path)
+    if _LOCKS.match(name):
+        return size < _MAX_LOCK_BYTES
+    wanted = _TEXTS.match(name) or is_requirements(path) or is_constraints(path)
+    return bool(wanted) and size < _MAX_TEXT_BYTES

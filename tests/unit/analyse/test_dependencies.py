@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from graduate.analyse.dependencies import Installed, find_dependencies, find_python
+from graduate.analyse.dependencies import find_contradictions, find_dependencies
+from graduate.analyse.providers import Installed
+from graduate.analyse.python_version import find_python
 from graduate.model.facts import Dependency
-from graduate.model.source import Place, SourceModule, Sources
+from graduate.model.source import Omission, Place, SourceModule, Sources
 
 INSTALLED = {"numpy": ["numpy"], "xgboost": ["xgboost-cpu"], "yaml": ["PyYAML"], "cupy": ["cupy-cuda12x"]}
 
@@ -20,7 +22,7 @@ def sources(code: str, *texts: tuple[str, str], more: tuple[SourceModule, ...] =
 
 def find(code: str, *texts: tuple[str, str]) -> dict[str, str]:
     found = find_dependencies(sources(code, *texts), installed=INSTALLED)
-    return {one.distribution: one.requirement for one in found}
+    return {one.distribution: one.requirement for one in found if not one.optional}
 
 
 IMPORTS = [
@@ -31,7 +33,7 @@ IMPORTS = [
     ("import cv2, PIL.Image, skimage", ["opencv-python", "pillow", "scikit-image"]),
     ("def f():\n    import tqdm", ["tqdm"]),
     ("if TYPE_CHECKING:\n    import torch", ["torch"]),
-    ("import importlib\nimportlib.import_module('torch')", []),
+    ("import importlib\nimportlib.import_module('torch')", ["torch"]),
     ("from mpl_toolkits.mplot3d import Axes3D", ["matplotlib"]),
     ("from google.cloud import storage", ["google-cloud-storage"]),
     ("from google.colab import drive", []),
@@ -44,6 +46,14 @@ IMPORTS = [
     ("try:\n    import ujson as json\nexcept ImportError:\n    import json", []),
     ("try:\n    import a_one as a\nexcept ImportError:\n    import a_two as a", ["a-two"]),
     ("try:\n    import wandb\nexcept ValueError:\n    pass", ["wandb"]),
+    ("try:\n    import wandb\nexcept ImportError:\n    sys.exit('pip install wandb')", ["wandb"]),
+    ("try:\n    import wandb\nexcept ImportError as e:\n    raise RuntimeError from e", ["wandb"]),
+    ("with contextlib.suppress(ImportError):\n    import wandb", []),
+    ("try:\n    import wandb\n" + "    f()\n" * 9 + "except Exception as e:\n    print(e)", ["wandb"]),
+    ("__import__('tqdm')", ["tqdm"]),
+    ("import dateutil, attr, jwt, docx", ["attrs", "pyjwt", "python-dateutil", "python-docx"]),
+    ("import tensorboard, thop, PyQt5", ["pyqt5", "tensorboard", "thop"]),
+    ("import tables, talib, speech_recognition", ["speechrecognition", "ta-lib", "tables"]),
     ("import pandas as pd\npd.read_excel('a.xlsx')", ["openpyxl", "pandas"]),
     ("import pandas as pd\ndf.to_parquet('a')", ["pandas", "pyarrow"]),
     ("import polars as pl\npl.read_parquet('a')", ["polars"]),
@@ -97,6 +107,21 @@ def test_declared_alternative_of_a_module_wins() -> None:
     }
 
 
+def test_contradictions_are_told_with_both_places() -> None:
+    source = sources(
+        "import numpy",
+        ("requirements.txt", "rich\nnumpy==1.20\ntqdm==1"),
+        ("environment.yml", "dependencies:\n- numpy>=1.21\n- tqdm=2"),
+    )
+    (found,) = find_contradictions(source, find_dependencies(source, installed=INSTALLED))
+    assert str(found.place) == "environment.yml:2"
+    assert found.message == "numpy>=1.21 contradicts numpy==1.20 of requirements.txt:2, which is obeyed"
+
+
+def test_an_empty_distribution_is_not_taken() -> None:
+    assert find("import sklearn", ("requirements.txt", "sklearn==0.0")) == {"scikit-learn": "scikit-learn"}
+
+
 def test_only_plugins_are_kept_without_an_import() -> None:
     found = find("import numpy", ("requirements.txt", "lxml\nblack\nopenpyxl>=3\njupyter\n"))
     assert found == {"lxml": "lxml", "numpy": "numpy", "openpyxl": "openpyxl>=3"}
@@ -109,6 +134,7 @@ def test_origins_and_imports() -> None:
         "import yaml\ndisplay(x)\n",
         places=(Place("n.ipynb", 1, 1, 2), Place("n.ipynb", 1, 1, 4)),
         helpers=("display",),
+        omissions=(Omission(Place("n.ipynb", 1, 1, 1), "%pip install einops==0.7", "installs"),),
         requirements=("einops==0.7",),
     )
     found = find_dependencies(
@@ -116,7 +142,7 @@ def test_origins_and_imports() -> None:
         installed=INSTALLED,
     )
     assert found == (
-        Dependency("einops", "einops==0.7", ("einops",), "n.ipynb (%pip install)"),
+        Dependency("einops", "einops==0.7", ("einops",), "n.ipynb#cell1:1 (%pip install)"),
         Dependency("ipython", "ipython", (), "displayed values"),
         Dependency("numpy", "numpy", ("numpy",), "requirements.txt:1"),
         Dependency("PyYAML", "PyYAML", ("yaml",), "n.ipynb#cell2:1"),
@@ -138,7 +164,37 @@ def test_local_modules_are_no_dependencies() -> None:
     assert [one.distribution for one in found] == ["numpy", "PyYAML"]
 
 
+def test_open_questions_are_told() -> None:
+    code = "import cv2, webrtcvad, nobody_knows_this\ntry:\n    import wandb\nexcept ImportError:\n    pass"
+    found = {each.imports[0]: each for each in find_dependencies(sources(code), installed=INSTALLED)}
+    opencv = (
+        "opencv-python",
+        "opencv-python-headless",
+        "opencv-contrib-python",
+        "opencv-contrib-python-headless",
+    )
+    assert found["cv2"].candidates == opencv
+    assert found["webrtcvad"].candidates == (), "one of them has the name of the module"
+    assert found["nobody_knows_this"].guessed
+    assert found["wandb"].optional
+    assert not found["cv2"].optional
+
+
+def test_several_installed_candidates_are_a_choice() -> None:
+    both = {"cv2": ["opencv-contrib-python", "opencv-python"], "odd": ["odd-a", "odd-b"]}
+    found = find_dependencies(sources("import cv2, odd"), installed=both)
+    assert [(each.distribution, each.candidates[:2]) for each in found] == [
+        ("odd-a", ("odd-a", "odd-b")),
+        ("opencv-python", ("opencv-python", "opencv-python-headless")),
+    ]
+    (one,) = find_dependencies(sources("import cv2"), installed={"cv2": ["opencv-python-headless"]})
+    assert (one.distribution, one.candidates) == ("opencv-python-headless", ())
+
+
 PYTHONS = [
+    ("Pipfile", '[requires]\npython_version = "3.12"', ">=3.12"),
+    ("environment.yml", "dependencies:\n- python=3.13\n", ">=3.13"),
+    ("environment.yml", "dependencies:\n- python=3.8.5=h1\n", ">=3.11"),
     ("pyproject.toml", '[project]\nrequires-python = ">=3.8"', ">=3.11"),
     ("pyproject.toml", '[project]\nrequires-python = ">=3.12"', ">=3.12"),
     ("pyproject.toml", '[project]\nrequires-python = ">=3.9,<3.13"', ">=3.11,<3.13"),
@@ -154,6 +210,21 @@ PYTHONS = [
 @pytest.mark.parametrize(("path", "text", "expected"), PYTHONS)
 def test_python(path: str, text: str, expected: str) -> None:
     assert find_python(sources("x = 1", (path, text))) == expected
+
+
+LOWEST = [
+    ("try:\n    import urllib2\nexcept ImportError:\n    import urllib.parse", ">=3.11"),
+    ("x = 1", ">=3.11"),
+    ("from itertools import batched", ">=3.12"),
+    ("import warnings\n@warnings.deprecated('x')\ndef f(): pass", ">=3.13"),
+    ("try:\n    from typing import override\nexcept ImportError:\n    override = id", ">=3.11"),
+    ("import sys\nif sys.version_info >= (3, 12):\n    from itertools import batched", ">=3.11"),
+]
+
+
+@pytest.mark.parametrize(("code", "expected"), LOWEST)
+def test_the_lowest_python_that_the_code_allows(code: str, expected: str) -> None:
+    assert find_python(sources(code)) == expected
 
 
 def test_what_is_installed_is_found_by_import_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from graduate.emit import lock
+from graduate.emit import lock, resolve
 from graduate.emit.lock import find_wheels, lock_project, render_lock
+from graduate.emit.resolve import OWN_LIBRARIES
 from graduate.errors import EXIT_MISSING_TOOL, ToolError
 from graduate.model.project import Project, ProjectFile
 
@@ -78,6 +79,11 @@ def test_a_local_wheel_is_pinned_where_another_would_be_taken(wheels: Path, inde
     assert "alpha==3.0 " in render_lock(["alpha>2"], "3.11"), "the research code's own demand wins"
 
 
+def test_the_day_does_not_count_for_what_a_local_wheel_asks_for(wheels: Path) -> None:
+    make_wheel(wheels, "alpha", "2.0", "bravo>=1", "charlie; extra == 'x'", "delta; python_version < '3'")
+    assert set(lock.list_exempt("3.11")) - set(OWN_LIBRARIES) == {"bravo"}
+
+
 def test_a_local_wheel_that_another_distribution_refuses(wheels: Path, index: Path) -> None:
     make_wheel(wheels, "alpha", "2.0")
     make_wheel(wheels, "bravo", "1.0", "alpha>=3")
@@ -109,7 +115,7 @@ def test_tools_are_locked_on_top_of_what_runs(wheels: Path) -> None:
     make_wheel(wheels, "alpha", "2.0", "bravo")
     make_wheel(wheels, "bravo", "1.5")
     make_wheel(wheels, "charlie", "1.0", "bravo<9")
-    texts = {file.path: file.text or "" for file in lock_project(research_project()).files}
+    texts = {file.path: file.text or "" for file in lock_project(research_project()).project.files}
     names = {
         path: [line.split(" ")[0] for line in text.split("\n") if "==" in line]
         for path, text in texts.items()
@@ -156,7 +162,7 @@ def test_uv_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_uv_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "_TIMEOUT", 0.0001)
+    monkeypatch.setattr(resolve, "_TIMEOUT", 0.0001)
     assert refuse(["alpha"]).what == "uv cannot be run to lock the requirements."
 
 

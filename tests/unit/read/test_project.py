@@ -34,6 +34,12 @@ GUARD = "\nif __name__ == '__main__':\n    main()\n"
 
 ORDERS: list[tuple[str, dict[str, str], list[str]]] = [
     ("one script", {"train.py": "print(1)"}, ["train.py"]),
+    ("all of it tried", {"t.py": "try:\n    print(1)\nexcept Exception:\n    pass"}, ["t.py"]),
+    (
+        "an import tried makes no program",
+        {"t.py": "print(1)", "m.py": "try:\n    import x\nexcept ImportError:\n    x = None"},
+        ["t.py"],
+    ),
     (
         "a module is no program",
         {"train.py": "import data\nprint(1)", "data.py": "x = 1\nprint(x)"},
