@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from . import store
+from .ends import ROLLED_BACK
 from .lock import lock
 from .log import say
 from .paths import PROJECT_ROOT, STATE_FOLDER
@@ -52,7 +53,7 @@ def run(
     program: str,
 ) -> int:
     """Run what is due up to step `last`, of one program or ("") of all. The exit code."""
-    from .runner import ROLLED_BACK, Runner
+    from .runner import Runner
 
     state = State(STATE_FOLDER)
     part = os.environ.get(_CHILD)
@@ -71,7 +72,7 @@ def run(
         stop.install()
         try:
             code = Runner(pipeline, state).run(0, last) if groups == [(0, last)] else ROLLED_BACK
-            for _ in range(_MOST_ROLLBACKS):
+            for _ in range(_MOST_ROLLBACKS + sum(step.retries for step in pipeline.steps)):
                 if code != ROLLED_BACK:
                     break
                 code = _run_groups(pipeline, state, groups, arguments)
@@ -82,8 +83,6 @@ def run(
 
 
 def _report(pipeline: Pipeline, last: int, code: int) -> int:
-    from .runner import ROLLED_BACK
-
     if code == ROLLED_BACK:
         raise Problem(
             "The steps could not be brought up to date.",
