@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-import traceback
 from typing import Any
 
 from . import checkpoint as loops
 from . import random_state, retries
 from .ends import ROLLED_BACK, CatchUpFailed, Failed, Finished, TryAgain
-from .failure import own_part, redacted, write_report
+from .failure import show_traceback, write_report
 from .files import record_of, recorder, scan
 from .fingerprint import environment
 from .log import now, say
@@ -19,6 +18,7 @@ from .objects import Damaged
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_FAILED, EXIT_INTERRUPTED, Interrupted, Problem
 from .process import peak_memory, prepare_process, start_figures
+from .redaction import redacted
 from .running import cut_back, settings_read
 from .saved import objects_needed
 from .signals import stop
@@ -208,7 +208,7 @@ class Runner:
             may_pass = network and record.tries < step.retries
             record.tries = record.tries + 1 if may_pass else 0
             if not may_pass:
-                traceback.print_exception(error.with_traceback(own_part(error)))
+                show_traceback(error)
             self._fail(step, record, error, f"{type(error).__name__}: {error}", start)
             if may_pass:
                 raise TryAgain(step.name, record, retries.pause(error, record.tries)) from None
