@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import math
 import mmap
 import pickle
@@ -14,9 +13,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .pickling import Packed
 from .signals import SIGNALS
+
+if TYPE_CHECKING:
+    from .pickling import Packed
 
 _BIG = 1 << 22
 """From here on memory is asked for in huge pages: a copy into small ones takes twice as long."""
@@ -83,6 +85,8 @@ class Writer:
 
 def copied(parts: dict[str, Packed]) -> dict[str, Packed] | None:
     """The same pickles with buffers of their own; None when there is not enough memory for them."""
+    from .pickling import Packed  # not at the top: a run with nothing to do need not load it
+
     size = sum(buffer.raw().nbytes for packed in parts.values() for buffer in packed.buffers)
     if size > _UNSEEN and size > _free_memory() / 2:
         return None
@@ -102,6 +106,8 @@ def _copied(buffer: pickle.PickleBuffer, copies: dict[tuple[int, int], memoryvie
         return buffer
     if data.readonly:
         return pickle.PickleBuffer(_copy(data).toreadonly())
+    import ctypes
+
     # Several pickles of one checkpoint may hold the same memory.
     place = ctypes.addressof(ctypes.c_char.from_buffer(data)), data.nbytes
     if place not in copies:
