@@ -72,13 +72,17 @@ def measure_big(rounds: int, scratch: Path) -> list[str]:
     size = min(1 << 30, free // 8)
     project = make_project(scratch / "big", BIG)
     found = {k: v[1:] for k, v in measured(project, ROUNDS=str(rounds + 1), SIZE=str(size)).items()}
-    ratio = median(b / c for b, c in zip(found["blocked"], found["copy"], strict=True))
-    slower = median(b / a for b, a in zip(found["beside"], found["alone"], strict=True)) - 1
+
+    def ratio(above: str, below: str) -> float:
+        return median(a / b for a, b in zip(found[above], found[below], strict=True))
+
+    slower = ratio("beside", "alone") - 1
     name = f"checkpoint of {size / 2**30:.1f} GB of weights"
     return [
-        f"| {name}: the loop stands still | {median(found['blocked']):.2f} s, {ratio:.2f} of a copy of them "
-        f"(`ndarray.copy`, {median(found['copy']):.2f} s) | {min(found['blocked']):.2f} to "
-        f"{max(found['blocked']):.2f} s | ≤ 1 copy |",
+        f"| {name}: the loop stands still | {median(found['blocked']):.2f} s, {ratio('blocked', 'copy'):.2f} of a "
+        f"copy of them (`ndarray.copy`, {median(found['copy']):.2f} s) "
+        f"| by the processor {ratio('blocked-processor', 'copy-processor'):.2f}; {ratio('blocked', 'copy-again'):.2f} of a "
+        f"copy into memory that is there (`numpy.copyto`, {median(found['copy-again']):.2f} s) | ≤ 1 copy |",
         f"| {name}: until it is on the disk | {median(found['written']):.2f} s | | |",
         f"| {name}: the loop beside the write | {slower:+.1%} slower | the loop uses one core | |",
     ]

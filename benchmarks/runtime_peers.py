@@ -58,7 +58,7 @@ def install() -> dict[str, str]:
     """The tools that can be had, with their versions."""
     if not PYTHON.exists():
         subprocess.run([sys.executable, "-m", "venv", str(TOOLS)], check=True)
-    pip = [str(PYTHON), "-m", "pip", "-q", "--disable-pip-version-check"]
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
     for package in PACKAGES:
         # One by one: what cannot be installed is left out of the table.
         subprocess.run([*pip, "install", package], capture_output=True)

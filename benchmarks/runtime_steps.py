@@ -76,7 +76,9 @@ def measure():
     size, rounds = int(os.environ["SIZE"]), int(os.environ["ROUNDS"])
     matrix = np.random.default_rng(0).normal(size=(200, 200))
     weights = [np.full(size // 8 // 32, float(n)) for n in range(32)]
-    found = {"copy": [], "blocked": [], "written": [], "alone": [], "beside": []}
+    warm = [each.copy() for each in weights]
+    names = ("copy", "copy-again", "copy-processor", "blocked", "blocked-processor", "written", "alone", "beside")
+    found = {name: [] for name in names}
 
     def pace(until):
         # Seconds of one iteration, while `until` is not yet true.
@@ -92,15 +94,21 @@ def measure():
             for each in weights:
                 each += 1
             saving = StepRun.current.saving
-            start = time.perf_counter()
+            start, processor = time.perf_counter(), time.thread_time()
             copies = [each.copy() for each in weights]
             found["copy"].append(time.perf_counter() - start)
+            found["copy-processor"].append(time.thread_time() - processor)
             del copies
+            start = time.perf_counter()
+            for source, target in zip(weights, warm, strict=True):
+                np.copyto(target, source)
+            found["copy-again"].append(time.perf_counter() - start)
             end = time.perf_counter() + 1
             found["alone"].append(pace(lambda: time.perf_counter() > end))
-            start = time.perf_counter()
+            start, processor = time.perf_counter(), time.thread_time()
             saving.save(checkpoint, "position")
             found["blocked"].append(time.perf_counter() - start)
+            found["blocked-processor"].append(time.thread_time() - processor)
             found["beside"].append(pace(lambda: not saving.writer.is_in_flight))
             found["written"].append(time.perf_counter() - start)
             saving.settle()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from graduate.runtime import background
+from graduate.runtime import background, copies
 from graduate.runtime.pickling import Packed
 from loop_cases import CASES, HEAD
 from runtime_project import ProjectUnderTest, make_project
@@ -153,7 +153,7 @@ def test_copies_are_separate_share_memory_as_before_and_keep_what_cannot_change(
     parts = {
         name: Packed(b"", [pickle.PickleBuffer(array), pickle.PickleBuffer(fixed)]) for name in ("a", "b")
     }
-    found = background.copied(parts)
+    found = copies.Copies().of(parts)
     assert found is not None
     array += 1
     first, second = (found[name].buffers[0].raw() for name in ("a", "b"))
@@ -163,11 +163,32 @@ def test_copies_are_separate_share_memory_as_before_and_keep_what_cannot_change(
     assert found["a"].buffers[1].raw().readonly
 
 
+def test_memory_is_used_again_where_there_is_plenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    array, kept = numpy.zeros(10_000_000), copies.Copies()
+    parts = {"a": Packed(b"", [pickle.PickleBuffer(array)])}
+
+    def area() -> int:
+        found = kept.of(parts)
+        assert found is not None
+        copy = numpy.frombuffer(found["a"].buffers[0].raw())
+        assert numpy.array_equal(copy, array)
+        return int(copy.__array_interface__["data"][0])
+
+    monkeypatch.setattr(copies, "_free_memory", lambda: 1e12)
+    first = area()
+    kept.trim()
+    array += 1
+    assert area() == first
+    monkeypatch.setattr(copies, "_free_memory", lambda: 200e6)
+    kept.trim()
+    assert kept._areas == []
+
+
 def test_without_memory_for_a_copy_it_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = {"a": Packed(b"", [pickle.PickleBuffer(numpy.zeros(10_000_000))])}
-    assert background.copied(parts) is not None
-    monkeypatch.setattr(background, "_free_memory", lambda: 100e6)
-    assert background.copied(parts) is None
+    assert copies.Copies().of(parts) is not None
+    monkeypatch.setattr(copies, "_free_memory", lambda: 100e6)
+    assert copies.Copies().of(parts) is None
 
 
 def test_a_writer_tells_what_happened_once() -> None:

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import loop_files
-from .background import Writer, copied
+from .background import Writer
+from .copies import Copies
 from .log import say_once
 from .pace import Pace, clock
 from .problems import Interrupted
@@ -28,6 +29,7 @@ class Saving:
         self.run = run
         self.pace = Pace()
         self.writer = Writer()
+        self.copies = Copies()
         self.kept: list[Saved] = []
         self.broken = ""
 
@@ -67,7 +69,7 @@ class Saving:
         except Exception as error:
             self._note_failure(error)
         else:
-            copies = None if at_once else copied(parts)
+            copies = None if at_once else self.copies.of(parts)
             job = partial(self._write, kind, block.path, body, copies or parts, self._wanted(kind))
             if copies is None:
                 self.writer.run(job)
@@ -89,6 +91,7 @@ class Saving:
             return
         if outcome.was_beside:
             self.pace.note_written(outcome)
+            self.copies.trim()
         if outcome.error is not None:
             self._note_failure(outcome.error)
 
