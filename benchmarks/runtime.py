@@ -81,8 +81,9 @@ def measure_big(rounds: int, scratch: Path) -> list[str]:
     return [
         f"| {name}: the loop stands still | {median(found['blocked']):.2f} s, {ratio('blocked', 'copy'):.2f} of a "
         f"copy of them (`ndarray.copy`, {median(found['copy']):.2f} s) "
-        f"| by the processor {ratio('blocked-processor', 'copy-processor'):.2f}; {ratio('blocked', 'copy-again'):.2f} of a "
-        f"copy into memory that is there (`numpy.copyto`, {median(found['copy-again']):.2f} s) | ≤ 1 copy |",
+        f"| by the processor {ratio('blocked-processor', 'copy-processor'):.2f}; "
+        f"{ratio('blocked', 'copy-again'):.2f} of a copy into memory that is there (`numpy.copyto`, "
+        f"{median(found['copy-again']):.2f} s) | ≤ 1 copy |",
         f"| {name}: until it is on the disk | {median(found['written']):.2f} s | | |",
         f"| {name}: the loop beside the write | {slower:+.1%} slower | the loop uses one core | |",
     ]
@@ -171,7 +172,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", nargs="*", choices=[*MEASURES, []], default=[])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     machine = describe_machine()
