@@ -7,7 +7,7 @@ TORCH := 2.13.0
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types layers test-slow faults test-examples test-containers benchmark regen lock clean
+.PHONY: help install demo test check format lint types layers test-slow faults test-examples test-containers benchmark benchmark-runtime regen lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -63,6 +63,9 @@ test-containers: $(STAMP) ## every example in a container: build, status (needs 
 
 benchmark: $(STAMP) ## measure, and write the table of benchmarks/README.md
 	@exec $(BIN)/python benchmarks/run.py
+
+benchmark-runtime: $(STAMP) ## what the runtime costs, beside other tools: the second table of benchmarks/README.md
+	@exec $(BIN)/python benchmarks/runtime.py
 
 regen: $(STAMP) ## write what is generated in this repo: tests/golden, docs/hazards.md
 	@exec $(BIN)/python tools/regen.py

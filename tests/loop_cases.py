@@ -8,6 +8,7 @@ HEAD = """
 import os, signal, random
 import numpy as np
 from ..utils.resume import Checkpoint, LoopState
+from ..utils.step_run import StepRun
 
 count = 0
 
@@ -16,6 +17,8 @@ def tick():
     global count
     count += 1
     if count == int(os.environ.get("KILL_AT", -1)):
+        if "KILL_IN_FLIGHT" not in os.environ:
+            StepRun.current.saving.settle()  # so that it is known which checkpoint is the newest
         os.kill(os.getpid(), getattr(signal, os.environ.get("KILL_BY", "SIGKILL")))
 """
 

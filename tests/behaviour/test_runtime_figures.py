@@ -65,6 +65,7 @@ import signal
 import matplotlib.pyplot as plt
 
 from ..utils.resume import Checkpoint, LoopState
+from ..utils.step_run import StepRun
 
 
 def draw():
@@ -75,6 +76,7 @@ def draw():
     with Checkpoint("draw", state) as checkpoint:
         for i in checkpoint.loop(range(6)):
             if os.environ.get("KILL_AT") == str(i):
+                StepRun.current.saving.settle()
                 os.kill(os.getpid(), signal.SIGKILL)
             state.total += i
             ax.axvline(state.total)

@@ -88,6 +88,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from ..config.settings import settings
 from ..utils.resume import Checkpoint, LoopState
+from ..utils.step_run import StepRun
 
 count = 0
 
@@ -96,6 +97,7 @@ def tick():
     global count
     count += 1
     if count == int(os.environ.get("KILL_AT", -1)):
+        StepRun.current.saving.settle()
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class Failing:
         self.fault, _, self.repeats = fault.partition("-")
         self.number = number
         self.count = 0
+        self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         if name not in CALLS:
@@ -35,7 +37,8 @@ class Failing:
         return lambda *arguments: self._call(name, *arguments)
 
     def _call(self, name: str, *arguments: Any) -> Any:
-        self.count += 1
+        with self._lock:  # checkpoints are written by a thread of their own
+            self.count += 1
         due = self.count >= self.number if self.repeats == "always" else self.count == self.number
         if not due:
             return getattr(os, name)(*arguments)
@@ -68,6 +71,18 @@ class Noting:
         self.trace: list[tuple[Any, ...]] = []
         self._paths: dict[int, str] = {}
         self._seen: dict[str, bytes | None] = {}
+        self.lock = threading.RLock()
+
+    def __getattribute__(self, name: str) -> Any:
+        found = object.__getattribute__(self, name)
+        if name not in (*CALLS, "note"):
+            return found
+
+        def in_turn(*arguments: Any) -> Any:
+            with self.lock:  # a call and its entry stay together, whichever thread it is
+                return found(*arguments)
+
+        return in_turn
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)

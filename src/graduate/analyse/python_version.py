@@ -60,8 +60,8 @@ def raise_python(specifier: str, lowest: str) -> str:
 def find_lowest(text: str) -> Version:
     """The lowest Python, 3.11 or above, that a module runs on, as vermin tells it.
 
-    That looks at the syntax and at what is used of the standard library. What stands under a check of the version, or in
-    a `try` that catches the ImportError, asks for nothing.
+    That looks at the syntax and at what is used of the standard library. What stands under a check of the version, or
+    in a `try` that catches the ImportError, asks for nothing.
     """
     if not _may_need_newer(text):
         return FLOOR

@@ -19,8 +19,9 @@ from typing import Any, Self, TypeVar
 from . import positions
 from .live import Registry
 from .module_state import ModuleState
+from .pace import clock
 from .positions import Frame
-from .step_run import CannotResume, Resume, StepRun, clock
+from .step_run import CannotResume, Resume, StepRun
 from .syntax import block_allows_done, encloses
 
 Item = TypeVar("Item")
@@ -94,7 +95,7 @@ class Checkpoint:
         run.stack.append(self)
         self._start = clock()
         run.resume(self)
-        run.schedule(self)
+        run.saving.schedule(self)
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
@@ -104,20 +105,21 @@ class Checkpoint:
         del self.frames[:]
         self._run = None
         try:
-            if kind is None and not self.is_done and run.target is None and not run.broken:
+            if kind is None and not self.is_done and run.target is None and not run.saving.broken:
                 took = clock() - self._start
-                worth_it = run.forced_every or took * self.max_overhead >= (run.cost or self.estimated_cost())
+                cost = run.saving.pace.waited or self.estimated_cost()
+                worth_it = run.saving.pace.forced_every or took * self.max_overhead >= cost
                 if worth_it and (self.exhausted or block_allows_done(*self._site)):
-                    run.save(self, "done")
+                    run.saving.save(self, "done", at_once=True)
         finally:
             run.stack.remove(self)
             self.registry.hold(False)
             if run.stack:
-                run.schedule(run.stack[-1])
+                run.saving.schedule(run.stack[-1])
 
-    def estimated_cost(self) -> float:
-        """Seconds that a save may take, before one has been measured."""
-        return 0.005 + self.registry.bytes() / 200e6
+    def estimated_cost(self, *, in_background: bool = False) -> float:
+        """Seconds that a save may take, or keep the loop waiting, before one has been measured."""
+        return 0.005 + self.registry.bytes() / (2e9 if in_background else 200e6)
 
     # -- loops ------------------------------------------------------------------------------
 
@@ -192,7 +194,7 @@ class Checkpoint:
 
     def _look(self, run: StepRun, frame: Frame) -> None:
         if run.stack and run.stack[-1] is self and frame in self.frames:
-            run.look(self)
+            run.saving.look(self)
 
     def _unwind(self, frame: Frame) -> None:
         """Forget the loops inside that were left by `break`."""

@@ -12,6 +12,7 @@ from typing import Any
 from . import configuration, dispatch
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
+from .redaction import redacted
 
 COMMANDS = {
     "download-data": "run the steps up to the last one that downloads",
@@ -48,7 +49,7 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
         return _main(package, given)
     except Problem as problem:
         sys.stdout.flush()
-        print(problem, file=sys.stderr)
+        print(redacted(str(problem)), file=sys.stderr)
         return problem.exit_code
     except BrokenPipeError:
         return EXIT_FAILED

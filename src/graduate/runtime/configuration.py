@@ -20,6 +20,7 @@ from typing import Any, Self, dataclass_transform, get_args, get_origin
 from .objects import digest
 from .paths import PROJECT_ROOT
 from .problems import Problem
+from .redaction import is_secret
 
 CONFIG_FILE = PROJECT_ROOT / "configs" / "default.yaml"
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
@@ -74,7 +75,15 @@ class Option:
     def describe(self, value: Any) -> str:
         """The value as text that can be kept: a secret is only its hash."""
         text = repr(value)
-        return f"secret {digest(text.encode())}" if self.secret else text
+        return f"secret {digest(text.encode())}" if self.is_secret(value) else text
+
+    def is_secret(self, value: Any) -> bool:
+        """Whether a value must not be written down: the setting is marked, or is called like a key."""
+        return self.secret or is_secret(self.name, value)
+
+    def shown(self, value: Any) -> str:
+        """A value for a message."""
+        return "(secret)" if self.is_secret(value) else repr(value)
 
 
 def option(
@@ -165,10 +174,12 @@ class ProjectSettings:
 
     def describe_all(self) -> dict[str, str]:
         """Every setting as text, without secrets."""
-        return {
-            name: "(secret)" if each.secret else repr(self.values()[name])
-            for name, each in self._options.items()
-        }
+        return {name: each.shown(self.values()[name]) for name, each in self._options.items()}
+
+    def known(self) -> list[tuple[Option, Any]]:
+        """Every setting with its value, as far as the sources have been read."""
+        values = self.__dict__["_values"] or {}
+        return [(each, values[name]) for name, each in self._options.items() if name in values]
 
     def check_required(self) -> None:
         """Raise a clear error when a setting that has no default was not given."""
@@ -335,7 +346,7 @@ def _check_choice(each: Option, value: Any, where: str) -> None:
     for item in items:
         if each.choices is not None and item not in each.choices and item != each.default:
             raise Problem(
-                f"{item!r} is not a possible value of the setting {each.name!r}.",
+                f"{each.shown(item)} is not a possible value of the setting {each.name!r}.",
                 where=where,
                 why="it must be one of " + ", ".join(map(repr, each.choices)),
                 fix="choose one of these",
@@ -366,7 +377,7 @@ def _validated(each: Option, kind: Any, value: Any, where: str) -> Any:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise Problem(
-            f"{value!r} is not a valid value of the setting {each.name!r}.",
+            f"{each.shown(value)} is not a valid value of the setting {each.name!r}.",
             where=where,
             why=f"{first['msg']} (expected {getattr(kind, '__name__', kind)})",
             fix=f"give a value like {each.default!r}"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from . import store
+from .ends import ROLLED_BACK
 from .lock import lock
 from .log import say
 from .paths import PROJECT_ROOT, STATE_FOLDER
@@ -52,7 +53,7 @@ def run(
     program: str,
 ) -> int:
     """Run what is due up to step `last`, of one program or ("") of all. The exit code."""
-    from .runner import ROLLED_BACK, Runner
+    from .runner import Runner
 
     state = State(STATE_FOLDER)
     part = os.environ.get(_CHILD)
@@ -68,13 +69,15 @@ def run(
         if fresh:
             _start_anew(pipeline, state, last, roles, program)
         groups = [g for g in _programs(pipeline, last) if program in ("", pipeline.steps[g[0]].program)]
+        # A step may change the environment; a process that goes on in its place starts with what this one had.
+        environment = dict(os.environ)
         stop.install()
         try:
             code = Runner(pipeline, state).run(0, last) if groups == [(0, last)] else ROLLED_BACK
-            for _ in range(_MOST_ROLLBACKS):
+            for _ in range(_MOST_ROLLBACKS + sum(step.retries for step in pipeline.steps)):
                 if code != ROLLED_BACK:
                     break
-                code = _run_groups(pipeline, state, groups, arguments)
+                code = _run_groups(pipeline, state, groups, arguments, environment)
                 state.load()
         finally:
             stop.uninstall()
@@ -82,8 +85,6 @@ def run(
 
 
 def _report(pipeline: Pipeline, last: int, code: int) -> int:
-    from .runner import ROLLED_BACK
-
     if code == ROLLED_BACK:
         raise Problem(
             "The steps could not be brought up to date.",
@@ -108,22 +109,27 @@ def _programs(pipeline: Pipeline, last: int) -> list[tuple[int, int]]:
     return groups
 
 
-def _run_groups(pipeline: Pipeline, state: State, groups: list[tuple[int, int]], arguments: list[str]) -> int:
+def _run_groups(
+    pipeline: Pipeline,
+    state: State,
+    groups: list[tuple[int, int]],
+    arguments: list[str],
+    environment: dict[str, str],
+) -> int:
     for first, last in groups:
         state.load()
         if not any(pipeline.reason(index, state) for index in range(first, last + 1)):
             continue
-        code = _run_child(pipeline, first, last, arguments)
+        command = [sys.executable, "-m", pipeline.package, *arguments]
+        code = _run_child(command, {**environment, _CHILD: f"{first}-{last}"})
         if code:
             return code
     return 0
 
 
-def _run_child(pipeline: Pipeline, first: int, last: int, arguments: list[str]) -> int:
+def _run_child(command: list[str], environment: dict[str, str]) -> int:
     """Run steps in a process of their own, as the research program had one."""
     sys.stdout.flush()
-    environment = {**os.environ, _CHILD: f"{first}-{last}"}
-    command = [sys.executable, "-m", pipeline.package, *arguments]
     child = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment)
     stop.forward = child.send_signal
     if stop:

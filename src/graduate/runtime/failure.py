@@ -1,45 +1,23 @@
 """The report on a step that failed: what, where, with which settings and versions, and what was said before.
 
-Secrets are taken out: settings that are marked secret, and variables whose names look like keys.
+Secrets are taken out of all of it.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import platform
-import re
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
 
 from . import configuration, store
 from .log import LOG_FILE
 from .paths import STATE_FOLDER
+from .redaction import redacted, without_secrets
 from .state import StepRecord
 
 _LAST_LINES = 20
-_SHORTEST_SECRET = 4
-"""A shorter text would be taken out of half the report."""
-_KEY = re.compile(r"(key|token|secret|passw|passphrase|credential|auth)", re.IGNORECASE)
-
-
-def secrets() -> dict[str, str]:
-    """The texts that must not be written anywhere, each with what stands in its place."""
-    found = {text: f"<{name}>" for name, text in os.environ.items() if _KEY.search(name)}
-    settings = configuration.loaded()
-    if settings is not None:
-        values = settings.values()
-        found |= {str(values[each.name]): f"<{each.name}>" for each in settings.options() if each.secret}
-    return {text: name for text, name in found.items() if len(text) >= _SHORTEST_SECRET}
-
-
-def redacted(text: str) -> str:
-    """The text without secrets, the longest taken out first."""
-    for secret, name in sorted(secrets().items(), key=lambda each: -len(each[0])):
-        text = text.replace(secret, name)
-    return text
 
 
 def write_report(name: str, record: StepRecord, error: BaseException, message: str) -> Path:
@@ -60,18 +38,9 @@ def write_report(name: str, record: StepRecord, error: BaseException, message: s
         "system": platform.platform(),
     }
     path = STATE_FOLDER / "errors" / f"{record.ended.replace(':', '')}-{name}.json"
-    text = json.dumps(_clean(report), indent=1, default=str)
+    text = json.dumps(without_secrets(report), indent=1, default=str)
     store.commit(STATE_FOLDER / "staging", path, [text.encode()])
     return path
-
-
-def _clean(value: Any) -> Any:
-    """The report with every text redacted, before JSON escapes anything in it."""
-    if isinstance(value, dict):
-        return {key: _clean(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_clean(each) for each in value]
-    return redacted(value) if isinstance(value, str) else value
 
 
 def _last_lines() -> list[str]:
@@ -91,7 +60,8 @@ def _versions() -> dict[str, str]:
     }
 
 
-def own_part(error: BaseException) -> Any:
-    """The traceback from the step's own function on."""
+def show_traceback(error: BaseException) -> None:
+    """Print what Python would, from the step's own function on, without secrets."""
     trace = error.__traceback__
-    return trace.tb_next if trace is not None and trace.tb_next is not None else trace
+    own = error.with_traceback(trace.tb_next if trace is not None and trace.tb_next is not None else trace)
+    print(redacted("".join(traceback.format_exception(own))), end="", file=sys.stderr, flush=True)

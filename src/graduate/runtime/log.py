@@ -13,6 +13,7 @@ from typing import Any
 
 from . import store
 from .paths import PROJECT_ROOT
+from .redaction import redacted, without_secrets
 
 LOG_FILE = PROJECT_ROOT / "logs" / "pipeline.jsonl"
 
@@ -32,7 +33,7 @@ def append_line(path: Path, entry: dict[str, Any]) -> None:
             store.make_folder(path.parent)
             store.cut_torn_line(path)
             _prepared.add(path)
-        store.append(path, json.dumps(entry, default=str).encode() + b"\n")
+        store.append(path, json.dumps(without_secrets(entry)).encode() + b"\n")
     except OSError as error:
         if "log" not in _said:
             _said.add("log")
@@ -42,7 +43,7 @@ def append_line(path: Path, entry: dict[str, Any]) -> None:
 def say(message: str, **details: Any) -> None:
     """Tell the person on stderr and the log file."""
     sys.stdout.flush()
-    print(message, file=sys.stderr, flush=True)
+    print(redacted(message), file=sys.stderr, flush=True)
     append_line(LOG_FILE, {"time": now(), "message": message, **details})
 
 

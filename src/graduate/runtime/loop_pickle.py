@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import figures, pickling, random_state
 from .live import Registry, Unlike, children_of_handle, content, put_back
+from .redaction import redacted
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -74,7 +75,7 @@ def blame(blocks: list[Checkpoint], package: str, error: BaseException) -> str:
             try:
                 make_pickler(io.BytesIO(), [], registries, package).dump(value)
             except Exception as trouble:
-                text = str(trouble).partition("\n")[0][:160]
+                text = redacted(str(trouble)).partition("\n")[0][:160]
                 return f"{name} ({pickling.describe(value)}) cannot be saved: {text}"
     return f"{type(error).__name__}: {error}"
 

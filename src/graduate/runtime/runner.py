@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-import traceback
 from typing import Any
 
 from . import checkpoint as loops
-from . import random_state
-from .failure import own_part, redacted, write_report
+from . import random_state, retries
+from .ends import ROLLED_BACK, CatchUpFailed, Failed, Finished, TryAgain
+from .failure import show_traceback, write_report
 from .files import record_of, recorder, scan
 from .fingerprint import environment
 from .log import now, say
@@ -18,6 +18,7 @@ from .objects import Damaged
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_FAILED, EXIT_INTERRUPTED, Interrupted, Problem
 from .process import peak_memory, prepare_process, start_figures
+from .redaction import redacted
 from .running import cut_back, settings_read
 from .saved import objects_needed
 from .signals import stop
@@ -25,22 +26,6 @@ from .snapshot import NotStored, Values, get_random, put_random
 from .state import State, StepRecord
 from .steps import CONTEXT, Pipeline, Step
 from .written import find_written
-
-
-class Finished(Exception):
-    """The research program ended itself, successfully, before its last step."""
-
-
-class CatchUpFailed(Exception):
-    """A step could not get to where its checkpoint stands."""
-
-
-class Failed(Exception):
-    """A step failed; it has been written down and told. `code` is the exit code."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Runner:
@@ -78,17 +63,23 @@ class Runner:
                     continue
                 index += 1
         except Interrupted:
-            say(
-                f"Stopped on {stop.name or 'request'}; what was done is kept. Run the same command again to go on."
-            )
-            return EXIT_INTERRUPTED
+            return self._stopped()
         except CatchUpFailed:
             return ROLLED_BACK
+        except TryAgain as again:
+            most = self.pipeline.steps[index].retries
+            return ROLLED_BACK if retries.wait(again, most, self.state) else self._stopped()
         except Finished:
             return 0
         except Failed as failure:
             return failure.code
         return 0
+
+    def _stopped(self) -> int:
+        say(
+            f"Stopped on {stop.name or 'request'}; what was done is kept. Run the same command again to go on."
+        )
+        return EXIT_INTERRUPTED
 
     def _roll_back(self, index: int, problem: NotStored) -> int:
         """Mark the steps to run again so that a name has its value again; the first of them."""
@@ -121,6 +112,7 @@ class Runner:
         record = StepRecord(
             status="running",
             attempt=old.attempt + 1,
+            tries=old.tries,
             started=now(),
             code=pipeline.code_of(index, state),
             inputs=pipeline.inputs(index, state),
@@ -205,16 +197,21 @@ class Runner:
             self._fail(step, record, end, f"it ended the program with exit code {code}", start)
             raise Failed(code) from None
         except BaseException as error:
-            if isinstance(error, loops.CannotResume) or (
-                run.target is not None and isinstance(error, Exception)
-            ):
+            network = step.retries > 0 and retries.is_network_error(error)
+            catching_up = run.target is not None and isinstance(error, Exception) and not network
+            if catching_up or isinstance(error, loops.CannotResume):
                 raise CatchUpFailed(f"{type(error).__name__}: {error}") from error
             if stop and "DataLoader worker" in str(error):
                 # The signal went to the loader's workers too; what follows from that is no failure.
                 self._interrupt(step, record, start)
                 raise Interrupted from None
-            traceback.print_exception(error.with_traceback(own_part(error)))
+            may_pass = network and record.tries < step.retries
+            record.tries = record.tries + 1 if may_pass else 0
+            if not may_pass:
+                show_traceback(error)
             self._fail(step, record, error, f"{type(error).__name__}: {error}", start)
+            if may_pass:
+                raise TryAgain(step.name, record, retries.pause(error, record.tries)) from None
             if isinstance(error, KeyboardInterrupt):
                 raise Failed(130) from None
             raise Failed(error.exit_code if isinstance(error, Problem) else EXIT_FAILED) from None
@@ -225,7 +222,7 @@ class Runner:
             self.ran += 1
 
     def _interrupt(self, step: Step, record: StepRecord, start: float) -> None:
-        record.status = "interrupted"
+        record.status, record.tries = "interrupted", 0
         self._note_end(record, start)
         self.state.commit("interrupted", step.name, record)
 
@@ -263,7 +260,7 @@ class Runner:
     ) -> None:
         """Write down everything that the step left, then commit it: from here on it is done."""
         step = self.pipeline.steps[index]
-        given = {} if record.ended_early else _by_name(step, result)
+        given = {} if record.ended_early else step.by_name(result)
         if self.pipeline.shared is not None:
             given[CONTEXT] = self.pipeline.shared
         after = random_state.capture()
@@ -285,7 +282,7 @@ class Runner:
             live = ()
         else:
             self.values.store(values, live, set(self.pipeline.takes(index)), previous, record)
-        record.status = "done"
+        record.status, record.tries = "done", 0
         record.ended = now()
         record.peak_memory = peak_memory()
         self.state.commit("done", step.name, record)
@@ -297,21 +294,3 @@ class Runner:
         if record.ended_early:
             say(f"{step.name} ended the program; the steps after it are not run.")
             raise Finished
-
-
-ROLLED_BACK = 79
-"""A code inside the pipeline: go on in a new process, because this one is not as a fresh one would be."""
-
-
-def _by_name(step: Step, result: Any) -> dict[str, Any]:
-    if not step.gives:
-        return {}
-    if len(step.gives) == 1:
-        return {step.gives[0]: result}
-    if not isinstance(result, (tuple, list)) or len(result) != len(step.gives):
-        raise Problem(
-            f"The step {step.name!r} must return {len(step.gives)} values: {', '.join(step.gives)}.",
-            why=f"it returned {type(result).__name__}",
-            fix="correct the function or the step's `gives` in pipeline.py",
-        )
-    return dict(zip(step.gives, result, strict=True))

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import store
 from .log import say
 from .objects import Damaged, Objects, digest
-from .pickling import Packed
+
+if TYPE_CHECKING:
+    from .pickling import Packed
 
 KEPT = 2
 

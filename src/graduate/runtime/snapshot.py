@@ -10,6 +10,7 @@ from .log import now, say_once
 from .module_state import Shared
 from .objects import Damaged, Objects, digest
 from .random_state import RandomState
+from .redaction import redacted
 from .state import Group, StepRecord
 from .steps import CONTEXT
 
@@ -141,7 +142,7 @@ def inputs_hash(inputs: dict[str, str]) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip().split("\n")[0][:200]
+    text = redacted(str(error)).strip().split("\n")[0][:200]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

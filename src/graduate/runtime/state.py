@@ -63,6 +63,8 @@ class StepRecord:
     random_after: str = ""
     after: dict[str, str] = field(default_factory=dict)
     ended_early: bool = False
+    tries: int = 0
+    """How often it was tried in vain because of the network, while it is to be tried again."""
     peak_memory: int = 0
     error: dict[str, Any] | None = None
 
@@ -190,17 +192,13 @@ class State:
         # A copy under a fixed name for people; never read back.
         store.publish(self.root / "state.json", text)
         record = steps.get(step)
-        append_line(
-            self.root / "events.jsonl",
-            {
-                "time": now(),
-                "event": event,
-                "step": step,
-                "generation": self.generation,
-                "seconds": record.seconds if record else 0,
-                "peak_memory": record.peak_memory if record else 0,
-            },
-        )
+        seconds, memory = (record.seconds, record.peak_memory) if record else (0, 0)
+        self.note(event, step, seconds=seconds, peak_memory=memory)
+
+    def note(self, event: str, step: str, **details: Any) -> None:
+        """Tell the event log something that changes no state."""
+        line = {"time": now(), "event": event, "step": step, "generation": self.generation, **details}
+        append_line(self.root / "events.jsonl", line)
 
     def clean_up(self, also: set[str]) -> None:
         """Remove old generations and every object that no kept generation and none of `also` names."""

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import os
-import sys
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import loop_files, random_state, store
 from .files import recorder
 from .live import Registry, Unlike
-from .log import say, say_once
+from .log import say
 from .module_state import ModuleState
 from .objects import Damaged, Objects
 from .output import Muted, mute
 from .paths import STATE_FOLDER
-from .problems import Interrupted
 from .running import Journal
-from .saved import KEPT, Folder, Saved
+from .saved import Folder, Saved
+from .saving import Saving
 from .signals import stop
 from .validity import Validity
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
-    from .pickling import Packed
     from .state import StepRecord
-
-clock = time.perf_counter
-
-
-class Timer:
-    """When the loops have to look up. They compare the clock with `due` and nothing else."""
-
-    __slots__ = ("due",)
-
-    def __init__(self) -> None:
-        self.due = math.inf
 
 
 class CannotResume(BaseException):
@@ -84,25 +68,15 @@ class StepRun:
         self.path = STATE_FOLDER / "checkpoints" / name
         self.journal = Journal(self.path / "touched.jsonl")
         self.folder = Folder(self.path, objects)
-        self.timer = Timer()
+        self.saving = Saving(self)
+        self.timer = self.saving.pace.timer
         self.stack: list[Checkpoint] = []
         self.entered: dict[str, int] = {}
         self.done: dict[str, Saved] = {}
         self.positions: list[Saved] = []
-        self.kept: list[Saved] = []
         self.until = 0
         self.target: Saved | None = None
         self.muted: Muted | None = None
-        self.broken = ""
-        self.looks = 0
-        self.looks_at_save = 0
-        self.last_save = clock()
-        self.cost = 0.0
-        self.spent = 0.0
-        self.saves = 0
-        self.max_overhead = 0.02
-        self.forced_every = int(os.environ.get("CHECKPOINT_EVERY", 0))
-        self.forced_seconds = float(os.environ.get("CHECKPOINT_SECONDS", "nan"))
         self.validity = Validity(record, random)
 
     # -- a step's start and end -------------------------------------------------------------
@@ -119,6 +93,8 @@ class StepRun:
 
     def __exit__(self, *error: object) -> None:
         StepRun.current = None
+        # Nothing may be written any more when the step's end is committed and its checkpoints go.
+        self.saving.settle()
         recorder.before_write = None
         stop.on_stop[:] = [each for each in stop.on_stop if each != self._wake]
         # Held back to the very end: the position was not met again, so nothing of it may be lost.
@@ -153,7 +129,7 @@ class StepRun:
         self.positions = [saved for saved in usable if saved.kind == "position"]
         self.done = {saved.path: saved for saved in reversed(usable) if saved.kind == "done"}
         self.target = self.positions[0] if self.positions else None
-        self.kept = list(usable)
+        self.saving.kept = list(usable)
         if usable:
             self.until = usable[0].number
             self.muted = mute()
@@ -173,6 +149,7 @@ class StepRun:
 
     def resume(self, block: Checkpoint) -> None:
         """Called when a block is entered: give it the state and the position that it goes on from."""
+        self.saving.settle()
         done = self.done.get(block.path)
         if done is not None:
             self._put_back(done)
@@ -223,8 +200,8 @@ class StepRun:
             return
         self._put_back(target)
         self.target = None
-        self.last_save = clock()
-        self.schedule(self.stack[-1])
+        self.saving.pace.restart()
+        self.saving.schedule(self.stack[-1])
         for block in self.stack:
             block.registry.hold(False)
             block.resume = None
@@ -258,107 +235,5 @@ class StepRun:
 
         return load_states(data, buffers, self.stack)
 
-    # -- saving -----------------------------------------------------------------------------
-
-    def schedule(self, block: Checkpoint) -> None:
-        """Set the time of the next look."""
-        if stop or self.forced_every or (block.every is not None and not self.broken):
-            self.timer.due = 0.0
-        elif self.broken:
-            self.timer.due = math.inf
-        elif not math.isnan(self.forced_seconds):
-            self.timer.due = self.last_save + self.forced_seconds
-        else:
-            cost = self.cost or block.estimated_cost()
-            interval = max(block.seconds or (1.0 if not self.cost else 0.2), cost / block.max_overhead)
-            self.timer.due = self.last_save + interval
-
-    def look(self, block: Checkpoint) -> None:
-        """Called by a loop when an iteration is over and the timer is due."""
-        self.looks += 1
-        if stop:
-            if self.target is None and not self.broken:
-                self.save(block, "position")
-            raise Interrupted
-        if self.target is not None or self.broken:
-            self.timer.due = math.inf
-            return
-        if self.forced_every:
-            if self.looks - self.looks_at_save < self.forced_every:
-                return
-        elif block.every is not None and math.isnan(self.forced_seconds):
-            affordable = clock() - self.last_save >= self.cost / block.max_overhead
-            if self.looks - self.looks_at_save < block.every or not affordable:
-                return
-        self.save(block, "position")
-
-    def save(self, block: Checkpoint, kind: str) -> None:
-        """Write a checkpoint of the innermost block and those around it."""
-        start = clock()
-        sys.stdout.flush()
-        loop_files.flush()
-        try:
-            parts = self._pack()
-            body = self._body(parts)
-            self.kept.insert(0, self.folder.write(kind, block.path, body, parts))
-            self._sweep()
-        except OSError as error:
-            say_once(f"{self.name}: a checkpoint could not be written ({error}); the one before stands")
-        except Exception as error:
-            from .loop_pickle import blame
-
-            self.broken = blame(self.stack, self.package, error)
-            say_once(f"note: {self.name}: the loop {block.name!r} goes on without checkpoints: {self.broken}")
-        now = clock()
-        self.cost = now - start
-        self.spent += self.cost
-        self.saves += 1
-        self.last_save = now
-        self.looks_at_save = self.looks
-        self.schedule(block)
-
-    def _pack(self) -> dict[str, Packed]:
-        from .loop_pickle import pack_states
-
-        inner = len(self.stack) - 1
-        parts = {
-            f"enter{depth}": pack_states(self.stack[: depth + 1], self.package) for depth in range(inner)
-        }
-        parts["last"] = pack_states(self.stack, self.package)
-        return parts
-
     def registries(self) -> list[Registry]:
         return [block.registry for block in self.stack]
-
-    def _body(self, parts: dict[str, Packed]) -> dict[str, Any]:
-        return {
-            **self.validity.now(),
-            "files": loop_files.keep(self.journal, parts),
-            "signatures": [block.registry.signature for block in self.stack],
-            "blocks": [
-                {
-                    "path": block.path,
-                    "frames": [(frame.ordinal, frame.count) for frame in block.frames],
-                    "children": (block.frames[-1] if block.frames else block).children,
-                }
-                for block in self.stack
-            ],
-        }
-
-    def _sweep(self) -> None:
-        positions = [each for each in self.kept if each.kind == "position"][:KEPT]
-        done = [each for each in self.kept if each.kind == "done" and self._still_counts(each.path)]
-        self.kept = sorted(positions + done, key=lambda each: -each.number)
-        self.folder.sweep(self.kept)
-
-    def _still_counts(self, path: str) -> bool:
-        """Whether a finished block can come up again: the loops around it still stand where they stood."""
-        outer, _, _ = path.rpartition("/")
-        if not outer:
-            return True
-        for depth in range(len(self.stack)):
-            block = self.stack[depth]
-            now = block.path + "".join(f"@{frame.ordinal}.{frame.count}" for frame in block.frames)
-            if now == outer or outer.startswith(now + "/"):
-                return True
-        return False

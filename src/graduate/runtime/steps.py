@@ -13,6 +13,7 @@ from .files import Before, begins_with, is_unchanged
 from .fingerprint import environment
 from .module_state import ModuleState, Shared
 from .paths import PROJECT_ROOT, STATE_FOLDER
+from .problems import Problem
 from .running import Journal
 from .state import State, StepRecord
 
@@ -26,7 +27,7 @@ class Step:
 
     `restore` repeats the process-wide effects of the step when the step itself is skipped.
     `program` names the research program that it came from: programs ran as processes of their own, each in its `folder`
-    of the project.
+    of the project. `retries` is how often it is tried again when the network or a server fails it.
     """
 
     name: str
@@ -36,8 +37,22 @@ class Step:
     takes: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
     restore: Callable[[], Any] | None = None
-    network: bool = False
+    retries: int = 0
     folder: str = ""
+
+    def by_name(self, result: Any) -> dict[str, Any]:
+        """What the function returned, under the names that the step gives."""
+        if not self.gives:
+            return {}
+        if len(self.gives) == 1:
+            return {self.gives[0]: result}
+        if not isinstance(result, (tuple, list)) or len(result) != len(self.gives):
+            raise Problem(
+                f"The step {self.name!r} must return {len(self.gives)} values: {', '.join(self.gives)}.",
+                why=f"it returned {type(result).__name__}",
+                fix="correct the function or the step's `gives` in pipeline.py",
+            )
+        return dict(zip(self.gives, result, strict=True))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from graduate.transform.draft import ProgramDraft, StepDraft
 from graduate.transform.local_modules import dotted_home, relative_module
 from graduate.transform.write_units import UnitWriter
 
+_RETRIES = 4
+"""How often a step that downloads is tried again when the network fails."""
+
 HOME = "pipeline.py"
 
 
@@ -226,7 +229,7 @@ def _render_step_entry(step: StepText) -> list[str]:
     if step.restore:
         parts.append(f"restore={step.restore}")
     if step.role == "download":
-        parts.append("network=True")
+        parts.append(f"retries={_RETRIES}")
     if step.folder:
         parts.append(f'folder="{step.folder}"')
     line = f"    Step({', '.join(parts)}),"

@@ -136,6 +136,24 @@ print(x)
     assert pipeline.count("np.set_printoptions(precision=2)") == 1
 
 
+def test_only_what_downloads_is_tried_again(tmp_path: Path) -> None:
+    text = """
+import urllib.request
+# download the data
+urllib.request.urlretrieve("https://example.org/data.csv", "data.csv")
+# train
+total = 0.0
+for step in range(50):
+    total += step
+print(total)
+"""
+    pipeline = convert({"main.py": text}, tmp_path).text("pipeline.py")
+    entries = [each for each in pipeline.split("Step(")[1:] if "role=" in each]
+    downloads = [each for each in entries if 'role="download"' in each]
+    assert len(downloads) == 1
+    assert ["retries=4" in each for each in entries] == [each in downloads for each in entries]
+
+
 def test_what_cannot_be_told_from_the_text_is_wrapped(tmp_path: Path) -> None:
     converted = convert({"main.py": "a = 1\nexec('a = 2')\nprint(a)\n"}, tmp_path)
     (program,) = converted.modules.programs

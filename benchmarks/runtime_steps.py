@@ -1,0 +1,238 @@
+"""What the measured projects run: each pipeline prints one line of JSON with what it measured itself."""
+
+from __future__ import annotations
+
+LOOPS = """
+from .utils.resume import Checkpoint, LoopState, Pipeline, Step
+
+
+def measure():
+    import json
+    import os
+    import time
+
+    import numpy as np
+
+    rounds, length = int(os.environ["ROUNDS"]), float(os.environ["LENGTH"])
+    matrix = np.random.default_rng(0).normal(size=(160, 160))
+    weights = [np.zeros(100_000) for _ in range(10)]  # 8 MB, as a small network with its optimizer
+    losses = []
+
+    def work(repeats):
+        for _ in range(repeats):
+            matrix @ matrix
+
+    def wait(seconds):
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            pass
+
+    def plain(step, count):
+        for i in range(count):
+            step()
+            weights[i % 10][0] += 1
+
+    def saved(step, count, name):
+        state = LoopState(weights=weights, losses=losses)
+        with Checkpoint(name, state) as checkpoint:
+            for i in checkpoint.loop(range(count)):
+                step()
+                weights[i % 10][0] += 1
+
+    def timed(function, *arguments):
+        start = time.perf_counter()
+        function(*arguments)
+        return time.perf_counter() - start
+
+    once = min(timed(work, 20) for _ in range(50)) / 20
+    found = {}
+    for label, seconds in (("5 ms", 5e-3), ("0.5 ms", 5e-4), ("50 µs", 5e-5), ("10 µs", 1e-5)):
+        repeats = max(1, round(seconds / once))
+        step = (lambda: work(repeats)) if seconds >= once else (lambda: wait(seconds))
+        count = max(1, round(length / seconds))
+        pairs = []
+        for number in range(rounds):
+            pairs.append((timed(plain, step, count), timed(saved, step, count, f"{label}-{number}")))
+        found[label] = pairs
+    print(json.dumps(found))
+
+
+PIPELINE = Pipeline(Step("train", measure, role="train", program="a"), package=__package__)
+"""
+
+BIG = """
+from .utils.resume import Checkpoint, LoopState, Pipeline, Step
+
+
+def measure():
+    import json
+    import os
+    import time
+
+    import numpy as np
+
+    from .utils.step_run import StepRun
+
+    size, rounds = int(os.environ["SIZE"]), int(os.environ["ROUNDS"])
+    matrix = np.random.default_rng(0).normal(size=(200, 200))
+    weights = [np.full(size // 8 // 32, float(n)) for n in range(32)]
+    warm = [each.copy() for each in weights]
+    names = ("copy", "copy-again", "copy-processor", "blocked", "blocked-processor", "written", "alone", "beside")
+    found = {name: [] for name in names}
+
+    def pace(until):
+        # Seconds of one iteration, while `until` is not yet true.
+        start, count = time.perf_counter(), 0
+        while not until():
+            for _ in range(10):
+                matrix @ matrix
+                count += 1
+        return (time.perf_counter() - start) / count
+
+    with Checkpoint("big", LoopState(weights=weights), seconds=1e9) as checkpoint:
+        for i in checkpoint.loop(range(rounds)):
+            for each in weights:
+                each += 1
+            saving = StepRun.current.saving
+            start, processor = time.perf_counter(), time.thread_time()
+            copies = [each.copy() for each in weights]
+            found["copy"].append(time.perf_counter() - start)
+            found["copy-processor"].append(time.thread_time() - processor)
+            del copies
+            start = time.perf_counter()
+            for source, target in zip(weights, warm, strict=True):
+                np.copyto(target, source)
+            found["copy-again"].append(time.perf_counter() - start)
+            end = time.perf_counter() + 1
+            found["alone"].append(pace(lambda: time.perf_counter() > end))
+            start, processor = time.perf_counter(), time.thread_time()
+            saving.save(checkpoint, "position")
+            found["blocked"].append(time.perf_counter() - start)
+            found["blocked-processor"].append(time.thread_time() - processor)
+            found["beside"].append(pace(lambda: not saving.writer.is_in_flight))
+            found["written"].append(time.perf_counter() - start)
+            saving.settle()
+    print(json.dumps(found))
+
+
+PIPELINE = Pipeline(Step("train", measure, role="train", program="a"), package=__package__)
+"""
+
+CHAIN = """
+import os
+
+from .utils.resume import Pipeline, Step
+
+
+def prepare():
+    import numpy as np
+
+    return np.arange(1_000_000.0)
+
+
+def train(data):
+    return data * 2 + 1
+
+
+def evaluate(model):
+    if os.environ.get("FAIL"):
+        raise SystemExit(3)
+    with open("result.txt", "w") as file:
+        file.write(str(model.sum()))
+
+
+PIPELINE = Pipeline(
+    Step("preprocess-data", prepare, role="preprocess", program="a", gives=("data",)),
+    Step("train", train, role="train", program="a", takes=("data",), gives=("model",)),
+    Step("evaluate", evaluate, role="evaluate", program="a", takes=("model",)),
+    package=__package__,
+)
+"""
+
+DVC_STAGE = """
+import sys
+
+import numpy as np
+
+if sys.argv[1] == "prepare":
+    np.save("data.npy", np.arange(1_000_000.0))
+elif sys.argv[1] == "train":
+    np.save("model.npy", np.load("data.npy") * 2 + 1)
+else:
+    with open("result.txt", "w") as file:
+        file.write(str(np.load("model.npy").sum()))
+"""
+
+DVC_YAML = """
+stages:
+  prepare:
+    cmd: {python} stage.py prepare
+    deps: [stage.py]
+    outs: [data.npy]
+  train:
+    cmd: {python} stage.py train
+    deps: [stage.py, data.npy]
+    outs: [model.npy]
+  evaluate:
+    cmd: {python} stage.py evaluate
+    deps: [stage.py, model.npy]
+    outs: [result.txt]
+"""
+
+METAFLOW = """
+import os
+
+from metaflow import FlowSpec, step
+
+
+class Chain(FlowSpec):
+    @step
+    def start(self):
+        import numpy as np
+
+        self.data = np.arange(1_000_000.0)
+        self.next(self.train)
+
+    @step
+    def train(self):
+        self.model = self.data * 2 + 1
+        self.next(self.end)
+
+    @step
+    def end(self):
+        if os.environ.get("FAIL"):
+            raise ValueError("made up")
+        with open("result.txt", "w") as file:
+            file.write(str(self.model.sum()))
+
+
+if __name__ == "__main__":
+    Chain()
+"""
+
+JOBLIB = """
+import joblib
+
+memory = joblib.Memory("cache", verbose=0)
+
+
+@memory.cache
+def prepare():
+    import numpy as np
+
+    return np.arange(1_000_000.0)
+
+
+@memory.cache
+def train(data):
+    return data * 2 + 1
+
+
+@memory.cache
+def evaluate(model):
+    with open("result.txt", "w") as file:
+        file.write(str(model.sum()))
+
+
+evaluate(train(prepare()))
+"""
