@@ -13,7 +13,7 @@ from graduate.analyse.hazards import find_hazards, find_modernized, find_unread,
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.python_version import find_python
 from graduate.analyse.roles import find_definition_role, find_statement_role
-from graduate.analyse.settings import find_argparse, find_class_fields, find_constants
+from graduate.analyse.settings import as_passed, find_argparse, find_class_fields, find_constants
 from graduate.analyse.storable import find_figures, find_unstorable
 from graduate.model.facts import (
     ArgparseFacts,
@@ -28,9 +28,11 @@ from graduate.model.facts import (
 )
 from graduate.model.source import Place, Program, SourceModule, Sources
 from graduate.syntax.assignment import Uses
+from graduate.syntax.config_classes import find_parsed_classes
 from graduate.syntax.imports import qualified_names
 from graduate.syntax.long_loops import call_depths, function_unit, functions_of
 from graduate.syntax.loops import LoopPlan, Unit, plan_loops
+from graduate.syntax.nodes import list_nodes
 from graduate.syntax.program import ProgramSyntax, take_apart
 from graduate.syntax.spine import SpineStatement
 
@@ -39,6 +41,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
     """Find what the programs do and need. Runs nobody's code."""
     tell = progress or (lambda _: None)
     entries = {p.path for p in sources.programs}
+    parsed = frozenset(name for module in sources.modules for name in _find_parsed(module))
     known: dict[str, Role] = {}
     local: list[DefinitionFact] = []
     module_roles: list[tuple[str, Role]] = []
@@ -51,7 +54,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         local.extend(found)
         known.update({d.name: d.role for d in found if d.role != "other"})
         module_roles.append((module.path, find_main_role(module, found)))
-        module_options += find_module_options(module)
+        module_options += find_module_options(module, parsed)
     programs = []
     declared = DeclaredOptions(sources)
     for program in sources.programs:
@@ -91,14 +94,23 @@ def find_module_roles(module: SourceModule) -> list[DefinitionFact]:
     return _definition_facts(nodes, module, qualified_names(tree.body), {})
 
 
-def find_module_options(module: SourceModule) -> list[Option]:
-    """The fields of configuration classes of a local module, and its constants where it holds nothing else."""
+def _find_parsed(module: SourceModule) -> dict[str, str]:
+    tree = ast.parse(module.text)
+    return find_parsed_classes(list_nodes(tree), qualified_names(tree.body))
+
+
+def find_module_options(module: SourceModule, parsed: frozenset[str] = frozenset()) -> list[Option]:
+    """The fields of configuration classes of a local module, and its constants where it holds nothing else.
+
+    Classes that are `parsed` from a command line have their values from there.
+    """
     syntax = take_apart(module.path, module.text)
     body = syntax.source.tree.body
     if syntax.dynamic_names() is not None:
         return []
     found = list(find_class_fields(body, module.text, _place_of(module)))
     owners = {option.name.partition(".")[0] for option in found}
+    found = [option for option in found if option.name.partition(".")[0] not in parsed]
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     is_configuration = all(node.name in owners for node in body if isinstance(node, kinds))
     if is_configuration and PurePosixPath(module.path).stem != "__init__":
@@ -150,7 +162,10 @@ def analyse_program(
         [s.node for s in syntax.statements], module.text, rebound=syntax.rebound(), place=place
     )
     fields = find_class_fields([d.node for d in syntax.definitions.values()], module.text, place)
-    options = [replace(o, program=program.name) for o in (*constants, *fields)]
+    parsed = find_parsed_classes(list_nodes(syntax.source.tree), syntax.qualified)
+    owners = {field.name: parsed.get(field.name.partition(".")[0], "") for field in fields}
+    own = [field for field in fields if not owners[field.name]]
+    options = [replace(o, program=program.name) for o in (*constants, *own)]
     syntax = take_apart(program.path, module.text, frozenset(o.name for o in constants))
     parser = _find_parser(syntax, module, place)
     hazards = find_hazards(module, syntax)
@@ -169,6 +184,7 @@ def analyse_program(
         passed = tuple(option for option in parser.options if option.flags)
     else:
         passed = declared.find(module.path)
+        passed += tuple(as_passed(field, owners[field.name]) for field in fields if owners[field.name])
     unstorable = find_unstorable(syntax)
     spine, figures = _find_spine(syntax, module, roles, constants, parser)
     return ProgramFacts(

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
 
 from graduate.analyse.argparse_options import find_argparse
 from graduate.analyse.literals import Folded, fold_constant, infer_annotation
-from graduate.model.facts import Option
+from graduate.model.facts import Option, OptionAction
 from graduate.model.source import Place
 from graduate.syntax.config_classes import find_config_fields
 
@@ -82,6 +84,18 @@ def find_class_fields(body: Sequence[ast.stmt], text: str, place: PlaceOf) -> tu
             )
         )
     return tuple(found)
+
+
+def as_passed(field: Option, library: str) -> Option:
+    """A field of a class that a library reads the command line into, as the flag that it has there."""
+    _, _, attribute = field.name.rpartition(".")
+    is_tyro = library == "tyro"
+    spelling = attribute.replace("_", "-") if is_tyro else attribute
+    flag, action = f"--{spelling}", "store"
+    if field.annotation == "bool" and is_tyro:
+        is_on = field.default == "True"
+        flag, action = (f"--no-{spelling}", "store_false") if is_on else (flag, "store_true")
+    return replace(field, name=attribute, kind="argument", flags=(flag,), action=cast(OptionAction, action))
 
 
 def _declared_annotation(node: ast.expr | None, is_none: bool) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import functools
 import importlib
 import os
 import re
@@ -206,8 +207,9 @@ def set_command_line(arguments: Sequence[str]) -> None:
 def tell_again() -> None:
     """From here on the next read of each setting is told to `on_read` again: another step begins."""
     for settings in _loaded:
-        for name in settings._options:
-            settings.__dict__.pop(name, None)
+        values = settings.__dict__["_values"]
+        settings.__dict__.clear()
+        settings.__dict__["_values"] = values
 
 
 def loaded() -> ProjectSettings | None:
@@ -267,7 +269,8 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
     return values
 
 
-def _annotations(cls: type) -> dict[str, Any]:
+@functools.cache
+def _annotations(cls: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(cls)
     except Exception:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from graduate.syntax.imports import qualify
 from graduate.syntax.nodes import dotted
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _NAMED = re.compile(
     r"config(uration)?s?|cfgs?|conf|args?|arguments?|h?params?|parameters?|hyper\w*|settings?|opts?|options?|flags?|constants?"
 )
-_BASES = frozenset({"object", "NamedTuple", "typing.NamedTuple", "BaseModel", "pydantic.BaseModel", "Tap"})
+_PARSERS = frozenset({"tyro", "simple_parsing", "pyrallis", "draccus", "jsonargparse", "datargs", "dargs"})
+_BASES = frozenset({"object", "NamedTuple", "typing.NamedTuple", "BaseModel", "pydantic.BaseModel"})
 _FIELD_CALLS = frozenset(
     {"field", "dataclasses.field", "attr.ib", "attrs.field", "attr.field", "Field", "pydantic.Field"}
 )
@@ -51,6 +53,24 @@ def find_config_fields(body: Sequence[ast.stmt]) -> Iterator[ConfigField]:
         ]
         names = [field.attribute for field in fields]
         yield from (field for field in fields if names.count(field.attribute) == 1)
+
+
+def find_parsed_classes(nodes: Iterable[ast.AST], imports: dict[str, str]) -> dict[str, str]:
+    """The classes that a library reads the command line into, each with that library: `tyro.cli(Args)`.
+
+    Their values come from that line, so that a default has no say where the line has one.
+    """
+    found: dict[str, str] = {}
+    for node in nodes:
+        if not isinstance(node, ast.Call):
+            continue
+        called = qualify(dotted(node.func), imports)
+        library = called.partition(".")[0]
+        is_parser = library in _PARSERS or called.endswith((".HfArgumentParser", ".add_arguments"))
+        for value in (*node.args, *(keyword.value for keyword in node.keywords)) if is_parser else ():
+            names = [each.id for each in ast.walk(value) if isinstance(each, ast.Name)]
+            found.update(dict.fromkeys(names, library))
+    return found
 
 
 def _is_configuration(node: ast.ClassDef) -> bool:

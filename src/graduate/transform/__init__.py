@@ -55,6 +55,10 @@ COMMAND_LINE_LIBRARIES = frozenset(
         "hydra",
         "simple_parsing",
         "tap",
+        "tyro",
+        "pyrallis",
+        "draccus",
+        "jsonargparse",
     }
 )
 
@@ -214,7 +218,7 @@ def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, 
 
 
 def _mentions_command_line(module: SourceModule) -> bool:
-    if "sys.argv" in module.text:
+    if "sys.argv" in module.text or "HfArgumentParser" in module.text:
         return True
     imported = {b.qualified.partition(".")[0] for b in bindings(ast.parse(module.text))}
     return bool(imported & COMMAND_LINE_LIBRARIES)

@@ -214,3 +214,28 @@ print(CFG.rate, TrainConfig().rate, TrainConfig(steps=4).steps)
     assert "    rate: float = option(0.1)\n" in settings
     assert '    TrainConfig_rate: float = option(1, help="of learning")\n'.replace('"', "'") in settings
     assert "rate: float = settings.TrainConfig_rate  # of learning" in moved(text, tmp_path / "again")
+
+
+def test_classes_that_a_library_fills_from_the_command_line_are_its_flags(tmp_path: Path) -> None:
+    text = """
+from dataclasses import dataclass
+from transformers import HfArgumentParser
+import tyro
+@dataclass
+class Args:
+    total_steps: int = 50
+    track: bool = False
+    cuda: bool = True
+@dataclass
+class ModelArguments:
+    width_of: int = 4
+args = tyro.cli(Args)
+model, = HfArgumentParser((ModelArguments,)).parse_args_into_dataclasses()
+print(args, model)
+"""
+    settings = convert({"main.py": text}, tmp_path).text("config/settings.py")
+    assert 'total_steps: int = option(50, flags=("--total-steps",))' in settings
+    assert 'track: bool = option(False, flags=("--track",), action="store_true")' in settings
+    assert 'cuda: bool = option(True, flags=("--no-cuda",), action="store_false")' in settings
+    assert 'width_of: int = option(4, flags=("--width_of",))' in settings
+    assert "total_steps: int = 50" in moved(text, tmp_path / "again")
