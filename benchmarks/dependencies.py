@@ -2,6 +2,7 @@
 
     python benchmarks/dependencies.py            measures, prints what each got wrong, and writes the table of README.md
     python benchmarks/dependencies.py --print    only prints
+    python benchmarks/dependencies.py --corpus FOLDER    the repos of dependency_repos.txt, which lie in FOLDER
 
 The others live in build/dependency-tools, an environment of their own. What the cases import is not installed in it
 (but for what the tools need themselves), and graduate is told that nothing is installed: all answers come from the
@@ -16,16 +17,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "benchmarks" / "dependency_cases.txt"
+REPOS = ROOT / "benchmarks" / "dependency_repos.txt"
 README = ROOT / "benchmarks" / "README.md"
 TOOLS = ROOT / "build" / "dependency-tools"
 OTHERS = {"pipreqs": "0.5.0", "pigar": "2.2.0", "fawltydeps": "0.20.0", "deptry": "0.25.1"}
@@ -51,6 +54,7 @@ class Case:
     files: dict[str, str]
     needed: tuple[frozenset[str], ...]
     allowed: frozenset[str]
+    source: Path = Path()
 
 
 @dataclass
@@ -89,9 +93,20 @@ def read_cases(text: str) -> Iterator[Case]:
 
 
 def write_case(case: Case, folder: Path) -> None:
+    if not case.files:
+        shutil.copytree(case.source, folder, dirs_exist_ok=True, ignore=_ignore_big)
     for path, text in case.files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(_notebook(text) if path.endswith(".ipynb") else text, encoding="utf-8")
+
+
+def _ignore_big(folder: str, names: list[str]) -> list[str]:
+    paths = [Path(folder, name) for name in names]
+    return [
+        path.name
+        for path in paths
+        if path.is_symlink() or (path.is_file() and path.stat().st_size > 5_000_000)
+    ]
 
 
 def _notebook(text: str) -> str:
@@ -153,8 +168,8 @@ def ask_graduate(folder: Path) -> list[str]:
 def ask_pipreqs(folder: Path) -> list[str]:
     from pipreqs import pipreqs
 
-    pipreqs.handle_scan_noteboooks()
     pipreqs.scan_noteboooks = True
+    pipreqs.handle_scan_noteboooks()
     return pipreqs.get_pkg_names(pipreqs.get_all_imports(str(folder)))
 
 
@@ -283,6 +298,11 @@ def render(scores: dict[str, Score], cases: Sequence[Case]) -> str:
 def main() -> int:
     if sys.argv[1:2] == ["--answer"]:
         print(json.dumps(answer(sys.argv[2], [Path(each) for each in sys.argv[3:]])))
+        return 0
+    if sys.argv[1:2] == ["--corpus"]:
+        repos = list(read_cases(REPOS.read_text(encoding="utf-8")))
+        repos = [replace(case, source=Path(sys.argv[2]) / case.name) for case in repos]
+        print(render(measure(repos), repos))
         return 0
     cases = list(read_cases(CASES.read_text(encoding="utf-8")))
     table = render(measure(cases), cases)

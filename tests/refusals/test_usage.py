@@ -49,6 +49,11 @@ def listing(folder: Path) -> set[str]:
             f"graduate: there is no level 'high'\n  next:  use one of {LEVELS}\n",
         ),
         (
+            "convert one.py --as-of yesterday",
+            "graduate: --as-of yesterday is no day\n  why:   Invalid isoformat string: 'yesterday'\n"
+            "  next:  write it like 2024-01-31, or say commit or newest\n",
+        ),
+        (
             "convert --no-lock",
             "graduate: there is no research code to convert\n  where: {folder}/src\n"
             "  why:   no source was named, and the working folder has no folder src/\n"

@@ -79,6 +79,17 @@ def test_convert_reports_level_steps_settings_and_next_commands(
     assert (folder / "study-production" / "conversion.json").is_file()
 
 
+def test_the_day_of_the_versions_and_what_to_check_are_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = folder / "src" / "study" / "run.py"
+    script.write_text("import nobody_knows_this\n" + SCRIPT)
+    assert run("convert", "src/study", "--no-lock", "--as-of", "2024-01-31", monkeypatch=monkeypatch) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "to check: nobody_knows_this (run.py:1): no distribution is known for it" in out
+    assert "AS_OF ?= 2024-01-31\n" in (folder / "study-production" / "Makefile").read_text()
+
+
 def test_convert_without_source_takes_every_project_of_src(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,7 +81,7 @@ def find_dependencies(
             requirement,
             tuple(names),
             known.origin if known else origin,
-            candidates=provided.names if provided.open else (),
+            candidates=provided.names if provided.open else known.candidates if known else (),
             optional=optional and (known is None or known.optional),
             guessed=provided.guessed,
         )

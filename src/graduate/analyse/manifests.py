@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from packaging.markers import Marker
+from packaging.markers import InvalidMarker, Marker
 
 from graduate.syntax.install_commands import find_installs, from_conda, join_continued
 
@@ -40,7 +40,8 @@ def find_conda_python(text: str) -> str:
     """The Python of a conda environment as a specifier; "" when it names none."""
     for item, _, by_pip in _conda_items(text):
         if not by_pip and (match := re.match(r"(?:\S+::)?python\s*([=<>!~].*)$", item)):
-            return re.sub(r"^=(?!=)", "==", match[1]).split("=h")[0]
+            exact = re.match(r"==?([\d.]+)", match[1])
+            return f"=={exact[1].rstrip('.')}" if exact else match[1]
     return ""
 
 
@@ -65,25 +66,25 @@ def _conda_items(text: str) -> Iterator[tuple[str, int, bool]]:
 def read_pyproject(text: str) -> Iterator[Line]:
     """PEP 621, dependency groups, Poetry, PDM."""
     data = read_toml(text)
-    project, tool = _table(data, "project"), _table(data, "tool")
+    project, tool = find_table(data, "project"), find_table(data, "tool")
     groups = [
         project.get("dependencies", []),
-        *_table(project, "optional-dependencies").values(),
-        *_table(data, "dependency-groups").values(),
-        *_table(_table(tool, "pdm"), "dev-dependencies").values(),
+        *find_table(project, "optional-dependencies").values(),
+        *find_table(data, "dependency-groups").values(),
+        *find_table(tool, "pdm", "dev-dependencies").values(),
     ]
     listed = [item for group in groups if isinstance(group, list) for item in group if isinstance(item, str)]
     yield from _with_lines(text, listed)
-    poetry = _table(tool, "poetry")
-    tables = [_table(poetry, "dependencies"), _table(poetry, "dev-dependencies")]
-    tables += [_table(group, "dependencies") for group in _table(poetry, "group").values()]
+    poetry = find_table(tool, "poetry")
+    tables = [find_table(poetry, "dependencies"), find_table(poetry, "dev-dependencies")]
+    tables += [find_table(group, "dependencies") for group in find_table(poetry, "group").values()]
     for table in tables:
         yield from _named(text, table)
 
 
 def read_pipfile(text: str) -> Iterator[Line]:
     data = read_toml(text)
-    yield from _named(text, {**_table(data, "dev-packages"), **_table(data, "packages")})
+    yield from _named(text, {**find_table(data, "dev-packages"), **find_table(data, "packages")})
 
 
 def _named(text: str, table: Mapping[str, Any]) -> Iterator[Line]:
@@ -129,13 +130,19 @@ def read_setup(text: str) -> Iterator[Line]:
 
 def read_lock(text: str) -> Iterator[Line]:
     """The pins of poetry.lock, uv.lock and pdm.lock; of several versions of one distribution that of this Python."""
-    for package in read_toml(text).get("package", []):
-        markers = package.get("resolution-markers", [])
-        if markers and not any(Marker(each).evaluate() for each in markers):
-            continue
-        name, version = package.get("name", ""), package.get("version", "")
-        if name and version:
+    packages = read_toml(text).get("package", [])
+    for package in packages if isinstance(packages, list) else []:
+        markers = find_table({"": package}, "").get("resolution-markers", [])
+        name, version = (find_table({"": package}, "").get(key) for key in ("name", "version"))
+        if isinstance(name, str) and isinstance(version, str) and (not markers or any(map(_holds, markers))):
             yield f"{name}=={version}", _line_of(text, rf'^name = "{re.escape(name)}"')
+
+
+def _holds(marker: str) -> bool:
+    try:
+        return Marker(marker).evaluate()
+    except InvalidMarker:
+        return True
 
 
 def read_pipfile_lock(text: str) -> Iterator[Line]:
@@ -144,7 +151,7 @@ def read_pipfile_lock(text: str) -> Iterator[Line]:
     except json.JSONDecodeError:
         return
     for group in ("default", "develop"):
-        for name, entry in _table(data, group).items():
+        for name, entry in find_table(data, group).items():
             if isinstance(entry, dict) and isinstance(entry.get("version"), str):
                 yield name + entry["version"], _line_of(text, rf'^\s*"{re.escape(name)}":')
 
@@ -166,9 +173,11 @@ def _line_of(text: str, pattern: str) -> int:
     return text.count("\n", 0, found.start()) + 1 if found else 1
 
 
-def _table(data: Any, key: str) -> dict[str, Any]:
-    value = data.get(key, {}) if isinstance(data, dict) else {}
-    return value if isinstance(value, dict) else {}
+def find_table(data: Any, *keys: str) -> dict[str, Any]:
+    """The table under these keys, one in the other; an empty one where there is none, or something else."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def read_toml(text: str) -> dict[str, Any]:

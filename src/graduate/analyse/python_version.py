@@ -16,6 +16,7 @@ from graduate.analyse.imports import catches_import
 from graduate.analyse.manifests import (
     find_conda_python,
     find_setup_strings,
+    find_table,
     from_caret,
     read_config,
     read_toml,
@@ -128,15 +129,15 @@ def _texts(sources: Sources) -> Iterator[str]:
         name = basename(path).lower()
         if path == "pyproject.toml":
             data = read_toml(text)
-            yield str(data.get("project", {}).get("requires-python", ""))
-            poetry = data.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python", "")
+            yield str(find_table(data, "project").get("requires-python", ""))
+            poetry = find_table(data, "tool", "poetry", "dependencies").get("python", "")
             yield _from_poetry(poetry) if isinstance(poetry, str) else ""
         elif path == "setup.cfg":
             yield read_config(text).get("options", {}).get("python_requires", "")
         elif path == "setup.py":
             yield from find_setup_strings(text, "python_requires")
         elif path == "Pipfile":
-            version = read_toml(text).get("requires", {}).get("python_version", "")
+            version = find_table(read_toml(text), "requires").get("python_version", "")
             yield f">={version}" if version else ""
         elif path == "runtime.txt":
             yield re.sub(r"^python-(\d+\.\d+).*", r">=\1", text.strip())

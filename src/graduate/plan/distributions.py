@@ -41,16 +41,21 @@ def _settle(dependencies: Iterable[Dependency], plan: Plan) -> Iterator[Dependen
 
 
 def describe_choices(dependencies: Iterable[Dependency]) -> tuple[str, ...]:
-    """What a person should look at: modules that several distributions provide, and names that are a guess."""
+    """What a person should look at: modules that several distributions provide, guesses, and what is left out."""
     found = []
     for each in dependencies:
-        if each.candidates and not each.optional:
+        if each.optional:
+            found.append(
+                f"{_module(each)} ({each.origin}): the code goes on without it and it is not installed here, so it is "
+                f"left out; name {each.distribution} in a requirements.txt to have it"
+            )
+        elif each.candidates:
             others = ", ".join(candidate for candidate in each.candidates if candidate != each.distribution)
             found.append(
                 f"{_module(each)} ({each.origin}): {each.distribution} is taken, {others} provide it too; "
                 "choose under `distributions` of the plan"
             )
-        elif each.guessed and not each.optional:
+        elif each.guessed:
             found.append(
                 f"{_module(each)} ({each.origin}): no distribution is known for it, {each.distribution} is a guess; "
                 "name the right one in a requirements.txt, or put the module into the source folder"

@@ -252,7 +252,8 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
     """Every value from the highest source that gives it."""
     options = cls._options
     values = {name: copied(each.default) for name, each in options.items()}
-    hints = _annotations(cls)
+    # A class of options is a key like any other, which its type does not say.
+    hints = _annotations(typing.cast(Any, cls))
     for each in options.values():
         each.annotation = hints.get(each.name, Any)
     for name, value in _read_file(options).items():

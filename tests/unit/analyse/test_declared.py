@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graduate.analyse.declared import find_conflicts, find_declared, list_declared
+from graduate.analyse.python_version import find_python
 from graduate.model.source import Sources
 
 
@@ -66,6 +67,33 @@ FILES = [
 @pytest.mark.parametrize(("path", "text", "expected"), FILES)
 def test_what_a_file_declares(path: str, text: str, expected: list[str]) -> None:
     assert [f"{d.requirement} {d.place.line}" for d in list_declared(repo((path, text)))] == expected
+
+
+NONSENSE = [
+    ("pyproject.toml", "project = 1\ntool = []\ndependency-groups = 'x'"),
+    ("pyproject.toml", "[project]\ndependencies = 'numpy'\noptional-dependencies = 3\nrequires-python = 3.9"),
+    ("pyproject.toml", "[tool.poetry.dependencies]\npython = 3\nnumpy = 1\nrich = []\nx = {}\n"),
+    ("pyproject.toml", "[dependency-groups]\na = [{include-group = 'b'}]\nb = 'x'"),
+    ("uv.lock", "package = 'x'"),
+    ("uv.lock", "package = ['x', 1]"),
+    ("uv.lock", "[[package]]\nname = 'a'\nversion = '1'\nresolution-markers = ['what?']"),
+    ("poetry.lock", "[[package]]\nname = 3\nversion = 'x'"),
+    ("Pipfile", "requires = 1\npackages = 2"),
+    ("Pipfile.lock", "[1]"),
+    ("Pipfile.lock", '{"default": {"a": 1, "b": {"version": 2}}}'),
+    ("setup.cfg", "install_requires = x\n[options"),
+    ("setup.py", "setup(install_requires=f(), python_requires=3)"),
+    ("environment.yml", "dependencies:\n- \n- pip:\n  - [a]\n- python=x=y\n- =\n"),
+    ("requirements.txt", "\\\n-e\n==1\n@\nnumpy==\n"),
+    ("install.sh", "pip install 'open\nconda install\npip install -r\n"),
+    ("runtime.txt", "\n"),
+]
+
+
+@pytest.mark.parametrize(("path", "text"), NONSENSE)
+def test_nonsense_declares_nothing_and_stops_nothing(path: str, text: str) -> None:
+    assert all(each.name in {"a", "rich", "x", "numpy"} for each in list_declared(repo((path, text))))
+    assert find_python(repo((path, text))) == ">=3.11"
 
 
 COMBINED = [

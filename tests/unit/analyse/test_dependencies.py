@@ -180,6 +180,12 @@ def test_open_questions_are_told() -> None:
     assert not found["cv2"].optional
 
 
+def test_a_choice_stays_open_when_the_distribution_is_asked_for_again() -> None:
+    code = "try:\n    import psycopg2\nexcept ImportError:\n    pass\nimport psycopg2.extras"
+    (found,) = find_dependencies(sources(code), installed={})
+    assert (found.candidates, found.optional) == (("psycopg2-binary", "psycopg2"), False)
+
+
 def test_several_installed_candidates_are_a_choice() -> None:
     both = {"cv2": ["opencv-contrib-python", "opencv-python"], "odd": ["odd-a", "odd-b"]}
     found = find_dependencies(sources("import cv2, odd"), installed=both)

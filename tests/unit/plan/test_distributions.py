@@ -55,6 +55,7 @@ def test_what_nothing_decides_is_told() -> None:
     assert [line.partition(";")[0] for line in describe_choices(DEPENDENCIES)] == [
         "cv2 (train.py:1): opencv-python is taken, opencv-python-headless provide it too",
         "odd (train.py:2): no distribution is known for it, odd is a guess",
+        "wandb (train.py:3): the code goes on without it and it is not installed here, so it is left out",
     ]
 
 
