@@ -80,7 +80,8 @@ class Pace:
         if not math.isnan(self.forced_seconds):
             return True
         if block.every is not None:
-            return done >= block.every and clock() - self._last_save >= self.interval(block)
+            affordable = not self.blocked or clock() - self._last_save >= self.interval(block)
+            return done >= block.every and affordable
         self.schedule(block, "")  # a write that has ended since may have cost more than was known
         return clock() >= self.timer.due
 
