@@ -54,7 +54,8 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return EXIT_FAILED
     except OSError as error:
-        if not str(error.filename).startswith(str(STATE_FOLDER)):
+        # The project's folder is fsynced when the one of the state is made in it.
+        if str(error.filename) != str(PROJECT_ROOT) and not str(error.filename).startswith(str(STATE_FOLDER)):
             raise
         print(_not_written(error), file=sys.stderr)
         return EXIT_FAILED
