@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import shlex
 import typing
@@ -30,10 +31,15 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser(options: dict[str, Option]) -> argparse.ArgumentParser:
     """The research program's flags, and for each setting `--name` in the spellings that people try."""
+    return _build(tuple(options.values()))
+
+
+@functools.cache
+def _build(options: tuple[Option, ...]) -> argparse.ArgumentParser:
     parser = _Parser(prog="settings", add_help=False, argument_default=argparse.SUPPRESS)
-    given = {flag for each in options.values() for flag in each.flags}
-    taken = given | {f"--{name}" for name in options}
-    for each in options.values():
+    given = {flag for each in options for flag in each.flags}
+    taken = given | {f"--{each.name}" for each in options}
+    for each in options:
         if each.positional:
             # None is demanded here: another program may run, and the settings file can give it.
             if isinstance(each.nargs, int):
