@@ -54,13 +54,13 @@ def save(of: Pace, clock: Clock, blocked: float, written: float = 0.0) -> None:
     of.note_written(Outcome(None, written, written, was_beside=True))
 
 
-def test_saves_take_at_most_half_of_their_share(clock: Clock) -> None:
+def test_saves_take_at_most_a_quarter_of_the_share(clock: Clock) -> None:
     of, block = Pace(), Block()
     save(of, clock, blocked=0.1)
     of.schedule(block, "")
-    assert of.timer.due == pytest.approx(clock.now + 0.1 / 0.01)
+    assert of.timer.due == pytest.approx(clock.now + 0.1 / 0.005)
     assert not of.is_due(block)
-    clock.work(10.01)
+    clock.work(20.01)
     assert of.is_due(block)
 
 
@@ -80,7 +80,7 @@ def test_the_write_costs_nothing_where_a_core_is_idle_and_its_time_where_none_is
         clock.work(10, busy)
         save(of, clock, blocked=0.1, written=3.0)
         assert of.crowded_out == pytest.approx(expected), (cores, busy)
-        assert of.interval(Block()) == pytest.approx((0.1 + expected) / 0.01)
+        assert of.interval(Block()) == pytest.approx((0.1 + expected) / 0.005)
 
 
 def test_the_time_of_a_write_is_not_taken_for_the_loop_s(
@@ -107,7 +107,7 @@ def test_iterations_are_counted_and_the_first_save_is_not_put_off(clock: Clock) 
     save(of, clock, blocked=0.1)
     of.looks += 3
     assert not of.is_due(block)
-    clock.work(10.01)
+    clock.work(20.01)
     assert of.is_due(block)
 
 
@@ -115,6 +115,15 @@ def test_a_loop_waits_as_long_as_a_save_that_is_waited_for_takes(clock: Clock) -
     of = Pace()
     save(of, clock, blocked=0.1, written=2.0)
     assert of.waited == pytest.approx(2.1)
+
+
+def test_a_block_saves_at_its_end_what_the_other_saves_have_left_of_half_the_share(clock: Clock) -> None:
+    of, block = Pace(), Block()
+    of.waited, of.spent = 0.1, 7.0
+    assert not of.affords_done(block, took=9.9, spent_before=7.0)
+    assert of.affords_done(block, took=10.1, spent_before=7.0)
+    assert not of.affords_done(block, took=10.1, spent_before=6.9)
+    assert of.affords_done(block, took=20.1, spent_before=6.9)
 
 
 def test_a_loop_without_checkpoints_is_not_looked_at(clock: Clock) -> None:
