@@ -73,7 +73,7 @@ class Checkpoint:
         self.modules: ModuleState | None = None
         self.exhausted = True
         self._run: StepRun | None = None
-        self._start = 0.0
+        self._start = self._spent = 0.0
         self._site: tuple[str, int] = ("", 0)
 
     def __enter__(self) -> Self:
@@ -93,7 +93,7 @@ class Checkpoint:
             run.stack[-1].frames[-1].had_children = True
         self.path = run.path_of(self.name)
         run.stack.append(self)
-        self._start = clock()
+        self._start, self._spent = clock(), run.saving.pace.spent
         run.resume(self)
         run.saving.schedule(self)
         return self
@@ -107,8 +107,7 @@ class Checkpoint:
         try:
             if kind is None and not self.is_done and run.target is None and not run.saving.broken:
                 took = clock() - self._start
-                cost = run.saving.pace.waited or self.estimated_cost()
-                worth_it = run.saving.pace.forced_every or took * self.max_overhead >= cost
+                worth_it = run.saving.pace.affords_done(self, took, self._spent)
                 if worth_it and (self.exhausted or block_allows_done(*self._site)):
                     run.saving.save(self, "done", at_once=True)
         finally:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from . import configuration, dispatch
-from .paths import PROJECT_ROOT, STATE_FOLDER
+from .paths import PROJECT_ROOT
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 from .redaction import redacted
 
@@ -54,7 +54,8 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return EXIT_FAILED
     except OSError as error:
-        if not str(error.filename).startswith(str(STATE_FOLDER)):
+        # Of the state, or of what a step left: an error of the step itself does not come here.
+        if not str(error.filename).startswith(str(PROJECT_ROOT)):
             raise
         print(_not_written(error), file=sys.stderr)
         return EXIT_FAILED
@@ -62,7 +63,7 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
 
 def _not_written(error: OSError) -> Problem:
     return Problem(
-        "The state of the pipeline cannot be read or written.",
+        "The state of the pipeline, or a file that a step left, cannot be read or written.",
         where=os.path.relpath(error.filename),
         why=error.strerror or str(error),
         fix="make room or repair the disk, and run the same command again: what was kept before still stands",

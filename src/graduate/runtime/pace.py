@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 
 clock = time.perf_counter
-_MEASURED = 0.5
-"""The part of the share that what is measured may take. The rest is for what is not: cold caches, a shared disk."""
+_MEASURED = 0.25
+"""The part of the share that saves in the background may take as far as it is measured. As much again is for the save
+at the end of a block; the rest is for what is not measured: cold caches, a shared disk."""
 _RETRY = 0.02
 """Seconds until a loop asks again whether a write in flight has ended."""
 
@@ -43,6 +44,8 @@ class Pace:
         self.looks = 0
         self.blocked = 0.0
         self.crowded_out = 0.0
+        self.spent = 0.0
+        """What all saves have cost together."""
         self.waited = 0.0
         """How long a save takes when the loop waits for all of it."""
         self._looks_at_save = 0
@@ -80,9 +83,19 @@ class Pace:
         if not math.isnan(self.forced_seconds):
             return True
         if block.every is not None:
-            return done >= block.every and clock() - self._last_save >= self.interval(block)
+            affordable = not self.blocked or clock() - self._last_save >= self.interval(block)
+            return done >= block.every and affordable
         self.schedule(block, "")  # a write that has ended since may have cost more than was known
         return clock() >= self.timer.due
+
+    def affords_done(self, block: Checkpoint, took: float, spent_before: float) -> bool:
+        """Whether a block that took so long may still save what it has come to, and wait for it."""
+        if self.forced_every:
+            return True
+        cost = self.waited or block.estimated_cost()
+        if not math.isnan(self.forced_seconds):
+            return cost <= took * block.max_overhead
+        return cost + self.spent - spent_before <= took * block.max_overhead * 2 * _MEASURED
 
     def start(self) -> None:
         """A save begins: how many cores too few there will be for it beside the loop."""
@@ -99,6 +112,7 @@ class Pace:
     def note_written(self, outcome: Outcome) -> None:
         """A write beside the loop has ended."""
         self.crowded_out = outcome.processor * self._crowding
+        self.spent += self.crowded_out
         self.waited = self.blocked + outcome.seconds
         self._processor += outcome.processor
 

@@ -77,6 +77,7 @@ class Saving:
             else:
                 self.writer.start(job)
         took = clock() - start
+        self.pace.spent += took
         if at_once:
             self.pace.waited = took
         else:
