@@ -10,7 +10,15 @@ from pathlib import Path
 
 from graduate.analyse import analyse
 from graduate.analyse.python_version import raise_python
-from graduate.emit import NewerPython, check_project, lock_project, render_project, write_project
+from graduate.emit import (
+    Locked,
+    NewerPython,
+    NothingFits,
+    check_project,
+    lock_project,
+    render_project,
+    write_project,
+)
 from graduate.emit.write import check_destination
 from graduate.errors import PlanError, ReadError, ToolError
 from graduate.model.facts import Facts
@@ -118,7 +126,8 @@ def convert(
 ) -> Converted:
     """Convert `source` into a project at `out` (default `./<name>-production`).
 
-    The dependencies are locked in their versions of the day `as_of`, where the index tells that, else in the newest.
+    The dependencies are locked in their versions of the day `as_of`, where the index tells that, else in the newest;
+    where none fit together the project has no lock.
     No program gets a level above `level`, nor above what `ceilings` says for it by name. With `modernize` it is
     read as Python 2. A failure raises GraduateError and leaves `out` as it was.
     """
@@ -148,17 +157,28 @@ def convert(
     if lock:
         progress("locking the dependencies")
         try:
-            locked = lock_project(project)
-        except NewerPython as error:
-            if not raise_python(facts.python, error.python):
-                raise
-            project = _render(replace(bundle, python=raise_python(facts.python, error.python)), sources)
-            locked = lock_project(project)
-        project = locked.project
-        to_check += locked.notes
+            locked = _lock(project, bundle, sources)
+        except NothingFits as error:
+            # Pins of a day long gone. All else of the project is as it should be, and a person has to decide this.
+            lock = False
+            to_check += (f"{error.what} {error.where}: {error.why}; loosen it in requirements.in",)
+        else:
+            project = locked.project
+            to_check += locked.notes
     progress(f"writing {target.name}")
     write_project(project, target, source_root=source, force=force)
     return Converted(source, target, facts, plan, modules, locked=lock, to_check=to_check)
+
+
+def _lock(project: Project, bundle: Bundle, sources: Sources) -> Locked:
+    """The project with its locks, for the Python that it asks for or the next one on which its requirements fit."""
+    try:
+        return lock_project(project)
+    except NewerPython as error:
+        newer = raise_python(bundle.python, error.python)
+        if not newer:
+            raise
+        return lock_project(_render(replace(bundle, python=newer), sources))
 
 
 def _render(bundle: Bundle, sources: Sources) -> Project:

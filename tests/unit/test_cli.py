@@ -13,7 +13,8 @@ import pytest
 from graduate import __version__, cli, conversion
 from graduate.analyse.hazards import EXPLANATIONS
 from graduate.conversion import Ceiling, Converted
-from graduate.model.project import Modules, ProgramResult
+from graduate.emit import Locked, NothingFits
+from graduate.model.project import Modules, ProgramResult, Project
 from graduate.model.source import Program
 from graduate.model.verdict import Finding, ProgramVerdict, Verdict
 
@@ -273,6 +274,26 @@ def test_convert_verified_says_so_when_even_the_floor_differs(
     arguments = ("convert", "src/study", "--no-lock", "--verify", "--python", sys.executable)
     assert run(*arguments, monkeypatch=monkeypatch) == 1
     assert "NOT the same" in capsys.readouterr().out
+
+
+def test_a_project_whose_requirements_do_not_fit_has_no_lock(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: Project) -> Locked:
+        raise NothingFits(
+            "The requirements cannot be locked.", where="requirements.txt:1", why="old==1 cannot be had"
+        )
+
+    monkeypatch.setattr(conversion, "lock_project", refuse)
+    assert run("convert", "src/study", monkeypatch=monkeypatch) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert (
+        "to check: The requirements cannot be locked. requirements.txt:1: old==1 cannot be had; loosen it"
+        in out
+    )
+    assert "the dependencies are not locked: run `make lock`" in out
+    assert (folder / "study-production" / "requirements.in").is_file()
+    assert not (folder / "study-production" / "requirements.lock").exists()
 
 
 def test_limit_levels_never_raises_a_level(folder: Path) -> None:

@@ -61,7 +61,11 @@ class Resolved:
     notes: tuple[str, ...] = ()
 
 
-class NewerPython(ToolError):
+class NothingFits(ToolError):
+    """No versions satisfy all requirements."""
+
+
+class NewerPython(NothingFits):
     """The requirements fit together on a newer Python only, `python` at least."""
 
     python = ""
@@ -173,7 +177,7 @@ def _explain(message: str, wanted: Iterable[Wanted]) -> ToolError:
     why = " and ".join(map(str, about)) + (" cannot be had together" if len(about) > 1 else " cannot be had")
     where = ", ".join(each.origin for each in about if each.origin) or "requirements.in"
     newer = re.search(r"only supports >=(3\.\d+)", message)
-    error = (NewerPython if newer else ToolError)(
+    error = (NewerPython if newer else NothingFits)(
         "The requirements cannot be locked.",
         where=where,
         why=why + said if about else reason,
