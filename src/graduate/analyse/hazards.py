@@ -141,7 +141,9 @@ def find_unread(sources: Sources) -> list[Hazard]:
 def find_modernized(sources: Sources) -> list[Hazard]:
     """The hazards of the files that were Python 2."""
     return [
-        Hazard("G113", f"{len(set(m.modernized))} lines of Python 2 are read as Python 3", m.modernized[0])
+        Hazard(
+            "G113", f"lines of Python 2 that are read as Python 3: {len(set(m.modernized))}", m.modernized[0]
+        )
         for m in sources.modules
         if m.modernized
     ]

@@ -55,6 +55,8 @@ def _python2_round(number, digits=0):
 }
 _IPYTHON_LINE = re.compile(r"\s*([%!?]{1,2}\w|\w+\s*=\s*[%!]\w|[\w.]+\?+\s*$)")
 _CODE_MAGIC = re.compile(r"\s*%%(time|timeit|capture|prun)\b")
+_RUN = re.compile(r"^if\s+__name__\s*==", re.MULTILINE)
+_DIVISION = re.compile(r"^from __future__ import\s+(\([^)]*|[^\n(#]*)\bdivision\b", re.MULTILINE)
 _MARK = "#graduate:"
 _DIVISIONS = {"__div__": "__truediv__", "__rdiv__": "__rtruediv__", "__idiv__": "__itruediv__"}
 _PYTHON3_NODES = (
@@ -67,23 +69,24 @@ _FLOATS = {"float", "math.sqrt", "math.exp", "math.log", "math.pow", "math.sin",
 
 
 @cache
-def _load_fissix(true_division: bool) -> RefactoringTool:
+def _load_fissix(true_division: bool, in_package: bool) -> RefactoringTool:
     from fissix.refactor import RefactoringTool, get_fixers_from_package
 
     logging.getLogger("fissix").setLevel(logging.ERROR)
     logging.getLogger("RefactoringTool").setLevel(logging.ERROR)
-    # `import x` of a file beside it stays: graduate finds that file, and it is so that the program is run.
-    # With `division`, the import that says so stays too, for those who run the text in Python 2.
-    left = {"fissix.fixes.fix_import", *(("fissix.fixes.fix_future",) if true_division else ())}
-    fixers = [name for name in get_fixers_from_package("fissix.fixes") if name not in left]
-    return RefactoringTool(fixers)
+    # What is run as a program finds the files beside it by `import x`, also in a package. With `division`, the import
+    # that says so stays too, for those who run the text in Python 2.
+    left = {*(() if in_package else ("import",)), *(("future",) if true_division else ())}
+    fixers = get_fixers_from_package("fissix.fixes")
+    return RefactoringTool([name for name in fixers if name.rpartition("fix_")[2] not in left])
 
 
-def modernize(text: str, *, true_division: bool = False) -> str | None:
+def modernize(text: str, *, true_division: bool = False, file: str = "") -> str | None:
     """Python 2 text as Python 3 that means the same, without the `HELPERS` that it calls.
 
     The text itself where it only can be Python 3; None where it is neither. `true_division`: an earlier cell of its
-    notebook imports `division` from `__future__`.
+    notebook imports `division` from `__future__`. `file` is where the text is read from: modules of a package import
+    those beside them by `from . import`.
     """
     if _is_python3_only(text):
         return text
@@ -93,7 +96,8 @@ def modernize(text: str, *, true_division: bool = False) -> str | None:
     divides = true_division or imports_division(text)
     source = _expand_tabs(text) + ("" if text.endswith("\n") else "\n")
     try:
-        fixed = str(_load_fissix(divides).refactor_string(source, "text"))
+        in_package = bool(file) and not _RUN.search(text)
+        fixed = str(_load_fissix(divides, in_package).refactor_string(source, file or "text"))
     except (ParseError, TokenError, IndentationError, ValueError, RecursionError):
         return text if is_python(text) else None
     if not is_python(fixed):
@@ -103,11 +107,11 @@ def modernize(text: str, *, true_division: bool = False) -> str | None:
 
 
 def modernize_lines(
-    lines: Sequence[Line], *, true_division: bool = False
+    lines: Sequence[Line], *, true_division: bool = False, file: str = ""
 ) -> tuple[list[Line], list[Place]] | None:
     """As `modernize`, with the author's place of each line, and the places of the lines that were changed."""
     old = [line.text for line in lines]
-    fixed = modernize("\n".join(old), true_division=true_division)
+    fixed = modernize("\n".join(old), true_division=true_division, file=file)
     if fixed is None:
         return None
     new = fixed.split("\n")
@@ -121,28 +125,26 @@ def modernize_lines(
     return result, changed
 
 
-def modernize_block(lines: Sequence[Line], gathered: Gathered) -> list[Line]:
+def modernize_block(lines: Sequence[Line], gathered: Gathered, file: str = "") -> list[Line]:
     """The lines of a file or cell as Python 3; IPython's own, and all where fissix cannot read them, as they are."""
     is_cell = bool(lines) and lines[0].place.cell is not None
     kept = {n: line for n, line in enumerate(lines) if is_cell and _IPYTHON_LINE.match(line.text)}
-    if (
-        kept
-        and lines[min(kept)].text.lstrip().startswith("%%")
-        and not _CODE_MAGIC.match(lines[min(kept)].text)
-    ):
+    first = lines[min(kept)].text.lstrip() if kept else ""
+    if first.startswith("%%") and not _CODE_MAGIC.match(first):
         return list(lines)
-    masked = [
-        line.with_text(f"{line.text[: len(line.text) - len(line.text.lstrip())]}pass  {_MARK}{n}")
-        if n in kept
-        else line
-        for n, line in enumerate(lines)
-    ]
-    fixed = modernize_lines(masked, true_division=gathered.true_division)
+    masked = [_hide(line, n) if n in kept else line for n, line in enumerate(lines)]
+    fixed = modernize_lines(masked, true_division=gathered.true_division, file=file)
     if fixed is None:
         return list(lines)
     gathered.true_division |= is_cell and imports_division(join(lines))
     gathered.modernized += fixed[1]
     return [kept[int(line.text.rpartition(_MARK)[2])] if _MARK in line.text else line for line in fixed[0]]
+
+
+def _hide(line: Line, number: int) -> Line:
+    """A statement that holds the place of a line that is no Python."""
+    margin = line.text[: len(line.text) - len(line.text.lstrip())]
+    return line.with_text(f"{margin}pass  {_MARK}{number}")
 
 
 def find_helpers(lines: Sequence[Line]) -> list[Line]:
@@ -189,10 +191,7 @@ def _is_python3_use(node: ast.AST) -> bool:
 
 def imports_division(text: str) -> bool:
     """Whether Python 2 text divides as Python 3 does."""
-    return any(
-        line.startswith("from __future__ import") and "division" in line.split("#")[0]
-        for line in text.split("\n")
-    )
+    return _DIVISION.search(text) is not None
 
 
 def _expand_tabs(text: str) -> str:

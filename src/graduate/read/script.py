@@ -24,7 +24,7 @@ def read_script(root: Path, path: str, *, python2: bool = False) -> SourceModule
     gathered = Gathered(path, is_python2=python2)
     lines = number_lines(text, path)
     if python2:
-        lines = with_helpers(modernize_block(lines, gathered))
+        lines = with_helpers(modernize_block(lines, gathered, str(root / path)))
         text = join(lines)
     try:
         tree = parse_python(text)

@@ -36,6 +36,10 @@ CHANGED = [
     ("x = round(y)\n", "x = _python2_round(y)\n"),
     ("from numpy import round\nx = round(y)\n", "from numpy import round\nx = round(y)\n"),
     ("class A:\n    def __div__(self, o): pass\n", "class A:\n    def __truediv__(self, o): pass\n"),
+    (
+        "from __future__ import (print_function,\n                        division)\nx = a / b\ny = 3L\n",
+        "from __future__ import (print_function,\n                        division)\nx = a / b\ny = 3\n",
+    ),
     ("from __future__ import division\nprint 1 / 2\n", "from __future__ import division\nprint(1 / 2)\n"),
 ]
 
@@ -103,3 +107,19 @@ def test_python_2_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("print 'x'\nif x:\n    y = = 3\n")
     with pytest.raises(ReadError, match=r"a\.py is not valid Python"):
         read_project(tmp_path, python2=True)
+
+
+def test_modules_of_a_package_import_those_beside_them(tmp_path: Path) -> None:
+    files = {
+        "main.py": "from nets import layers\nprint layers.f(3)\n",
+        "nets/__init__.py": "",
+        "nets/layers.py": "import tools\nimport os\ndef f(x):\n    return tools.g(x) / 2\n",
+        "nets/tools.py": "def g(x):\n    return x * 3L\n",
+        "nets/check.py": "import tools\nif __name__ == '__main__':\n    print tools.g(1)\n",
+    }
+    (tmp_path / "nets").mkdir()
+    for path, text in files.items():
+        (tmp_path / path).write_text(text)
+    sources = read_project(tmp_path, python2=True)
+    assert "from . import tools\nimport os\n" in sources.module("nets/layers.py").text
+    assert sources.module("nets/check.py").text.startswith("import tools\n")
