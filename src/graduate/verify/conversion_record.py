@@ -115,8 +115,8 @@ def _conversion(record: dict[str, Any]) -> Conversion:
             option.get("action", "store"),
             bool(option.get("positional", False)),
             option.get("nargs") not in (None, "'?'", '"?"'),
-            option["place"]["path"],
-            option["place"]["line"],
+            option.get("place", {}).get("path", ""),
+            option.get("place", {}).get("line", 0),
         )
         for option in record.get("options", [])
     )
