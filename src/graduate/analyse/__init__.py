@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from graduate.analyse.config_files import find_file_options
 from graduate.analyse.data_files import find_data_files, find_output_folders
 from graduate.analyse.dependencies import find_contradictions, find_dependencies
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
@@ -62,12 +63,14 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         programs.append(analyse_program(sources, program, known, declared))
     tell("finding data files and dependencies")
     dependencies = find_dependencies(sources)
+    data_files = find_data_files(sources)
     return Facts(
         programs=tuple(programs),
         local_modules=tuple(local),
         module_roles=tuple(module_roles),
         module_options=tuple(module_options),
-        data_files=find_data_files(sources),
+        file_options=find_file_options(sources, data_files),
+        data_files=data_files,
         output_folders=find_output_folders(sources),
         dependencies=dependencies,
         python=find_python(sources),

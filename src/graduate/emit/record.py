@@ -102,6 +102,7 @@ def _option(option: Option) -> dict[str, Any]:
         "required": option.required,
         "secret": option.secret,
         "program": option.program,
+        "keys": list(option.keys),
         "place": _place(option.place),
     }
 

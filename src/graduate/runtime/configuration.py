@@ -48,6 +48,7 @@ class Option:
         self.positional: bool = details["positional"]
         self.required: bool = details["required"]
         self.secret: bool = details["secret"]
+        self.within: tuple[str, ...] | None = details["within"]
         self.name = ""
         self.annotation: Any = Any
 
@@ -98,8 +99,12 @@ def option(
     positional: bool = False,
     required: bool = False,
     secret: bool = False,
+    within: tuple[str, ...] | None = None,
 ) -> Any:
-    """A setting with the value that the research code started with. The rest is as in argparse."""
+    """A setting with the value that the research code started with. The rest is as in argparse.
+
+    `within` names the configuration file that holds the value, and the keys that lead to it there.
+    """
     return Option(REQUIRED if required else default, locals())
 
 

@@ -312,6 +312,7 @@ class PackageBuilder:
                 roles=self.roles,
                 with_loops=with_loops,
                 settings={name: fields[key] for name, key in named.items() if key in fields},
+                options=options,
             )
             self.others.append(generated)
             self.other_rows += rows

@@ -69,7 +69,10 @@ def name_fields(options: Sequence[Option]) -> dict[tuple[str, str], str]:
 
 
 def _is_same(one: Option, other: Option) -> bool:
-    return (one.annotation, one.default, one.kind, one.flags) == (
+    if one is other:
+        return True
+    # A value in a file is set there: no two of them are one setting.
+    return "file" not in (one.kind, other.kind) and (one.annotation, one.default, one.kind, one.flags) == (
         other.annotation,
         other.default,
         other.kind,
@@ -191,6 +194,8 @@ def _field(name: str, option: Option) -> list[str]:
         arguments.append(f"nargs={option.nargs}")
     if option.choices:
         arguments.append(f"choices=({', '.join(option.choices)},)")
+    if option.keys:
+        arguments.append(f"within={(option.place.path, *option.keys)!r}")
     for flag in ("positional", "required", "secret"):
         if getattr(option, flag):
             arguments.append(f"{flag}=True")
