@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from graduate.analyse.config_files import find_file_options
 from graduate.analyse.data_files import find_data_files, find_output_folders
 from graduate.analyse.dependencies import find_contradictions, find_dependencies
+from graduate.analyse.exec_options import find_exec_options
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.python_version import find_python
@@ -187,6 +188,9 @@ def analyse_program(
         passed = tuple(option for option in parser.options if option.flags)
     else:
         passed = declared.find(module.path)
+        passed += find_exec_options(
+            sources, module.path, [s.node for s in syntax.spine.statements], constants
+        )
         passed += tuple(as_passed(field, owners[field.name]) for field in fields if owners[field.name])
     unstorable = find_unstorable(syntax)
     spine, figures = _find_spine(syntax, module, roles, constants, parser)

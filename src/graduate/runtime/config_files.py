@@ -1,6 +1,6 @@
 """Settings that are values of the research code's own configuration files: `config = with_settings(yaml.safe_load, f)`.
 
-The file is loaded as it was. What the settings give, and is not what the file held at conversion, is put in its place.
+The file is loaded as it stands. A setting that was given, or is not what the file held at conversion, is put in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def with_settings(load: Callable[..., Any], source: Any, /, *args: Any, **kwargs
         for option in _find_options(settings, source):
             assert option.within is not None
             value = settings.read(option.name)
-            if value != option.default:
+            if settings.was_given(option.name):
                 _put(target, option.within[1:], value, option)
     return found
 

@@ -53,6 +53,8 @@ def find_values(text: str, kind: str) -> tuple[ConfigValue, ...]:
 def replace_value(text: str, found: ConfigValue, value: Any, kind: str) -> str:
     """The text with another value in the place of one that was found in it."""
     new = str(value) if kind == "ini" else json.dumps(value)
+    if found.start == found.end and kind == "yaml":
+        new = f" {new}"  # behind the colon of a key that has none
     return text[: found.start] + new + text[found.end :]
 
 
@@ -67,11 +69,13 @@ def _in_yaml(text: str, kind: str) -> Iterator[ConfigValue]:
     def walk(node: yaml.Node, keys: tuple[str, ...]) -> Iterator[ConfigValue]:
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                name = loader.construct_object(key, deep=True)
-                if isinstance(name, str) and name != "<<":
-                    yield from walk(value, (*keys, name))
+                if isinstance(key, yaml.ScalarNode) and key.tag == "tag:yaml.org,2002:str":
+                    yield from walk(value, (*keys, key.value))
             return
-        value = loader.construct_object(node, deep=True)
+        try:
+            value = loader.construct_object(node, deep=True)
+        except yaml.constructor.ConstructorError:
+            return  # a tag of the program's own
         start, end = node.start_mark, node.end_mark
         if kind == "json":
             value = json.loads(text[start.index : end.index])

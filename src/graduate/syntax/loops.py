@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from graduate.syntax.assignment import State, Uses
 from graduate.syntax.flow import Flow
 from graduate.syntax.liveness import LoopLiveness
-from graduate.syntax.nodes import dotted
+from graduate.syntax.nodes import dotted, shows_locals
 from graduate.syntax.scopes import Occurrence, Scope, walk_same_scope
 
 LoopNode = ast.For | ast.While
@@ -306,6 +306,12 @@ def _why_not(
     impure = _impure_test(loop)
     if impure:
         return impure
+    shown = next(
+        (n for s in unit.body for n in walk_same_scope(s) if shows_locals(n) and n.lineno >= loop.lineno),
+        None,
+    )
+    if shown is not None:
+        return f"line {shown.lineno} shows the names of the function ({ast.unparse(shown)})"
     for o in local:
         if o.name in on_state and o.form not in {"name"} and o.use == "store":
             return f"{o.name} is bound by a {o.form} statement in it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 import shlex
 from argparse import ArgumentError, ArgumentParser
@@ -11,28 +12,19 @@ from typing import NoReturn
 
 from graduate.model.facts import Option, with_own_flags
 
-RESERVED = frozenset(
+METHODS = frozenset(
     [
-        "copy",
-        "json",
-        "dict",
-        "schema",
-        "construct",
-        "validate",
-        "parse_obj",
-        "parse_raw",
-        "parse_file",
-        "from_orm",
-        "update_forward_refs",
-        "schema_json",
-        "load",
-        "namespace",
-        "model_fields",
-        "model_config",
-        "model_dump",
-        "fields",
+        "values", "read", "namespace", "given", "was_given", "describe", "describe_all", "known", "check_required",
+        "options", "load",
     ]
+)  # fmt: skip
+"""The public methods of `ProjectSettings`: a setting of such a name would hide one."""
+RESERVED = (
+    METHODS
+    | {"option", "settings", "Settings", "ProjectSettings", "Any", "Literal", "Path"}
+    | set(dir(builtins))
 )
+"""Names that the settings module needs for itself, the types in its annotations too."""
 
 
 def name_of_module_option(path: str, name: str) -> str:

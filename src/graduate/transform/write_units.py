@@ -120,7 +120,7 @@ class UnitWriter:
                 edits.extend(self._passed(o, plans))
             if o.form == "def" and o.name in self.draft.lifted and self.draft.syntax.is_spine_scope(o.scope):
                 edits.extend(self._parameters(o))
-            if o.form in ("name", "walrus") and text != o.name:
+            if o.form == "item" or (o.form in ("name", "walrus") and text != o.name):
                 edits.append(Edit(o.start, o.end, text))
         edits.extend(self._loop_heads(start, end, plans))
         edits.extend(self._debug_fields(start, end, edits))
