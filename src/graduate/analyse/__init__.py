@@ -48,6 +48,9 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
     local: list[DefinitionFact] = []
     module_roles: list[tuple[str, Role]] = []
     module_options: list[Option] = []
+    data_files = find_data_files(sources)
+    # What is opened as a file has its values from that file, not from the module that it is too.
+    opened = {file.path for file in data_files}
     for module in sources.modules:
         if module.path in entries:
             continue
@@ -56,7 +59,8 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         local.extend(found)
         known.update({d.name: d.role for d in found if d.role != "other"})
         module_roles.append((module.path, find_main_role(module, found)))
-        module_options += find_module_options(module, parsed)
+        if module.path not in opened:
+            module_options += find_module_options(module, parsed)
     programs = []
     declared = DeclaredOptions(sources)
     for program in sources.programs:
@@ -64,7 +68,6 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         programs.append(analyse_program(sources, program, known, declared))
     tell("finding data files and dependencies")
     dependencies = find_dependencies(sources)
-    data_files = find_data_files(sources)
     return Facts(
         programs=tuple(programs),
         local_modules=tuple(local),
@@ -188,9 +191,7 @@ def analyse_program(
         passed = tuple(option for option in parser.options if option.flags)
     else:
         passed = declared.find(module.path)
-        passed += find_exec_options(
-            sources, module.path, [s.node for s in syntax.spine.statements], constants
-        )
+        passed += find_exec_options(sources, module, [s.node for s in syntax.spine.statements], place)
         passed += tuple(as_passed(field, owners[field.name]) for field in fields if owners[field.name])
     unstorable = find_unstorable(syntax)
     spine, figures = _find_spine(syntax, module, roles, constants, parser)

@@ -7,28 +7,31 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
+from graduate.analyse.settings import PlaceOf, find_constants
 from graduate.model.facts import Option
-from graduate.model.source import Sources
+from graduate.model.source import SourceModule, Sources
 from graduate.syntax.nodes import dotted, list_nodes
 
 
 def find_exec_options(
-    sources: Sources, path: str, statements: Iterable[ast.stmt], constants: Iterable[Option]
+    sources: Sources, module: SourceModule, statements: Sequence[ast.stmt], place: PlaceOf
 ) -> tuple[Option, ...]:
-    """The constants before such a statement of the program `path`, as the flags that they have there."""
-    texts = {module.path: module.text for module in sources.modules}
-    for statement in statements:
-        for place in {posixpath.join(posixpath.dirname(path), _executed(statement)), _executed(statement)}:
-            text = texts.get(posixpath.normpath(place), "")
+    """The constants before such a statement of a program, as the flags that they have there."""
+    texts = {each.path: each.text for each in sources.modules}
+    for number, statement in enumerate(statements):
+        for file in {
+            posixpath.join(posixpath.dirname(module.path), _executed(statement)),
+            _executed(statement),
+        }:
+            text = texts.get(posixpath.normpath(file), "")
             if "sys.argv" in text and "globals()" in text:
-                first = statement.lineno
+                constants = find_constants(statements[:number], module.text, rebound=frozenset(), place=place)
+                last = {each.name: each for each in constants}
                 return tuple(
-                    replace(each, kind="argument", flags=(f"--{each.name}",))
-                    for each in constants
-                    if each.place.line < first
+                    replace(each, kind="argument", flags=(f"--{each.name}",)) for each in last.values()
                 )
     return ()
 

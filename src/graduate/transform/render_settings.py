@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import re
 import shlex
 from argparse import ArgumentError, ArgumentParser
@@ -19,11 +18,10 @@ METHODS = frozenset(
     ]
 )  # fmt: skip
 """The public methods of `ProjectSettings`: a setting of such a name would hide one."""
-RESERVED = (
-    METHODS
-    | {"option", "settings", "Settings", "ProjectSettings", "Any", "Literal", "Path"}
-    | set(dir(builtins))
-)
+RESERVED = METHODS | {
+    "option", "settings", "Settings", "ProjectSettings", "Any", "Literal", "Path",
+    "int", "float", "complex", "str", "bytes", "bool", "list", "tuple", "dict", "set", "frozenset",
+}  # fmt: skip
 """Names that the settings module needs for itself, the types in its annotations too."""
 
 

@@ -41,7 +41,8 @@ def read_overrides(settings: Sequence[str], conversion: Conversion) -> tuple[Ove
                 fix="one of: " + ", ".join(known) if known else "the project has no settings",
             )
         found += [Override(option, value) for option in exact or options]
-    return tuple(found)
+    # In the order in which the project puts them on a command line: a program may print what it is given.
+    return tuple(sorted(found, key=lambda override: conversion.options.index(override.option)))
 
 
 def project_arguments(overrides: Iterable[Override]) -> tuple[str, ...]:

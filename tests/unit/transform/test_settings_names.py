@@ -20,9 +20,9 @@ def test_every_method_of_the_settings_class_is_known() -> None:
 
 def test_constants_of_such_names_get_others() -> None:
     place = Place("train.py", 1, 1)
-    names = ("values", "option", "int", "Path", "lr")
+    names = ("values", "option", "int", "Path", "compile")
     fields = name_fields([Option(name, "int", "1", place, program="train") for name in names])
-    assert list(fields.values()) == ["values_", "option_", "int_", "Path_", "lr"]
+    assert list(fields.values()) == ["values_", "option_", "int_", "Path_", "compile"]
 
 
 def test_values_of_files_are_settings_of_their_own() -> None:
