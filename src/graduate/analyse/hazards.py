@@ -28,8 +28,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         Explanation(
             "G101",
             "dynamic-names",
-            "The program reaches its variables by `exec`, `eval`, `globals()` or, outside of functions, `locals()`. Where "
-            "a name is used cannot be told from the text, so the program runs as it stands, as one step (`wrapped`). "
+            "The program reaches its variables by `exec`, `eval`, `globals()` or, outside of functions, `locals()`. "
+            "Where a name is used cannot be told from the text, so the program runs as it stands, as one step "
+            "(`wrapped`). "
             "Replace the call by a dictionary to have the program taken apart.",
         ),
         Explanation(
