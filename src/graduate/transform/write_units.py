@@ -99,6 +99,9 @@ class UnitWriter:
         if len(lines[0]) + len(own) > 100:
             items = "".join(f"\n{own}{INDENT}{n}={n}," for n in held)
             lines = [f"{state} = {stored}({items}\n{own})"]
+        if plan.perhaps:
+            names = ", ".join(f'"{each}"' for each in plan.perhaps)
+            lines.append(f"{own}{stored}.take({state}, locals(), {names})")
         lines.append(f'{own}with {opened}("{name}", {state}) as {checkpoint}:')
         lines.append(loop)
         for after in plan.after:
