@@ -74,3 +74,33 @@ def test_values_of_files_reach_the_program(tmp_path: Path) -> None:
     failed = _run(project, "train-all", "--samples=5")
     assert failed.returncode != 0
     assert "'samples' has no place in run.ini" in failed.stderr
+
+
+def test_the_project_gives_way_where_the_research_code_has_a_file_of_its_name(tmp_path: Path) -> None:
+    source = tmp_path / "study"
+    (source / "configs").mkdir(parents=True)
+    (source / "configs/default.yaml").write_text("lr: 0.5\n")
+    (source / "data").mkdir()
+    (source / "data/manifest.json").write_text('{"files": {"x": 2}}')
+    (source / "README.md").write_text("# Mine\n")
+    (source / "train.py").write_text(
+        """\
+import json, yaml
+steps = 2
+with open("configs/default.yaml") as f:
+    cfg = yaml.safe_load(f)
+files = json.load(open("data/manifest.json"))["files"]
+for i in range(steps):
+    print(i, cfg["lr"] * files["x"])
+print(len(open("README.md").read()) > 0)
+"""
+    )
+    made = conversion.convert(source, tmp_path / "project", lock=False)
+    assert [(each.code, str(each.place)) for each in made.modules.hazards] == [("G114", "train.py:8")]
+    settings = (made.out / "configs/settings.yaml").read_text()
+    assert "steps: 2" in settings
+    assert "lr: 0.5" in settings
+    verdict = conversion.verify(source, made.out, python=Path(sys.executable), kills=0, timeout=60, seed=1)
+    assert verdict.proved, render_text(verdict)
+    (made.out / "configs/settings.yaml").write_text("steps: 1\nlr: 2.0\n")
+    assert _run(made.out, "train-all").stdout == "0 4.0\nTrue\n"

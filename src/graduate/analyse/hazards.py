@@ -115,6 +115,13 @@ EXPLANATIONS: dict[str, Explanation] = {
             "`open` needs `'rb'` where the file is a pickle, and no `'b'` where it is CSV.",
         ),
         Explanation(
+            "G114",
+            "own-file",
+            "The research code reads a file that has the name of one of the project's own (README.md, Makefile, "
+            "pyproject.toml). The project's file stands there, so that one is read. Rename the file in the research "
+            "code, and where it is read, to have it in the project.",
+        ),
+        Explanation(
             "G120",
             "requirements-contradict",
             "Two files ask for versions of one distribution of which none is both. The file nearer to the top of the "

@@ -1,4 +1,4 @@
-"""Settings: `configs/default.yaml`, then environment variables, then the command line, in rising order.
+"""Settings: a file (`configs/default.yaml`), then environment variables, then the command line, in rising order.
 
 Written without importing a validation library up front, so that looking at a finished pipeline stays fast:
 pydantic is imported only when a value has to be converted.
@@ -129,8 +129,11 @@ class ProjectSettings:
         }
 
     @classmethod
-    def load(cls) -> Self:
-        """The settings of this process."""
+    def load(cls, file: str = "") -> Self:
+        """The settings of this process. `file` is theirs where `configs/default.yaml` is the research code's own."""
+        global CONFIG_FILE
+        if file:
+            CONFIG_FILE = PROJECT_ROOT / file
         settings = cls.__new__(cls)
         settings.__dict__["_values"] = None
         _loaded.append(settings)

@@ -135,6 +135,7 @@ def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish
         programs=tuple(_result(sources, p, wishes[p.name], builder) for p in plan.programs),
         hazards=tuple(_hazards(facts, drafts)),
         runtime=(),
+        settings_file=builder.settings_file,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from graduate.model.facts import Option, with_own_flags
+from graduate.model.project import SETTINGS_FILE
 
 METHODS = frozenset(
     [
@@ -134,10 +135,22 @@ def arguments_option(program: str, arguments: Sequence[str], option_place: Optio
     return repr(shlex.join(arguments))
 
 
-def render_settings(title: str, fields: Iterable[tuple[str, Option]]) -> str:
+def choose_settings_file(data: Iterable[str], name: str) -> str:
+    """The project's settings file: `configs/default.yaml`, unless the research code has a file of that name."""
+    taken = set(data)
+    candidates = (
+        SETTINGS_FILE,
+        "configs/settings.yaml",
+        f"configs/{name}.yaml",
+        f"configs/{name}_settings.yaml",
+    )
+    return next((path for path in candidates if path not in taken), SETTINGS_FILE)
+
+
+def render_settings(title: str, fields: Iterable[tuple[str, Option]], file: str = SETTINGS_FILE) -> str:
     """The text of the settings module; `fields` are (field name, option), each name once."""
     lines = [
-        f'"""The settings of {title}: configs/default.yaml, then environment variables, then the command line."""',
+        f'"""The settings of {title}: {file}, then environment variables, then the command line."""',
         "",
         "from __future__ import annotations",
         "",
@@ -167,7 +180,8 @@ def render_settings(title: str, fields: Iterable[tuple[str, Option]]) -> str:
         lines += body
     else:
         lines += ['    """The research code has no constants or options that could be settings."""']
-    lines += ["", "", "settings = Settings.load()", ""]
+    given = "" if file == SETTINGS_FILE else f'"{file}"'
+    lines += ["", "", f"settings = Settings.load({given})", ""]
     return "\n".join(lines)
 
 
