@@ -21,6 +21,7 @@ from graduate.transform.checkpoint_loops import checkpoint_loops
 from graduate.transform.collect_setup import collect_restores, collect_setup
 from graduate.transform.cut_segments import cut_segments
 from graduate.transform.draft import Blocked, ProgramDraft
+from graduate.transform.end_at_returns import end_at_returns
 from graduate.transform.lift_globals import lift_globals
 from graduate.transform.local_modules import LocalModules
 from graduate.transform.move_constants_to_settings import (
@@ -36,6 +37,7 @@ PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     move_class_fields_to_settings,
     load_files_with_settings,
     replace_argument_parser,
+    end_at_returns,
     collect_setup,
     cut_segments,
     collect_restores,
