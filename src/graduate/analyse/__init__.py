@@ -12,6 +12,7 @@ from graduate.analyse.data_files import find_data_files, find_output_folders
 from graduate.analyse.dependencies import find_contradictions, find_dependencies
 from graduate.analyse.exec_options import find_exec_options
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
+from graduate.analyse.hydra_options import find_hydra_options
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.python_version import find_python
 from graduate.analyse.roles import find_definition_role, find_statement_role
@@ -191,6 +192,7 @@ def analyse_program(
         passed = tuple(option for option in parser.options if option.flags)
     else:
         passed = declared.find(module.path)
+        passed += find_hydra_options(sources, module)
         passed += find_exec_options(sources, module, [s.node for s in syntax.spine.statements], place)
         passed += tuple(as_passed(field, owners[field.name]) for field in fields if owners[field.name])
     unstorable = find_unstorable(syntax)

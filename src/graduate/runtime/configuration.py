@@ -65,7 +65,9 @@ class Option:
         return instance.read(self.name)
 
     def arguments(self, flag: str, value: Any) -> list[str]:
-        """What sets this value on a command line that has the option."""
+        """What sets this value on a command line that has the option; hydra's have keys for flags."""
+        if not flag.startswith("-"):
+            return [f"{flag}={_for_hydra(value)}"]
         if self.action == "append":
             return [part for each in value[len(self.default or ()) :] for part in (flag, str(each))]
         if self.action == "count":
@@ -242,6 +244,17 @@ def copied(default: Any) -> Any:
     import copy
 
     return copy.deepcopy(default) if isinstance(default, (list, dict, set)) else default
+
+
+def _for_hydra(value: Any) -> str:
+    """A value as hydra's grammar has it."""
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_./][\w./:-]*", value):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_for_hydra, value))}]"
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def missing(each: Option) -> Problem:

@@ -173,12 +173,14 @@ def _flags(facts: Facts, fields: dict[tuple[str, str], str], program: str) -> di
     """Flag → field, for the options that are handed on as a command line."""
     options = next(p.passed for p in facts.programs if p.name == program)
     known = [option for option in options if (program, option.name) in fields]
-    return {
-        next((flag for flag in option.flags if flag.startswith("--")), option.flags[0]): fields[
-            program, option.name
-        ]
-        for option in known
-    }
+    return {_spelling(option): fields[program, option.name] for option in known}
+
+
+def _spelling(option: Option) -> str:
+    """How the program's own command line spells an option: `--lr`, for hydra `model.lr`."""
+    if option.keys:
+        return ".".join(option.keys)
+    return next((flag for flag in option.flags if flag.startswith("--")), option.flags[0])
 
 
 def _without_need(option: Option) -> Option:

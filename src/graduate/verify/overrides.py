@@ -67,7 +67,9 @@ def program_arguments(program: Program, overrides: Iterable[Override]) -> tuple[
         option = override.option
         if option.program not in ("", program.name):
             continue
-        if option.kind == "argument":
+        if option.kind == "argument" and option.keys:
+            arguments.append(f"{'.'.join(option.keys)}={override.value}")
+        elif option.kind == "argument":
             if option.is_switch:
                 arguments = [each for each in arguments if each not in option.flags]
             arguments += _flags(option, override.value)
