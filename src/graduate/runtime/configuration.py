@@ -51,6 +51,7 @@ class Option:
         self.required: bool = details["required"]
         self.secret: bool = details["secret"]
         self.within: tuple[str, ...] | None = details["within"]
+        self.variable: str = details["variable"]
         self.name = ""
         self.annotation: Any = Any
 
@@ -104,10 +105,12 @@ def option(
     required: bool = False,
     secret: bool = False,
     within: tuple[str, ...] | None = None,
+    variable: str = "",
 ) -> Any:
     """A setting with the value that the research code started with. The rest is as in argparse.
 
-    `within` names the configuration file that holds the value, and the keys that lead to it there.
+    `within` names the configuration file that holds the value, and the keys that lead to it there; `variable` the
+    environment variable that the research code read.
     """
     return Option(REQUIRED if required else default, locals())
 
@@ -294,16 +297,21 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
         values[name] = _from_file(options[name], value)
     prefix = cls.__module__.partition(".")[0].upper()
     for name, each in options.items():
-        text = os.environ.get(f"{prefix}_{name.upper()}")
-        if text is not None:
-            _given.add(name)
-            values[name] = convert(each, text, f"environment variable {prefix}_{name.upper()}")
+        for variable in filter(None, (each.variable, f"{prefix}_{name.upper()}")):
+            text = os.environ.get(variable)
+            if text is not None:
+                _given.add(name)
+                values[name] = convert(each, text, f"environment variable {variable}")
     if _command_line:
         from .command_line import parse
 
         parsed = parse(options, _command_line)
         _given.update(parsed)
         values.update(parsed)
+    for name, each in options.items():
+        # Programs that this one starts, and libraries, see what was set otherwise too.
+        if each.variable and values[name] is not None and values[name] != each.default:
+            os.environ[each.variable] = str(values[name])
     return values
 
 

@@ -28,6 +28,7 @@ from graduate.transform.move_constants_to_settings import (
     load_files_with_settings,
     move_class_fields_to_settings,
     move_constants_to_settings,
+    read_variables_from_settings,
     replace_argument_parser,
 )
 from graduate.transform.render_settings import name_fields, name_of_module_option, start_with
@@ -36,6 +37,7 @@ PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     move_constants_to_settings,
     move_class_fields_to_settings,
     load_files_with_settings,
+    read_variables_from_settings,
     replace_argument_parser,
     end_at_returns,
     collect_setup,
@@ -215,7 +217,8 @@ def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, 
             found += start_with(arguments, program.arguments)
         if not wrapped:
             chosen = set(program_plan.settings)
-            found += [o for o in program_facts.options if o.kind == "constant" and o.name in chosen]
+            kinds = ("constant", "environment")
+            found += [o for o in program_facts.options if o.kind in kinds and o.name in chosen]
     entries = {program.path for program in plan.programs}
     chosen_there = {m.path: m.settings for m in plan.modules if m.path not in entries}
     found += [

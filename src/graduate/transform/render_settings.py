@@ -203,6 +203,8 @@ def _field(name: str, option: Option) -> list[str]:
         arguments.append(f"nargs={option.nargs}")
     if option.choices:
         arguments.append(f"choices=({', '.join(option.choices)},)")
+    if option.kind == "environment":
+        arguments.append(f'variable="{option.keys[0]}"')
     if option.kind == "file":
         arguments.append(f"within={(option.place.path, *option.keys)!r}")
     for flag in ("positional", "required", "secret"):

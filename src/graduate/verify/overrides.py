@@ -60,6 +60,11 @@ def project_variables(overrides: Iterable[Override], package: str) -> dict[str, 
     return {f"{package}_{o.option.field}".upper(): o.value for o in switches}
 
 
+def program_variables(overrides: Iterable[Override]) -> dict[str, str]:
+    """The environment variables of the research programs that are set."""
+    return {o.option.keys[0]: o.value for o in overrides if o.option.kind == "environment"}
+
+
 def program_arguments(program: Program, overrides: Iterable[Override]) -> tuple[str, ...]:
     """The command line of a research program with these settings; what is given last wins."""
     arguments = list(program.arguments)
