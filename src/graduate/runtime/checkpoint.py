@@ -108,10 +108,11 @@ class Checkpoint:
             if kind is None and not self.is_done and run.target is None and not run.saving.broken:
                 took = clock() - self._start
                 worth_it = run.saving.pace.affords_done(self, took, self._spent)
-                if worth_it and (self.exhausted or block_allows_done(*self._site)):
+                if worth_it and block_allows_done(*self._site, self.exhausted):
                     run.saving.save(self, "done", at_once=True)
         finally:
             run.stack.remove(self)
+            run.saving.leave(len(run.stack))
             self.registry.hold(False)
             if run.stack:
                 run.saving.schedule(run.stack[-1])

@@ -159,6 +159,7 @@ class Recorder:
         """Files opened for writing with the mode of the first opening."""
         self.before_write: Callable[[str, str], None] | None = None
         self._installed = False
+        self._watched: Any = None
         self._root = str(PROJECT_ROOT) + "/"
         self._state = str(STATE_FOLDER) + "/"
 
@@ -173,9 +174,18 @@ class Recorder:
         self.active = False
 
     def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or not self.active:
+        if not self.active:
             return
-        path, mode, flags = arguments
+        if event == "open":
+            path, mode, flags = arguments
+            self._see_path(path, mode, flags)
+            if self._watched is None:
+                self._watch_torch()
+        elif event in ("os.rename", "os.remove"):
+            for path in arguments[: 2 if event == "os.rename" else 1]:
+                self._see_path(path, "w", 0)
+
+    def _see_path(self, path: Any, mode: str | None, flags: int) -> None:
         if not isinstance(path, (str, os.PathLike)):
             return
         text = os.fspath(path)
@@ -188,6 +198,20 @@ class Recorder:
         if not text.startswith(self._root) or text.startswith(self._state):
             return
         self._note(text[len(self._root) :], mode, flags)
+
+    def _watch_torch(self) -> None:
+        """`torch.save` opens its file by itself, unseen by Python."""
+        writer = getattr(sys.modules.get("torch.serialization"), "_open_zipfile_writer_file", None)
+        if writer is None:
+            return
+        self._watched = plain = writer.__init__
+
+        def seen(writer: Any, name: Any, *arguments: Any, **keywords: Any) -> None:
+            if self.active:
+                self._see_path(name, "w", 0)
+            plain(writer, name, *arguments, **keywords)
+
+        writer.__init__ = seen
 
     def _note(self, relative: str, mode: str | None, flags: int) -> None:
         if not counts(relative):

@@ -51,7 +51,18 @@ class Unlike(Exception):
 
 def is_handle(value: Any) -> bool:
     """Whether a value stands for something outside (a file, a progress bar, a lock) and stays as it is."""
-    return isinstance(value, _HANDLES) or any(kind.__name__ in _HANDLE_NAMES for kind in type(value).__mro__)
+    kind = type(value)
+    if (kind.__module__, kind.__name__) == ("_csv", "writer"):
+        return True
+    return isinstance(value, _HANDLES) or any(each.__name__ in _HANDLE_NAMES for each in kind.__mro__)
+
+
+def is_reader(value: Any) -> bool:
+    """Whether a value is an open file that is only read, and stands somewhere in it."""
+    try:
+        return isinstance(value, io.IOBase) and value.readable() and value.seekable() and not value.writable()
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 class Registry:
@@ -129,6 +140,8 @@ def kind_of(value: Any) -> str | None:
     kind = type(value)
     if kind is ModuleState:
         return "modules"
+    if is_reader(value):
+        return "reader"
     if is_handle(value):
         return "handle"
     if kind in (types.FunctionType, functools.partial):
@@ -157,6 +170,8 @@ def kind_of(value: Any) -> str | None:
             return "numpy generator"
         if isinstance(value, numpy.random.RandomState):
             return "numpy random state"
+        if isinstance(value, numpy.random.SeedSequence):
+            return "numpy seeds"
     return _instance_kind(value)
 
 
@@ -201,6 +216,8 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
         yield from (each for values in value.read().values() for each in values.values())
     elif kind == "cell":
         yield from _cell(value)
+    elif kind == "numpy generator":
+        yield getattr(value.bit_generator, "seed_seq", None)
     elif kind == "handle" and type(value) is types.FunctionType:
         yield from value.__closure__ or ()
     elif kind == "handle" and type(value) is functools.partial:
@@ -260,12 +277,24 @@ def content(kind: str, value: Any) -> Any:
     if kind == "random":
         return value.getstate()
     if kind == "numpy generator":
-        return value.bit_generator.state
+        return value.bit_generator.state, getattr(value.bit_generator, "seed_seq", None)
     if kind == "numpy random state":
         return value.get_state(legacy=False)
     if kind == "torch generator":
         return value.get_state().numpy().tobytes()
+    if kind == "numpy seeds":
+        return value.n_children_spawned
+    if kind == "reader":
+        return _place(value)
     return _MISSING
+
+
+def _place(file: Any) -> int | None:
+    """Where an open file stands; None where its loop tells (it iterates over the lines), or when it is closed."""
+    try:
+        return int(file.tell())
+    except (OSError, ValueError):
+        return None
 
 
 def put_back(kind: str, value: Any, saved: Any) -> None:
@@ -297,9 +326,16 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
     elif kind == "random":
         value.setstate(saved)
     elif kind == "numpy generator":
-        value.bit_generator.state = saved
+        value.bit_generator.state = saved[0]
     elif kind == "numpy random state":
         value.set_state(saved)
+    elif kind == "reader":
+        if saved is not None:
+            value.seek(saved)
+    elif kind == "numpy seeds":
+        if saved < value.n_children_spawned:
+            raise Unlike("a seed sequence has spawned more than it had")
+        value.spawn(saved - value.n_children_spawned)
     elif kind == "torch generator":
         value.set_state(sys.modules["torch"].frombuffer(bytearray(saved), dtype=sys.modules["torch"].uint8))
 

@@ -67,17 +67,17 @@ def load_states(data: bytearray, buffers: list[Any], blocks: list[Checkpoint]) -
     return frames
 
 
-def blame(blocks: list[Checkpoint], package: str, error: BaseException) -> str:
-    """Which name of the states cannot be saved."""
+def blame(blocks: list[Checkpoint], package: str, error: BaseException) -> tuple[int, str]:
+    """Which name of the states cannot be saved, with the depth of its block."""
     registries = [block.registry for block in blocks]
-    for block in blocks:
+    for depth, block in enumerate(blocks):
         for name, value in vars(block.state).items():
             try:
                 make_pickler(io.BytesIO(), [], registries, package).dump(value)
             except Exception as trouble:
                 text = redacted(str(trouble)).partition("\n")[0][:160]
-                return f"{name} ({pickling.describe(value)}) cannot be saved: {text}"
-    return f"{type(error).__name__}: {error}"
+                return depth, f"{name} ({pickling.describe(value)}) cannot be saved: {text}"
+    return 0, f"{type(error).__name__}: {error}"
 
 
 def make_pickler(

@@ -13,7 +13,7 @@ from .module_state import ModuleState
 from .objects import Damaged, Objects
 from .output import Muted, mute
 from .paths import STATE_FOLDER
-from .running import Journal
+from .journal import Journal, cut_back
 from .saved import Folder, Saved
 from .saving import Saving
 from .signals import stop
@@ -106,6 +106,22 @@ class StepRun:
     def forget(self) -> None:
         """Drop the checkpoints: the step is done, or starts anew."""
         self.folder.clear()
+
+    def undo(self, old: StepRecord, *, keeps_checkpoints: bool) -> None:
+        """Before the step starts: what an unfinished attempt did to files is undone, so that it finds what it found then.
+
+        A program that failed by itself may have made a file for the next attempt: such files stay.
+        """
+        if keeps_checkpoints:
+            self.journal.hide()
+            return
+        if old.status != "done":
+            self.journal.put_back_overwritten()
+            self.journal.undo()
+            if old.status != "failed":
+                self.journal.remove_made()
+        cut_back(old.appended)
+        self.forget()
 
     def find_checkpoint(self) -> bool:
         """Whether an earlier attempt left something to go on from. If so, output is held back until there."""

@@ -14,7 +14,7 @@ from .fingerprint import environment
 from .module_state import ModuleState, Shared
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import Problem
-from .running import Journal
+from .journal import Journal
 from .state import State, StepRecord
 
 CONTEXT = "@context"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from graduate.syntax.long_loops import FunctionNode, functions_of
 from graduate.syntax.loops import LoopPlan
 from graduate.syntax.movable import Definition
-from graduate.syntax.scopes import Occurrence
+from graduate.syntax.scopes import Occurrence, walk_same_scope
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import Edit, reindent
 from graduate.transform.beside_files import beside_edits
@@ -88,6 +88,7 @@ class UnitWriter:
     def _loop(self, plan: LoopPlan, name: str, inside: list[Edit]) -> str:
         start, end = self.source.start(plan.node), self.source.end(plan.node)
         own = self.source.indentation(start)
+        inside = self._guarded_else(plan.node, inside)
         loop = reindent(own + self.source.edited(start, end, inside), own, own + INDENT)
         state, checkpoint = self.state, self.checkpoint
         held = [*plan.initial, *plan.objects]
@@ -108,6 +109,19 @@ class UnitWriter:
             else:
                 lines.append(f"{own}{after} = {state}.{after}")
         return "\n".join(lines)
+
+    def _guarded_else(self, loop: ast.For | ast.While, edits: list[Edit]) -> list[Edit]:
+        """The `else` of a loop does not run once more where the program goes on from the end of the loop."""
+        if not loop.orelse or any(isinstance(n, ast.Return) for s in loop.orelse for n in walk_same_scope(s)):
+            return edits
+        start, end = self.source.start(loop.orelse[0]), self.source.end(loop.orelse[-1])
+        if not self.source.starts_line(start):
+            return edits
+        own = self.source.indentation(start)
+        within = [e for e in edits if start <= e.start and e.end <= end]
+        body = reindent(own + self.source.edited(start, end, within), own, own + INDENT)
+        guard = Edit(start, end, f"if not {self.checkpoint}.is_done:\n{body}")
+        return [*(e for e in edits if e not in within), guard]
 
     def _edits(self, start: int, end: int, plans: Sequence[LoopPlan], home: str) -> list[Edit]:
         edits = [e for e in self.draft.edits if start <= e.start and e.end <= end]
