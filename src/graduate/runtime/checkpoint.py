@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self, TypeVar
 
 from . import positions
+from .draws import Draws
 from .live import Registry
 from .module_state import ModuleState
 from .pace import clock
@@ -138,6 +139,9 @@ class Checkpoint:
         frames, timer = self.frames, run.timer
         frames.append(frame)
         iterator = self._begin(run, frame) if extra is None else self._go_on(run, frame, extra)
+        if positions.may_draw(frame.iterable):
+            frame.draws = frame.draws or Draws()
+            iterator = frame.draws.watch(iterator, frame.count, run.registries)
         keep = positions.keeps_item(frame.iterable)
         note = frame.now is None
         finished = False
@@ -178,11 +182,15 @@ class Checkpoint:
 
     def _go_on(self, run: StepRun, frame: Frame, extra: tuple[Any, ...]) -> Iterator[Any]:
         """The iterator of a loop that was stopped, after the items that are done."""
-        frame.made, frame.now, saved_item, saved_iterable, _ = extra
+        frame.made, frame.now, saved_item, saved_iterable, _, frame.draws = extra
         if saved_iterable is not None:
             frame.iterable = saved_iterable
         positions.restore(frame.iterable, frame.made, run.registries())
-        iterator = positions.iterate_from(frame.iterable, frame.count)
+        if frame.draws is None:
+            iterator = positions.iterate_from(frame.iterable, frame.count)
+        else:
+            plain = positions.iterate(frame.iterable)
+            iterator = frame.draws.repeat(plain, frame.count, run.registries())
         if self._is_at_position(run):
             run.reach()
             frame.now = None

@@ -18,6 +18,7 @@ class Frame:
     __slots__ = (
         "children",
         "count",
+        "draws",
         "ends",
         "had_children",
         "item",
@@ -41,6 +42,8 @@ class Frame:
         self.sites: set[int] = set()
         """Bytecode offsets from which a `while` loop is known to ask; Python compiles its test twice."""
         self.item: Any = None
+        self.draws: Any = None
+        """What the items drew, where the iterable may draw as it goes (`Draws`)."""
         self.made: Any = None
         """The random state with which the iterator was made."""
         self.now: Any = None
@@ -50,7 +53,7 @@ class Frame:
         """What a checkpoint keeps of the loop beside its position."""
         item = self.item if self.had_children and keeps_item(self.iterable) else None
         kept = self.iterable if is_plain_data(self.iterable) else None
-        return self.made, self.now if self.had_children else None, item, kept, list(self.ends)
+        return self.made, self.now if self.had_children else None, item, kept, list(self.ends), self.draws
 
     def advance(self) -> None:
         """An iteration is over."""
@@ -118,6 +121,20 @@ def is_plain_data(iterable: Any) -> bool:
         return not iterable.dtype.hasobject and iterable.nbytes <= 1 << 24
     torch = sys.modules.get("torch")
     return torch is not None and type(iterable) is torch.Tensor and iterable.nbytes <= 1 << 24
+
+
+def may_draw(iterable: Any) -> bool:
+    """Whether taking items may run code that draws random numbers, other than that of a DataLoader."""
+    return not all(
+        type(each) in _PLAIN or is_loader(each) or hasattr(each, "_next_index") or is_plain_data(each)
+        for each in sources(iterable)
+    )
+
+
+_PLAIN = frozenset(
+    {list, tuple, range, dict, set, str, bytes, type({}.keys()), type({}.values()), type({}.items())}
+    | {type(iter([])), type(iter(())), type(iter(range(0)))}
+)
 
 
 def iterate(iterable: Any) -> Iterator[Any]:

@@ -52,22 +52,29 @@ loaders = {
     "replacement": DataLoader(data, batch_size=3, drop_last=True,
                               sampler=RandomSampler(data, replacement=True, num_samples=7)),
 }
+weight = torch.zeros(2, requires_grad=True)
+optimizer = torch.optim.SGD([weight], lr=0.01)
 seen = []
+
+
+def train_step(x):
+    loss = ((x * weight).sum() - torch.rand(())) ** 2
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    seen.append(loss.item())
+
+
 for epoch in range(2):
-    total = torch.zeros(())
     for i, x in enumerate(loaders["shuffled"]):
-        total += (x * torch.rand(2)).sum() * (i + 1)
-        seen.append(float(total))
+        train_step(x * (i + 1))
     for x in loaders["own generator"]:
-        total += x.mean() * torch.rand(())
-        seen.append(float(total))
+        train_step(x.mean(0))
     for x in loaders["stream"]:
-        total += x.sum()
-        seen.append(float(total))
+        train_step(x)
     for (x,) in loaders["balanced"]:
-        seen.append(x.tolist())
+        train_step(x.unsqueeze(1))
     for (x,), (z,) in zip(loaders["weighted"], loaders["replacement"]):
-        total += (x * z).sum() + torch.rand(())
-        seen.append((x.tolist(), z.tolist()))
-    print(epoch, float(total))
-print(seen, torch.rand(2), generator.initial_seed(), torch.rand(1, generator=generator))
+        train_step((x * z).unsqueeze(1))
+    print(epoch, weight.tolist())
+print(seen, torch.rand(2), torch.rand(1, generator=generator))

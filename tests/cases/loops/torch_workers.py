@@ -34,16 +34,25 @@ train = DataLoader(Noisy(), batch_size=2, shuffle=True, num_workers=2, worker_in
 kept = DataLoader(Noisy(), batch_size=3, shuffle=True, num_workers=2, persistent_workers=True,
                   worker_init_fn=seed_worker)
 stream = DataLoader(Stream(), batch_size=1, num_workers=2)
+weight = torch.zeros(2, requires_grad=True)
+optimizer = torch.optim.Adam([weight], lr=0.01)
 seen = []
-weight = torch.zeros(2)
 for epoch in range(2):
     for x in train:
-        weight += x.mean(0) * torch.rand(2)
-        seen.append(weight.tolist())
+        optimizer.zero_grad()
+        loss = ((x.mean(0) - weight) * torch.rand(2)).pow(2).sum()
+        loss.backward()
+        optimizer.step()
+        seen.append(loss.item())
     for step, x in enumerate(kept):
-        weight -= x.mean(0) * torch.rand(2) * step
-        seen.append(weight.tolist())
+        optimizer.zero_grad()
+        loss = ((x.mean(0) - weight) * torch.rand(2)).pow(2).sum() * step
+        loss.backward()
+        optimizer.step()
+        seen.append(loss.item())
     for x in stream:
+        (weight * x).sum().backward()
+        optimizer.step()
         seen.append(x.tolist())
     print(epoch, weight.tolist())
 print(seen, torch.rand(1), g.get_state().sum())
