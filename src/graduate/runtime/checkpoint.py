@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self, TypeVar
 
 from . import positions
+from .copied import Copied
 from .draws import Draws
 from .live import Registry
 from .module_state import ModuleState
@@ -71,6 +72,7 @@ class Checkpoint:
         self.is_done = False
         self.resume: Resume | None = None
         self.registry = Registry({})
+        self.copied: Copied | None = None
         self.modules: ModuleState | None = None
         self.exhausted = True
         self._run: StepRun | None = None
@@ -94,6 +96,7 @@ class Checkpoint:
             run.stack[-1].frames[-1].had_children = True
         self.path = run.path_of(self.name)
         run.stack.append(self)
+        self.copied = Copied(vars(self.state), run.registries(), run.package)
         self._start, self._spent = clock(), run.saving.pace.spent
         run.resume(self)
         run.saving.schedule(self)

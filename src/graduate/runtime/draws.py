@@ -6,6 +6,7 @@ drew. To come to its middle again, it is not enough to take as many items: it ha
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -30,24 +31,31 @@ class Draws:
             raise TypeError("an iterator draws random numbers for each of very many items, so it cannot be continued")
         return _make, (dict(self.states),)
 
-    def watch(self, iterator: Iterator[Any], start: int, registries: Callable[[], list[Registry]]) -> Iterator[Any]:
-        """The items, from number `start` on, with a note of what they drew."""
-        number = start
-        while True:
-            before = self._now(registries())
-            item = next(iterator, _END)
-            if item is _END:
-                return
-            # What the first item draws follows on what was drawn when the iterator was made.
-            if number and self.bytes <= MOST_BYTES and before != self._now(registries()):
-                self.states[number] = before
-                self.bytes += len(before)
-            yield item
-            number += 1
+    def take(self, iterator: Iterator[Any], number: int, registries: list[Registry]) -> Any:
+        """The next item, whose number is given, with a note of the state that it drew from. Raises `StopIteration`."""
+        before = pickle.dumps(positions.capture(None, registries), 4)
+        item = next(iterator)
+        if self.bytes <= MOST_BYTES and before != pickle.dumps(positions.capture(None, registries), 4):
+            self.states[number] = before
+            self.bytes += len(before)
+        return item
 
-    def repeat(self, iterator: Iterator[Any], count: int, registries: list[Registry]) -> Iterator[Any]:
-        """The iterator, after its first `count` items have been made as they were made before."""
-        for number in range(count):
+    def watch(
+        self, iterator: Iterator[Any], start: int, registries: Callable[[], list[Registry]]
+    ) -> Iterator[Any]:
+        """The items from number `start` on."""
+        for number in itertools.count(start):
+            try:
+                item = self.take(iterator, number, registries())
+            except StopIteration:
+                return
+            yield item
+
+    def repeat(
+        self, iterator: Iterator[Any], count: int, registries: list[Registry], start: int = 0
+    ) -> Iterator[Any]:
+        """The iterator, after its items from `start` to `count` have been made as they were made before."""
+        for number in range(start, count):
             self.set(number, registries)
             if next(iterator, _END) is _END:
                 break
@@ -58,10 +66,6 @@ class Draws:
         """Put the generators back as they were when this item was made, if it drew."""
         if number in self.states:
             positions.restore(None, pickle.loads(self.states[number]), registries)
-
-    @staticmethod
-    def _now(registries: list[Registry]) -> bytes:
-        return pickle.dumps(positions.capture(None, registries), 4)
 
 
 def _make(states: dict[int, bytes]) -> Draws:

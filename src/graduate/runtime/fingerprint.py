@@ -16,8 +16,8 @@ from .objects import digest
 
 RUNTIME_MODULES = frozenset(
     """
-    background checkpoint code_hashes command command_line configuration context copies data_checks
-    dispatch doctor draws ends failure figure_backend figures files fingerprint journal live lock log
+    background checkpoint code_hashes command command_line configuration context copied copies data_checks
+    dispatch doctor draws ends failure figure_backend figures files fingerprint iterators journal live lock log
     loop_files loop_pickle module_state notebook objects output pace paths pickling positions problems
     process random_state rebuild redaction resume retries runner running saved saving signals snapshot
     state status step_run steps store syntax upkeep validity written

@@ -6,10 +6,13 @@ to them stay right when only their content is replaced.
 
 from __future__ import annotations
 
+import array
 import collections
 import functools
 import io
+import itertools
 import logging
+import operator
 import pickle
 import random
 import sys
@@ -26,7 +29,7 @@ MOST_ITEMS = 10_000
 """Longer containers are not looked into: their items are saved by value."""
 MOST_OBJECTS = 50_000
 
-_ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type, range, slice})
+ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type, range, slice})
 _HANDLES = (
     io.IOBase,
     logging.Logger,
@@ -42,6 +45,12 @@ _HANDLE_NAMES = frozenset(
     {"tqdm", "tqdm_notebook", "SummaryWriter", "FileWriter", "EventFileWriter", "Progress"}
 )
 _MISSING = "no content"
+COUNTED = frozenset(
+    type(each)
+    for each in (iter([]), reversed([]), iter(()), iter(range(0)), iter(""), iter(b""), iter({}), iter(set()))
+) | {type(iter({}.values())), type(iter({}.items()))}
+"""Iterators over what is there, which know how much is left."""
+ITERATORS = frozenset({"counted", "generator", "resumable"})
 GENERATORS = frozenset({"random", "numpy generator", "numpy random state", "torch generator"})
 
 
@@ -101,7 +110,7 @@ class Registry:
         stack = list(reversed(roots.values()))
         while stack and len(self.kinds) < MOST_OBJECTS:
             value = stack.pop()
-            if type(value) in _ATOMS or id(value) in seen or self._known(value):
+            if type(value) in ATOMS or id(value) in seen or self._known(value):
                 continue
             seen.add(id(value))
             hold.append(value)
@@ -140,12 +149,18 @@ def kind_of(value: Any) -> str | None:
     kind = type(value)
     if kind is ModuleState:
         return "modules"
+    if getattr(kind, "is_resumable", False):
+        return "resumable"
     if is_reader(value):
         return "reader"
     if is_handle(value):
         return "handle"
     if kind in (types.FunctionType, functools.partial):
         return "handle"
+    if kind in COUNTED:
+        return "counted"
+    if kind is types.GeneratorType:
+        return "generator"
     if kind is types.CellType:
         return "cell"
     for base, name in _BY_TYPE:
@@ -181,6 +196,7 @@ _BY_TYPE: tuple[tuple[type, str], ...] = (
     (set, "set"),
     (collections.deque, "deque"),
     (bytearray, "bytearray"),
+    (array.array, "machine array"),
     (random.Random, "random"),
 )
 
@@ -216,6 +232,8 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
         yield from (each for values in value.read().values() for each in values.values())
     elif kind == "cell":
         yield from _cell(value)
+    elif kind == "resumable":
+        yield value.iterable
     elif kind == "numpy generator":
         yield getattr(value.bit_generator, "seed_seq", None)
     elif kind == "handle" and type(value) is types.FunctionType:
@@ -286,6 +304,14 @@ def content(kind: str, value: Any) -> Any:
         return value.n_children_spawned
     if kind == "reader":
         return _place(value)
+    if kind == "resumable":
+        return value.place()
+    if kind == "counted":
+        return operator.length_hint(value)
+    if kind == "generator":
+        return value.gi_frame is None
+    if kind == "machine array":
+        return value.tobytes()
     return _MISSING
 
 
@@ -329,6 +355,15 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
         value.bit_generator.state = saved[0]
     elif kind == "numpy random state":
         value.set_state(saved)
+    elif kind == "resumable":
+        value.go_to(saved)
+    elif kind == "counted":
+        collections.deque(itertools.islice(value, operator.length_hint(value) - saved), 0)
+    elif kind == "generator":
+        if saved:
+            value.close()
+    elif kind == "machine array":
+        value[:] = array.array(value.typecode, saved)
     elif kind == "reader":
         if saved is not None:
             value.seek(saved)

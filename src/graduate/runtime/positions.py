@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import random_state
-from .live import Registry, put_back
+from .live import COUNTED, ITERATORS, Registry, kind_of, put_back
 from .signals import deaf_children
 
 
@@ -133,7 +133,7 @@ def may_draw(iterable: Any) -> bool:
 
 _PLAIN = frozenset(
     {list, tuple, range, dict, set, str, bytes, type({}.keys()), type({}.values()), type({}.items())}
-    | {type(iter([])), type(iter(())), type(iter(range(0)))}
+    | COUNTED
 )
 
 
@@ -158,10 +158,8 @@ def iterate_from(iterable: Any, count: int) -> Iterator[Any]:
     if len(sources(iterable)) == 1 and sources(iterable)[0] is not iterable:
         return _advance_bar(iterable, count)
     iterator: Any = iterate(iterable) if not isinstance(iterable, range) else iter(iterable[count:])
-    if _can_skip_indices(iterator):
-        for _ in range(count):
-            iterator._next_index()
-        iterator._num_yielded += count
+    if can_skip_indices(iterator):
+        skip_indices(iterator, count)
     elif not isinstance(iterable, range):
         for _ in itertools.islice(iterator, count):
             pass
@@ -184,7 +182,14 @@ class _Rest:
         return iterate_from(self.iterable, self.count)
 
 
-def _can_skip_indices(iterator: Any) -> bool:
+def skip_indices(iterator: Any, count: int) -> None:
+    """Come to a later batch of a DataLoader without loading the ones before it."""
+    for _ in range(count):
+        iterator._next_index()
+    iterator._num_yielded += count
+
+
+def can_skip_indices(iterator: Any) -> bool:
     """Whether the batches of a DataLoader can be skipped without loading them."""
     if type(iterator).__name__ != "_SingleProcessDataLoaderIter":
         return False
@@ -193,7 +198,9 @@ def _can_skip_indices(iterator: Any) -> bool:
 
 def keeps_item(iterable: Any) -> bool:
     """Whether an item in progress is saved, because making it again could draw other random numbers."""
-    return any(is_loader(each) or hasattr(each, "_next_index") for each in sources(iterable))
+    return any(
+        is_loader(each) or hasattr(each, "_next_index") or kind_of(each) in ITERATORS for each in sources(iterable)
+    )
 
 
 def _inner(iterable: Any) -> list[Any]:

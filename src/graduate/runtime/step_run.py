@@ -184,7 +184,7 @@ class StepRun:
         try:
             # The random state stays as it is, so that what is drawn until the loop is drawn as before.
             natural = random_state.capture()
-            frames = self._load(target, part)
+            frames = self._load(target, part, entering=True)
             random_state.restore(natural)
         except (Damaged, Unlike) as error:
             self._give_up(target, str(error))
@@ -231,7 +231,7 @@ class StepRun:
     def _put_back(self, saved: Saved) -> None:
         """The states of all open blocks, and the files that the step writes."""
         try:
-            self._load(saved, "last")
+            self._load(saved, "last", entering=False)
             loop_files.put_back(saved, self.folder, self.journal)
         except (Damaged, Unlike) as error:
             self._give_up(saved, str(error))
@@ -240,7 +240,7 @@ class StepRun:
         self.folder.discard(saved)
         raise CannotResume(f"checkpoint {saved.number}: {why}")
 
-    def _load(self, saved: Saved, part: str) -> list[dict[str, Any]]:
+    def _load(self, saved: Saved, part: str, *, entering: bool) -> list[dict[str, Any]]:
         """Put back the states of all blocks that a part holds; the extras of their open loops."""
         data, buffers = self.folder.load(saved, part)
         registries = [block.registry for block in self.stack]
@@ -249,7 +249,7 @@ class StepRun:
             raise Unlike("the objects around the loop are not those of the checkpoint")
         from .loop_pickle import load_states
 
-        return load_states(data, buffers, self.stack)
+        return load_states(data, buffers, self.stack, entering=entering)
 
     def registries(self) -> list[Registry]:
         return [block.registry for block in self.stack]

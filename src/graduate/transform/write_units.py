@@ -96,10 +96,13 @@ class UnitWriter:
             held.append(self.context)
         arguments = ", ".join(f"{n}={n}" for n in held)
         opened, stored = self.draft.own_names["Checkpoint"], self.draft.own_names["LoopState"]
-        lines = [f"{state} = {stored}({arguments})"]
-        if len(lines[0]) + len(own) > 100:
+        lines = [f"{n} = {self.draft.own_names['resumable']}({n})" for n in plan.iterators if n in held]
+        made = f"{state} = {stored}({arguments})"
+        if len(made) + len(own) > 100:
             items = "".join(f"\n{own}{INDENT}{n}={n}," for n in held)
-            lines = [f"{state} = {stored}({items}\n{own})"]
+            made = f"{state} = {stored}({items}\n{own})"
+        lines.append(f"{own if lines else ''}{made}")
+        lines[1:-1] = [own + line for line in lines[1:-1]]
         lines.append(f'{own}with {opened}("{name}", {state}) as {checkpoint}:')
         lines.append(loop)
         for after in plan.after:
@@ -137,6 +140,7 @@ class UnitWriter:
             if o.form in ("name", "walrus") and text != o.name:
                 edits.append(Edit(o.start, o.end, text))
         edits.extend(self._loop_heads(start, end, plans))
+        edits.extend(self._iterators(start, end, plans))
         edits.extend(self._debug_fields(start, end, edits))
         edits.extend(self._globals(start, end))
         edits.extend(self._shared(start, end))
@@ -233,6 +237,16 @@ class UnitWriter:
                     touches = self.source.data[begin - 1 : begin].isalpha()  # `while(…)`
                     yield Edit(begin, begin, f"{' ' * touches}{self.checkpoint}.{method}(")
                     yield Edit(stop, stop, ")")
+
+    def _iterators(self, start: int, end: int, plans: Sequence[LoopPlan]) -> Iterable[Edit]:
+        """An iterator that a loop makes anew and advances by `next` is one that a checkpoint can hold."""
+        for plan in plans:
+            for node in ast.walk(plan.node):
+                match node:
+                    case ast.Assign([ast.Name(name)], ast.Call(ast.Name("iter") as made, [_], [])):
+                        if name in plan.iterators and start <= self.source.start(made) < end:
+                            at = self.source.start(made)
+                            yield Edit(at, self.source.end(made), self.draft.own_names["resumable"])
 
     def _bracketed(self, loop: ast.For | ast.While, node: ast.expr) -> tuple[int, int]:
         """The span of a loop's iterable or condition, with the brackets around it."""
