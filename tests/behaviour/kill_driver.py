@@ -93,7 +93,11 @@ def files_of(root: Path, package: str) -> dict[str, str]:
 def read(notes: Path) -> dict[str, Any]:
     """What a run told: how many turns it did and what it was about to do, and what it printed."""
     turns, _, why = (notes / "turns").read_text().partition(" ")
-    return {"turns": int(turns), "at": why, **{name: (notes / name).read_text() for name in ("stdout", "stderr")}}
+    return {
+        "turns": int(turns),
+        "at": why,
+        **{name: (notes / name).read_text() for name in ("stdout", "stderr")},
+    }
 
 
 def main() -> None:
@@ -111,7 +115,9 @@ def main() -> None:
             killed = read(folder / "notes")
             ended = run(package, folder / "project", folder / "resumed", killed["stdout"])
             differ = _differing(files, files_of(folder / "project", package))
-            kills.append({"killed": killed, "resumed": read(folder / "resumed"), "code": ended, "differ": differ})
+            kills.append(
+                {"killed": killed, "resumed": read(folder / "resumed"), "code": ended, "differ": differ}
+            )
         shutil.rmtree(folder)
     json.dump({"straight": read(notes), "code": code, "kills": kills}, sys.stdout)
 

@@ -15,8 +15,8 @@ from graduate.plan.titles import MAX_COMMENT_WORDS, MAX_HEADING_WORDS, Title, ma
 # Names that the generated project uses itself.
 RESERVED = frozenset(
     {
-        "settings", "context", "setup", "state", "checkpoint", "Checkpoint", "LoopState", "Pipeline", "Step", "resumable",
-        "PIPELINE", "source_path", "display", "shell", "preprocessing", "datasets", "loaders",
+        "settings", "context", "setup", "state", "checkpoint", "Checkpoint", "LoopState", "Pipeline", "Step",
+        "PIPELINE", "resumable", "source_path", "display", "shell", "preprocessing", "datasets", "loaders",
         "architectures", "losses", "trainer", "evaluation", "metrics", "functions",
     }
 )  # fmt: skip

@@ -50,7 +50,9 @@ class Copied:
             if id(value) in framed:
                 continue
             if before and state.get(name) is value and self._content(value) != before:
-                return f"{name} ({type(value).__name__}) is changed in place, and a copy of it would not be seen"
+                return (
+                    f"{name} ({type(value).__name__}) is changed in place, and a copy of it would not be seen"
+                )
         return ""
 
     def keep(self, state: dict[str, Any]) -> None:

@@ -28,7 +28,9 @@ class Draws:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.bytes > MOST_BYTES:
-            raise TypeError("an iterator draws random numbers for each of very many items, so it cannot be continued")
+            raise TypeError(
+                "an iterator draws random numbers for each of very many items, so it cannot be continued"
+            )
         return _make, (dict(self.states),)
 
     def take(self, iterator: Iterator[Any], number: int, registries: list[Registry]) -> Any:

@@ -6,10 +6,11 @@ Files under the package, the state folder, logs and environments do not count.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -173,6 +174,15 @@ class Recorder:
     def stop(self) -> None:
         self.active = False
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done inside is not the step's doing."""
+        active, self.active = self.active, False
+        try:
+            yield
+        finally:
+            self.active = active
+
     def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self.active:
             return
@@ -217,8 +227,7 @@ class Recorder:
         if not counts(relative):
             return
         writes = bool(flags & (os.O_WRONLY | os.O_RDWR)) if mode is None else any(c in mode for c in "wax+")
-        self.active = False  # what is done here is not the step's doing
-        try:
+        with self.paused():
             if writes and relative not in self.written:
                 how = mode or ("a" if flags & os.O_APPEND else "w")
                 if self.before_write is not None:
@@ -229,8 +238,6 @@ class Recorder:
                 stat = stat_of(PROJECT_ROOT / relative)
                 if stat is not None:
                     self.read[relative] = stat
-        finally:
-            self.active = True
 
 
 recorder = Recorder()

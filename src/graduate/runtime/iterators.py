@@ -13,11 +13,17 @@ from .step_run import StepRun
 
 def resumable(iterable: Any) -> Iterator[Any]:
     """`iter(iterable)` for a loop that may go on from a checkpoint; also of a generator that has not begun."""
-    if StepRun.current is None or kind_of(iterable) is not None and not hasattr(iterable, "__iter__"):
-        return iterable if hasattr(iterable, "__next__") else iter(iterable)
-    if isinstance(iterable, Resumable) or (hasattr(iterable, "__next__") and kind_of(iterable) == "instance"):
-        return iterable
-    return Resumable(iterable)
+    iterator: Iterator[Any]
+    is_own = hasattr(iterable, "__next__")
+    if (
+        StepRun.current is None
+        or isinstance(iterable, Resumable)
+        or (is_own and kind_of(iterable) == "instance")
+    ):
+        iterator = iterable if is_own else iter(iterable)
+    else:
+        iterator = Resumable(iterable)
+    return iterator
 
 
 class Resumable:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import store
-from .files import Before, before_now, begins_with, stat_of
+from .files import Before, before_now, begins_with, recorder, stat_of
 from .log import say
 from .objects import digest
 from .paths import PROJECT_ROOT, STATE_FOLDER
@@ -97,9 +97,10 @@ class Journal:
 
     def put_back_overwritten(self) -> None:
         """Give every file that was overwritten, renamed or removed and that was kept its content again."""
-        for relative, before in self._overwritten().items():
-            if before.hash and before_now(relative) != before:
-                self._put_back(relative, before)
+        with recorder.paused():
+            for relative, before in self._overwritten().items():
+                if before.hash and before_now(relative) != before:
+                    self._put_back(relative, before)
 
     def _put_back(self, relative: str, before: Before) -> None:
         copy = self._copy(relative)
@@ -116,15 +117,18 @@ class Journal:
         """
         self.put_back_overwritten()
         for relative, before in {**self._overwritten(), **self.appended()}.items():
-            path = PROJECT_ROOT / relative
-            stat = stat_of(path)
-            if stat is None:
-                continue
-            if before.size < 0:
-                store.make_folder(self.aside(relative).parent)
-                store.rename(path, self.aside(relative))
-            elif stat[0] < SMALL and relative in self.appended():
-                cut_back({relative: before})
+            self._hide(relative, before)
+
+    def _hide(self, relative: str, before: Before) -> None:
+        path = PROJECT_ROOT / relative
+        stat = stat_of(path)
+        if stat is None:
+            return
+        if before.size < 0:
+            store.make_folder(self.aside(relative).parent)
+            store.rename(path, self.aside(relative))
+        elif stat[0] < SMALL and relative in self.appended():
+            cut_back({relative: before})
 
     def remove_made(self) -> None:
         """Remove the files that the unfinished attempt made."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import store
 from .files import recorder, stat_of
+from .journal import SMALL, Journal
 from .objects import Damaged
 from .paths import PROJECT_ROOT
-from .journal import SMALL, Journal
 
 if TYPE_CHECKING:
     from .pickling import Packed
@@ -36,33 +36,28 @@ def keep(journal: Journal, parts: dict[str, Packed]) -> dict[str, list[Any]]:
     for path, mode in journal.entries().items():
         stat = stat_of(PROJECT_ROOT / path)
         kept[path] = [mode, -1 if stat is None else stat[0]]
-        if stat is not None:
-            if stat[0] < SMALL:
-                parts[f"file:{path}"] = Packed((PROJECT_ROOT / path).read_bytes())
+        if stat is not None and stat[0] < SMALL:
+            parts[f"file:{path}"] = Packed((PROJECT_ROOT / path).read_bytes())
     return kept
 
 
 def put_back(saved: Saved, folder: Folder, journal: Journal) -> None:
     """Make the files that the step wrote what they were, open ones included. Raises `Damaged` when it cannot."""
-    active, recorder.active = recorder.active, False
     try:
-        handles = list(open_files(set(saved.files())))
-        for file in handles:
-            file.flush()
-        for path, (mode, size) in saved.files().items():
-            _put_back_one(path, mode, size, saved, folder, journal)
-        for file in handles:
-            file.seek(0, os.SEEK_END)
-        journal.undo(except_for=set(saved.files()))
+        with recorder.paused():
+            handles = list(open_files(set(saved.files())))
+            for file in handles:
+                file.flush()
+            for path, (mode, size) in saved.files().items():
+                _put_back_one(path, mode, size, saved, folder, journal)
+            for file in handles:
+                file.seek(0, os.SEEK_END)
+            journal.undo(except_for=set(saved.files()))
     except OSError as error:
         raise Damaged(f"{error.filename} could not be put back ({error.strerror})") from error
-    finally:
-        recorder.active = active
 
 
-def _put_back_one(
-    path: str, mode: str, size: int, saved: Saved, folder: Folder, journal: Journal
-) -> None:
+def _put_back_one(path: str, mode: str, size: int, saved: Saved, folder: Folder, journal: Journal) -> None:
     target = PROJECT_ROOT / path
     if size < 0:
         store.remove(target)

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from . import figures, pickling, random_state
-from .live import ITERATORS, Registry, Unlike, children_of_handle, content, put_back
+from .contents import content, put_back
+from .live import ITERATORS, Registry, Unlike, children_of_handle
 from .positions import sources
 from .redaction import redacted
 

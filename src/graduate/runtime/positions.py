@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import random_state
-from .live import COUNTED, ITERATORS, Registry, kind_of, put_back
+from .contents import put_back, random_of
+from .live import COUNTED, ITERATORS, Registry, kind_of
 from .signals import deaf_children
 
 
@@ -94,7 +95,7 @@ def capture(iterable: Any, registries: list[Registry]) -> dict[str, Any]:
     return {
         "global": random_state.capture(),
         "owned": [each.get_state().numpy().tobytes() for each in generators_of(iterable)],
-        "live": [registry.random() for registry in registries],
+        "live": [random_of(registry) for registry in registries],
     }
 
 
@@ -199,7 +200,8 @@ def can_skip_indices(iterator: Any) -> bool:
 def keeps_item(iterable: Any) -> bool:
     """Whether an item in progress is saved, because making it again could draw other random numbers."""
     return any(
-        is_loader(each) or hasattr(each, "_next_index") or kind_of(each) in ITERATORS for each in sources(iterable)
+        is_loader(each) or hasattr(each, "_next_index") or kind_of(each) in ITERATORS
+        for each in sources(iterable)
     )
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import loop_files, random_state, store
 from .files import recorder
+from .journal import Journal, cut_back
 from .live import Registry, Unlike
 from .log import say
 from .module_state import ModuleState
 from .objects import Damaged, Objects
 from .output import Muted, mute
 from .paths import STATE_FOLDER
-from .journal import Journal, cut_back
 from .saved import Folder, Saved
 from .saving import Saving
 from .signals import stop
@@ -108,19 +108,20 @@ class StepRun:
         self.folder.clear()
 
     def undo(self, old: StepRecord, *, keeps_checkpoints: bool) -> None:
-        """Before the step starts: what an unfinished attempt did to files is undone, so that it finds what it found then.
+        """Before the step starts: undo what an unfinished attempt did to files, so that it finds what that found.
 
         A program that failed by itself may have made a file for the next attempt: such files stay.
         """
-        if keeps_checkpoints:
-            self.journal.hide()
-            return
-        if old.status != "done":
-            self.journal.put_back_overwritten()
-            self.journal.undo()
-            if old.status != "failed":
-                self.journal.remove_made()
-        cut_back(old.appended)
+        with recorder.paused():
+            if keeps_checkpoints:
+                self.journal.hide()
+                return
+            if old.status != "done":
+                self.journal.put_back_overwritten()
+                self.journal.undo()
+                if old.status != "failed":
+                    self.journal.remove_made()
+            cut_back(old.appended)
         self.forget()
 
     def find_checkpoint(self) -> bool:

@@ -46,7 +46,9 @@ def block_allows_done(filename: str, line: int, exhausted: bool) -> bool:
         if isinstance(node, ast.With) and node.lineno <= line < node.body[0].lineno:
             own = list(_own_statements(node))
             returns = [each for each in own if isinstance(each, ast.Return)]
-            ends = [each.orelse for each in node.body if isinstance(each, (ast.For, ast.While)) and each.orelse]
+            ends = [
+                each.orelse for each in node.body if isinstance(each, (ast.For, ast.While)) and each.orelse
+            ]
             after = [each for end in ends for statement in end for each in ast.walk(statement)]
             if not all(map(_is_guarded, ends)) or any(each in after for each in returns):
                 return False

@@ -30,9 +30,9 @@ class LoopPlan:
     """How one outermost loop of a unit is made resumable.
 
     `state` are the names that live on the state object; `initial` those of them that have a value
-    before the loop; `iterators` those that the loop only advances by `next`; `objects` the other names whose objects the loop may mutate; `after` the names
-    that later code reads, `guarded` those of them that may be missing when the loop ran no iteration.
-    `scopes` are those whose names the unit holds.
+    before the loop; `objects` the other names whose objects the loop may mutate; `iterators` those of both that it only
+    advances by `next`; `after` the names that later code reads, `guarded` those of them that may be missing when the
+    loop ran no iteration. `scopes` are those whose names the unit holds.
     `why_not` is the reason why it is left as it is ("" when it is not).
     """
 
@@ -198,8 +198,11 @@ def _advanced(loop: LoopNode) -> set[str]:
         for call in calls_in(loop)
         if dotted(call.func) == "next" and call.args and isinstance(call.args[0], ast.Name)
     }
-    read = {n.id for n in ast.walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-            and id(n) not in taken}
+    read = {
+        n.id
+        for n in ast.walk(loop)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and id(n) not in taken
+    }
     return set(taken.values()) - read
 
 
