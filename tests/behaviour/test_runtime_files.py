@@ -131,6 +131,7 @@ def test_a_damaged_copy_is_not_put_back(tmp_path: Path) -> None:
     project.run("train", check=-9, KILL="open")
     for copy in (project.root / ".pipeline_state" / "checkpoints" / "train" / "kept").iterdir():
         copy.write_text("rubbish")
+    assert "lost: the copy of report.txt" in project.run("doctor", check=1).stderr
     done = project.run("train", check=1, FAIL="open")
     assert "report.txt cannot be put back: its copy is damaged" in done.stderr
     assert "rubbish" not in contents(project)["report.txt"]

@@ -45,7 +45,10 @@ class Journal:
         self._known[relative] = mode
         # What must be undone has to be known even when the machine stops.
         sure = adds or bool(before.hash)
-        store.append(self.path, json.dumps([relative, mode, *before]).encode() + b"\n", sync=sure)
+        line = [relative, mode, *before]
+        text = json.dumps([*line, _check(line)]).encode() + b"\n"
+        # Twice, so that it is still known when one of them is damaged.
+        store.append(self.path, text * 2, sync=sure)
 
     def _keep(self, relative: str) -> str:
         """Copy a file that is going to be overwritten; the hash of its content, "" without a copy."""
@@ -87,8 +90,10 @@ class Journal:
         found = []
         with contextlib.suppress(OSError):
             for line in self.path.read_bytes().split(b"\n"):
-                with contextlib.suppress(ValueError):
-                    found.append(json.loads(line))
+                with contextlib.suppress(ValueError, TypeError):
+                    *entry, check = json.loads(line)
+                    if check == _check(entry):
+                        found.append(entry)
         return found
 
     def undo(self, except_for: Collection[str] = ()) -> None:
@@ -99,16 +104,25 @@ class Journal:
         """Give every file that was overwritten, renamed or removed and that was kept its content again."""
         with recorder.paused():
             for relative, before in self._overwritten().items():
-                if before.hash and before_now(relative) != before:
-                    self._put_back(relative, before)
+                if not before.hash or before_now(relative) == before:
+                    continue
+                content = self._content(relative)
+                if content is None:
+                    say(f"{relative} cannot be put back: its copy is damaged")
+                else:
+                    store.commit(STATE_FOLDER / "staging", PROJECT_ROOT / relative, [content])
 
-    def _put_back(self, relative: str, before: Before) -> None:
-        copy = self._copy(relative)
+    def damaged_copies(self) -> list[str]:
+        """The files whose copies could not be put back."""
+        return [
+            path for path, each in self._overwritten().items() if each.hash and self._content(path) is None
+        ]
+
+    def _content(self, relative: str) -> bytes | None:
+        """What a file held before it was overwritten; None when its copy is damaged or gone."""
+        wanted, copy = self._overwritten()[relative].hash, self._copy(relative)
         content = copy.read_bytes() if copy.exists() else b""
-        if digest(content) != before.hash:
-            say(f"{relative} cannot be put back: its copy is damaged")
-            return
-        store.commit(STATE_FOLDER / "staging", PROJECT_ROOT / relative, [content])
+        return content if digest(content) == wanted else None
 
     def hide(self) -> None:
         """Make the files what they were before the unfinished attempt, which is to go on from a checkpoint.
@@ -139,6 +153,10 @@ class Journal:
     def foreign(self) -> str:
         """A file that somebody else changed below what this step added to it; "" when there is none."""
         return next((path for path, each in self.appended().items() if not begins_with(path, each)), "")
+
+
+def _check(line: list[Any]) -> str:
+    return digest(json.dumps(line).encode())[:16]
 
 
 def cut_back(files: dict[str, Before]) -> None:
