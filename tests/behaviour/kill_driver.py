@@ -22,7 +22,7 @@ from typing import Any
 OWN = (".pipeline_state", "logs")
 
 
-def run(package: str, root: Path, notes: Path, before: str, keep: Path | None = None) -> int:
+def run(package: str, root: Path, notes: Path, before: str, keep: Path | None = None, share: int = 1) -> int:
     """Run the project in a fork of this process; its exit code. What it prints, to `notes`, comes after `before`."""
     child = os.fork()
     if child:
@@ -36,7 +36,7 @@ def run(package: str, root: Path, notes: Path, before: str, keep: Path | None = 
         os.write(1, before.encode())
         sys.path.insert(0, str(root))
         sys.argv = [package, "train-all"]
-        watch(package, root, notes, keep)
+        watch(package, root, notes, keep, share)
         code = importlib.import_module(f"{package}.utils.command").main(package, ["train-all"])
         sys.stdout.flush()
     except BaseException:
@@ -47,19 +47,21 @@ def run(package: str, root: Path, notes: Path, before: str, keep: Path | None = 
         os._exit(code)
 
 
-def watch(package: str, root: Path, notes: Path, keep: Path | None) -> None:
-    """Count the turns of loops; where `keep` is given, copy the folder before each of them is saved."""
+def watch(package: str, root: Path, notes: Path, keep: Path | None, share: int) -> None:
+    """Count the turns of loops; where `keep` is given, copy the folder before (a share of) them are saved."""
     files = importlib.import_module(f"{package}.utils.files")
     saving = importlib.import_module(f"{package}.utils.saving")
     state = importlib.import_module(f"{package}.utils.state")
     look, commit = saving.Saving.look, state.State.commit_all
-    turns = 0
+    turns = chances = 0
 
     def snapshot(why: str) -> None:
+        nonlocal chances
+        chances += 1
         active, files.recorder.active = files.recorder.active, False
         (notes / "turns").write_text(f"{turns} {why}")
-        if keep is not None:
-            folder = keep / f"{len(os.listdir(keep)):04d}"  # noqa: PTH208
+        if keep is not None and chances % share == 0:
+            folder = keep / f"{chances:04d}"
             shutil.copytree(root, folder / "project", symlinks=True)
             shutil.copytree(notes, folder / "notes")
         files.recorder.active = active
@@ -107,17 +109,14 @@ def main() -> None:
     os.environ["CHECKPOINT_EVERY"] = "1"
     snapshots.mkdir()
     notes = snapshots.with_name("notes")
-    code = run(package, root, notes, "", snapshots)
+    code = run(package, root, notes, "", snapshots, share)
     files = files_of(root, package)
     kills = []
-    for number, folder in enumerate(sorted(snapshots.iterdir())):
-        if (number + 1) % share == 0:
-            killed = read(folder / "notes")
-            ended = run(package, folder / "project", folder / "resumed", killed["stdout"])
-            differ = _differing(files, files_of(folder / "project", package))
-            kills.append(
-                {"killed": killed, "resumed": read(folder / "resumed"), "code": ended, "differ": differ}
-            )
+    for folder in sorted(snapshots.iterdir()):
+        killed = read(folder / "notes")
+        ended = run(package, folder / "project", folder / "resumed", killed["stdout"])
+        differ = _differing(files, files_of(folder / "project", package))
+        kills.append({"killed": killed, "resumed": read(folder / "resumed"), "code": ended, "differ": differ})
         shutil.rmtree(folder)
     json.dump({"straight": read(notes), "code": code, "kills": kills}, sys.stdout)
 
