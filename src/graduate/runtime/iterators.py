@@ -33,6 +33,7 @@ class Resumable:
     batches of a DataLoader in this process, by skipping their indices.
     """
 
+    __slots__ = ("_count", "_draws", "_goal", "_iterator", "_made", "iterable")
     is_resumable = True
 
     def __init__(self, iterable: Any) -> None:
