@@ -209,6 +209,27 @@ def work():
     assert project.run("train", CHECKPOINT_EVERY="1").stdout == "begin\n10\n"
 
 
+def test_what_changes_in_place_and_cannot_be_put_back_is_said(tmp_path: Path) -> None:
+    trainer = (
+        HEAD
+        + """
+def work():
+    # Iterates in C, and nobody can set where it stands.
+    source = map(abs, [-1, -2, -3, -4, -5])
+    state = LoopState(x=0, source=source)
+    with Checkpoint("c", state) as checkpoint:
+        for i in checkpoint.loop(range(5)):
+            state.x += next(source) * (i + 1)
+            tick()
+    return state.x
+"""
+    )
+    project = make_project(tmp_path, PIPELINE, training__trainer=trainer)
+    first = project.run("train", check=-9, CHECKPOINT_EVERY="1", KILL_AT="3")
+    assert "source (map) is changed in place" in first.stderr
+    assert project.run("train").stdout == "begin\n55\n"
+
+
 def test_a_resume_that_fails_starts_anew_instead_of_crashing_again(tmp_path: Path) -> None:
     trainer = (
         HEAD

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from . import positions
+from .copied import Copied
+from .draws import Draws
 from .live import Registry
 from .module_state import ModuleState
 from .pace import clock
@@ -75,6 +77,7 @@ class Checkpoint:
         self.is_done = False
         self.resume: Resume | None = None
         self.registry = Registry({})
+        self.copied: Copied | None = None
         self.modules: ModuleState | None = None
         self.exhausted = True
         self._run: StepRun | None = None
@@ -98,6 +101,7 @@ class Checkpoint:
             run.stack[-1].frames[-1].had_children = True
         self.path = run.path_of(self.name)
         run.stack.append(self)
+        self.copied = Copied(vars(self.state), run.registries(), run.package)
         self._start, self._spent = clock(), run.saving.pace.spent
         run.resume(self)
         run.saving.schedule(self)
@@ -113,10 +117,11 @@ class Checkpoint:
             if kind is None and not self.is_done and run.target is None and not run.saving.broken:
                 took = clock() - self._start
                 worth_it = run.saving.pace.affords_done(self, took, self._spent)
-                if worth_it and (self.exhausted or block_allows_done(*self._site)):
+                if worth_it and block_allows_done(*self._site, self.exhausted):
                     run.saving.save(self, "done", at_once=True)
         finally:
             run.stack.remove(self)
+            run.saving.leave(len(run.stack))
             self.registry.hold(False)
             if run.stack:
                 run.saving.schedule(run.stack[-1])
@@ -142,6 +147,9 @@ class Checkpoint:
         frames, timer = self.frames, run.timer
         frames.append(frame)
         iterator = self._begin(run, frame) if extra is None else self._go_on(run, frame, extra)
+        if positions.may_draw(frame.iterable):
+            frame.draws = frame.draws or Draws()
+            iterator = frame.draws.watch(iterator, frame.count, run.registries)
         keep = positions.keeps_item(frame.iterable)
         note = frame.now is None
         finished = False
@@ -182,11 +190,15 @@ class Checkpoint:
 
     def _go_on(self, run: StepRun, frame: Frame, extra: tuple[Any, ...]) -> Iterator[Any]:
         """The iterator of a loop that was stopped, after the items that are done."""
-        frame.made, frame.now, saved_item, saved_iterable, _ = extra
+        frame.made, frame.now, saved_item, saved_iterable, _, frame.draws = extra
         if saved_iterable is not None:
             frame.iterable = saved_iterable
         positions.restore(frame.iterable, frame.made, run.registries())
-        iterator = positions.iterate_from(frame.iterable, frame.count)
+        if frame.draws is None:
+            iterator = positions.iterate_from(frame.iterable, frame.count)
+        else:
+            plain = positions.iterate(frame.iterable)
+            iterator = frame.draws.repeat(plain, frame.count, run.registries())
         if self._is_at_position(run):
             run.reach()
             frame.now = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import saved, store
+from .journal import Journal
 from .lock import lock
 from .log import now, say
 from .objects import Damaged
@@ -94,6 +95,8 @@ def _check_objects(pipeline: Pipeline, state: State, found: Findings) -> None:
 
 def _check_checkpoints(state: State, found: Findings) -> None:
     for path in sorted((STATE_FOLDER / "checkpoints").glob("*/")):
+        for name in Journal(path / "touched.jsonl").damaged_copies():
+            found.lost.append(f"the copy of {name} from before {path.name} overwrote it")
         folder = saved.Folder(path, state.objects)
         count = len(list(path.glob("*.json")))
         whole = folder.read()

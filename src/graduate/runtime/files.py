@@ -6,10 +6,11 @@ Files under the package, the state folder, logs and environments do not count.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -159,6 +160,7 @@ class Recorder:
         """Files opened for writing with the mode of the first opening."""
         self.before_write: Callable[[str, str], None] | None = None
         self._installed = False
+        self._watched: Any = None
         self._root = str(PROJECT_ROOT) + "/"
         self._state = str(STATE_FOLDER) + "/"
 
@@ -172,10 +174,28 @@ class Recorder:
     def stop(self) -> None:
         self.active = False
 
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done inside is not the step's doing."""
+        active, self.active = self.active, False
+        try:
+            yield
+        finally:
+            self.active = active
+
     def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or not self.active:
+        if not self.active:
             return
-        path, mode, flags = arguments
+        if event == "open":
+            path, mode, flags = arguments
+            self._see_path(path, mode, flags)
+            if self._watched is None:
+                self._watch_torch()
+        elif event in ("os.rename", "os.remove"):
+            for path in arguments[: 2 if event == "os.rename" else 1]:
+                self._see_path(path, "w", 0)
+
+    def _see_path(self, path: Any, mode: str | None, flags: int) -> None:
         if not isinstance(path, (str, os.PathLike)):
             return
         text = os.fspath(path)
@@ -189,12 +209,25 @@ class Recorder:
             return
         self._note(text[len(self._root) :], mode, flags)
 
+    def _watch_torch(self) -> None:
+        """`torch.save` opens its file by itself, unseen by Python."""
+        writer = getattr(sys.modules.get("torch.serialization"), "_open_zipfile_writer_file", None)
+        if writer is None:
+            return
+        self._watched = plain = writer.__init__
+
+        def seen(writer: Any, name: Any, *arguments: Any, **keywords: Any) -> None:
+            if self.active:
+                self._see_path(name, "w", 0)
+            plain(writer, name, *arguments, **keywords)
+
+        writer.__init__ = seen
+
     def _note(self, relative: str, mode: str | None, flags: int) -> None:
         if not counts(relative):
             return
         writes = bool(flags & (os.O_WRONLY | os.O_RDWR)) if mode is None else any(c in mode for c in "wax+")
-        self.active = False  # what is done here is not the step's doing
-        try:
+        with self.paused():
             if writes and relative not in self.written:
                 how = mode or ("a" if flags & os.O_APPEND else "w")
                 if self.before_write is not None:
@@ -205,8 +238,6 @@ class Recorder:
                 stat = stat_of(PROJECT_ROOT / relative)
                 if stat is not None:
                     self.read[relative] = stat
-        finally:
-            self.active = True
 
 
 recorder = Recorder()

@@ -14,11 +14,18 @@ from pathlib import Path
 
 from .objects import digest
 
-RUNTIME_MODULES = frozenset(path.stem for path in Path(__file__).parent.glob("*.py")) - {
-    "metrics",
-    "__init__",
-}
-"""The files beside this one are the machinery; their changes do not make results stale."""
+RUNTIME_MODULES = frozenset(
+    {
+        "background", "checkpoint", "code_hashes", "command", "command_line", "configuration", "contents",
+        "context", "copied", "copies", "data_checks", "dispatch", "doctor", "draws", "ends", "failure",
+        "figure_backend", "figures", "files", "fingerprint", "iterators", "journal", "live", "lock", "log",
+        "loop_files", "loop_pickle", "module_state", "notebook", "objects", "output", "pace", "paths",
+        "pickling", "positions", "problems", "process", "random_state", "rebuild", "redaction", "resume",
+        "retries", "runner", "running", "saved", "saving", "signals", "snapshot", "state", "status", "step_run",
+        "steps", "store", "syntax", "upkeep", "validity", "written",
+    }
+)  # fmt: skip
+"""The files beside this one that are the machinery: their changes make no result stale. Others are the author's."""
 
 _SETTINGS_NAMES = frozenset({"settings", "Settings"})
 BODY = "<module>"

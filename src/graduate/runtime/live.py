@@ -6,11 +6,11 @@ to them stay right when only their content is replaced.
 
 from __future__ import annotations
 
+import array
 import collections
 import functools
 import io
 import logging
-import pickle
 import random
 import sys
 import threading
@@ -26,7 +26,7 @@ MOST_ITEMS = 10_000
 """Longer containers are not looked into: their items are saved by value."""
 MOST_OBJECTS = 50_000
 
-_ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type, range, slice})
+ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type, range, slice})
 _HANDLES = (
     io.IOBase,
     logging.Logger,
@@ -41,7 +41,12 @@ _HANDLES = (
 _HANDLE_NAMES = frozenset(
     {"tqdm", "tqdm_notebook", "SummaryWriter", "FileWriter", "EventFileWriter", "Progress"}
 )
-_MISSING = "no content"
+COUNTED: frozenset[type] = frozenset(
+    type(each)
+    for each in (iter([]), reversed([]), iter(()), iter(range(0)), iter(""), iter(b""), iter({}), iter(set()))
+) | {type(iter({}.values())), type(iter({}.items()))}
+"""Iterators over what is there, which know how much is left."""
+ITERATORS = frozenset({"counted", "generator", "resumable"})
 GENERATORS = frozenset({"random", "numpy generator", "numpy random state", "torch generator"})
 
 
@@ -51,7 +56,18 @@ class Unlike(Exception):
 
 def is_handle(value: Any) -> bool:
     """Whether a value stands for something outside (a file, a progress bar, a lock) and stays as it is."""
-    return isinstance(value, _HANDLES) or any(kind.__name__ in _HANDLE_NAMES for kind in type(value).__mro__)
+    kind = type(value)
+    if (kind.__module__, kind.__name__) == ("_csv", "writer"):
+        return True
+    return isinstance(value, _HANDLES) or any(each.__name__ in _HANDLE_NAMES for each in kind.__mro__)
+
+
+def is_reader(value: Any) -> bool:
+    """Whether a value is an open file that is only read, and stands somewhere in it."""
+    try:
+        return isinstance(value, io.IOBase) and value.readable() and value.seekable() and not value.writable()
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 class Registry:
@@ -90,7 +106,7 @@ class Registry:
         stack = list(reversed(roots.values()))
         while stack and len(self.kinds) < MOST_OBJECTS:
             value = stack.pop()
-            if type(value) in _ATOMS or id(value) in seen or self._known(value):
+            if type(value) in ATOMS or id(value) in seen or self._known(value):
                 continue
             seen.add(id(value))
             hold.append(value)
@@ -119,20 +135,24 @@ class Registry:
         """Keep every object alive, for as long as a checkpoint that may refer to it is to be put back."""
         self._held = [self.get(number) for number in range(len(self.kinds))] if wanted else []
 
-    def random(self) -> list[tuple[int, Any]]:
-        """The state of every random generator among the objects."""
-        return [(number, content(self.kinds[number], self.get(number))) for number in self.generators]
-
 
 def kind_of(value: Any) -> str | None:
     """How the content of a live object is taken; None for what is saved by value."""
     kind = type(value)
     if kind is ModuleState:
         return "modules"
+    if getattr(kind, "is_resumable", False):
+        return "resumable"
+    if is_reader(value):
+        return "reader"
     if is_handle(value):
         return "handle"
     if kind in (types.FunctionType, functools.partial):
         return "handle"
+    if kind in COUNTED:
+        return "counted"
+    if kind is types.GeneratorType:
+        return "generator"
     if kind is types.CellType:
         return "cell"
     for base, name in _BY_TYPE:
@@ -157,6 +177,8 @@ def kind_of(value: Any) -> str | None:
             return "numpy generator"
         if isinstance(value, numpy.random.RandomState):
             return "numpy random state"
+        if isinstance(value, numpy.random.SeedSequence):
+            return "numpy seeds"
     return _instance_kind(value)
 
 
@@ -166,6 +188,7 @@ _BY_TYPE: tuple[tuple[type, str], ...] = (
     (set, "set"),
     (collections.deque, "deque"),
     (bytearray, "bytearray"),
+    (array.array, "machine array"),
     (random.Random, "random"),
 )
 
@@ -194,13 +217,17 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
         if len(value) <= MOST_ITEMS:
             yield from value.keys()
             yield from value.values()
-        yield from _attributes(value).values()
+        yield from attributes_of(value).values()
     elif kind in ("instance", "state"):
-        yield from _attributes(value).values()
+        yield from attributes_of(value).values()
     elif kind == "modules":
         yield from (each for values in value.read().values() for each in values.values())
     elif kind == "cell":
-        yield from _cell(value)
+        yield from cell_of(value)
+    elif kind == "resumable":
+        yield value.iterable
+    elif kind == "numpy generator":
+        yield getattr(value.bit_generator, "seed_seq", None)
     elif kind == "handle" and type(value) is types.FunctionType:
         yield from value.__closure__ or ()
     elif kind == "handle" and type(value) is functools.partial:
@@ -214,14 +241,14 @@ def children_of_handle(value: Any) -> list[Any]:
     return list(_children("handle", value))
 
 
-def _cell(cell: Any) -> list[Any]:
+def cell_of(cell: Any) -> list[Any]:
     try:
         return [cell.cell_contents]
     except ValueError:
         return []
 
 
-def _attributes(value: Any) -> dict[str, Any]:
+def attributes_of(value: Any) -> dict[str, Any]:
     """Everything that is set on an instance, in `__dict__` or in slots."""
     found = dict(getattr(value, "__dict__", {}))
     for base in type(value).__mro__:
@@ -235,130 +262,3 @@ def _attributes(value: Any) -> dict[str, Any]:
             if name not in ("__dict__", "__weakref__") and hasattr(value, name):
                 found[name] = getattr(value, name)
     return found
-
-
-def content(kind: str, value: Any) -> Any:
-    """What `put_back` needs, as fresh containers around the same items."""
-    if kind in ("list", "set", "deque"):
-        return list(value)
-    if kind == "dict":
-        return dict(value), _attributes(value)
-    if kind == "bytearray":
-        return bytes(value)
-    if kind == "instance":
-        return _attributes(value)
-    if kind == "state":
-        return value.__getstate__()
-    if kind == "modules":
-        return value.read()
-    if kind == "cell":
-        return _cell(value)
-    if kind == "array":
-        return _array_content(value)
-    if kind == "tensor":
-        return _tensor_content(value)
-    if kind == "random":
-        return value.getstate()
-    if kind == "numpy generator":
-        return value.bit_generator.state
-    if kind == "numpy random state":
-        return value.get_state(legacy=False)
-    if kind == "torch generator":
-        return value.get_state().numpy().tobytes()
-    return _MISSING
-
-
-def put_back(kind: str, value: Any, saved: Any) -> None:
-    """Give a live object the content that was saved."""
-    if kind in ("list", "bytearray"):
-        value[:] = saved
-    elif kind in ("set", "deque"):
-        value.clear()
-        (value.update if kind == "set" else value.extend)(saved)
-    elif kind == "dict":
-        value.clear()
-        dict.update(value, saved[0]) if not isinstance(value, collections.OrderedDict) else value.update(
-            saved[0]
-        )
-        _set_attributes(value, saved[1])
-    elif kind == "instance":
-        _set_attributes(value, saved)
-    elif kind == "state":
-        value.__setstate__(saved)
-    elif kind == "modules":
-        value.write(saved)
-    elif kind == "cell":
-        if saved:
-            value.cell_contents = saved[0]
-    elif kind == "array":
-        _put_back_array(value, saved)
-    elif kind == "tensor":
-        _put_back_tensor(value, saved)
-    elif kind == "random":
-        value.setstate(saved)
-    elif kind == "numpy generator":
-        value.bit_generator.state = saved
-    elif kind == "numpy random state":
-        value.set_state(saved)
-    elif kind == "torch generator":
-        value.set_state(sys.modules["torch"].frombuffer(bytearray(saved), dtype=sys.modules["torch"].uint8))
-
-
-def _set_attributes(value: Any, saved: dict[str, Any]) -> None:
-    own = getattr(value, "__dict__", None)
-    if own is not None:
-        for name in [name for name in own if name not in saved]:
-            del own[name]
-    for name, each in saved.items():
-        if own is not None and (name in own or not hasattr(type(value), name)):
-            own[name] = each
-        else:
-            object.__setattr__(value, name, each)
-
-
-def _array_content(array: Any) -> Any:
-    numpy: Any = sys.modules["numpy"]
-    if array.dtype.hasobject:
-        return array.shape, None, array.ravel().tolist()
-    flat = numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8)
-    return array.shape, array.dtype.str, pickle.PickleBuffer(flat)
-
-
-def _put_back_array(array: Any, saved: Any) -> None:
-    import numpy
-
-    shape, dtype, data = saved
-    if array.shape != shape:
-        array.resize(shape, refcheck=False)
-    if dtype is None:
-        source = numpy.empty(len(data), dtype=object)
-        source[:] = data
-        array[...] = source.reshape(shape)
-    else:
-        array[...] = numpy.frombuffer(data, dtype=numpy.uint8).view(array.dtype).reshape(shape)
-
-
-def _tensor_content(tensor: Any) -> Any:
-    import torch
-
-    flat = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1).view(torch.uint8)
-    gradient = tensor.grad if tensor.is_leaf else None
-    return tuple(tensor.shape), pickle.PickleBuffer(flat.numpy()), tensor.requires_grad, gradient
-
-
-def _put_back_tensor(tensor: Any, saved: Any) -> None:
-    import torch
-
-    shape, data, requires_grad, gradient = saved
-    size = memoryview(data).nbytes
-    if size:
-        source = torch.frombuffer(bytearray(data), dtype=torch.uint8).view(tensor.dtype).reshape(shape)
-    else:
-        source = torch.empty(shape, dtype=tensor.dtype)
-    if tuple(tensor.shape) == shape:
-        tensor.data.copy_(source)
-    else:
-        tensor.data = source.to(tensor.device)
-    if tensor.is_leaf:
-        tensor.requires_grad_(requires_grad)
-        tensor.grad = gradient

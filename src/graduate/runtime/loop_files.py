@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import store
 from .files import recorder, stat_of
+from .journal import SMALL, Journal
 from .objects import Damaged
 from .paths import PROJECT_ROOT
-from .running import Journal
 
 if TYPE_CHECKING:
     from .pickling import Packed
     from .saved import Folder, Saved
-
-SMALL = 16 * 1024 * 1024
-"""Files below this size are kept with their content, bigger ones only with their size."""
 
 
 def flush() -> None:
@@ -31,45 +28,50 @@ def flush() -> None:
 
 
 def keep(journal: Journal, parts: dict[str, Packed]) -> dict[str, list[Any]]:
-    """For each file that the step has written: how it was opened and its size; its content goes to `parts`."""
+    """For each file that the step has written: how it was opened and its size (-1: it is gone); its content goes to
+    `parts`."""
     from .pickling import Packed
 
     kept: dict[str, list[Any]] = {}
     for path, mode in journal.entries().items():
         stat = stat_of(PROJECT_ROOT / path)
-        if stat is not None:
-            kept[path] = [mode, stat[0]]
-            if stat[0] < SMALL:
-                parts[f"file:{path}"] = Packed((PROJECT_ROOT / path).read_bytes())
+        kept[path] = [mode, -1 if stat is None else stat[0]]
+        if stat is not None and stat[0] < SMALL:
+            parts[f"file:{path}"] = Packed((PROJECT_ROOT / path).read_bytes())
     return kept
 
 
 def put_back(saved: Saved, folder: Folder, journal: Journal) -> None:
     """Make the files that the step wrote what they were, open ones included. Raises `Damaged` when it cannot."""
-    active, recorder.active = recorder.active, False
     try:
-        handles = list(open_files(set(saved.files())))
-        for file in handles:
-            file.flush()
-        for path, (mode, size) in saved.files().items():
-            _put_back_one(path, mode, size, saved, folder)
-        for file in handles:
-            file.seek(0, os.SEEK_END)
-        journal.undo(except_for=set(saved.files()))
+        with recorder.paused():
+            handles = list(open_files(set(saved.files())))
+            for file in handles:
+                file.flush()
+            for path, (mode, size) in saved.files().items():
+                _put_back_one(path, mode, size, saved, folder, journal)
+            for file in handles:
+                file.seek(0, os.SEEK_END)
+            journal.undo(except_for=set(saved.files()))
     except OSError as error:
         raise Damaged(f"{error.filename} could not be put back ({error.strerror})") from error
-    finally:
-        recorder.active = active
 
 
-def _put_back_one(path: str, mode: str, size: int, saved: Saved, folder: Folder) -> None:
+def _put_back_one(path: str, mode: str, size: int, saved: Saved, folder: Folder, journal: Journal) -> None:
     target = PROJECT_ROOT / path
+    if size < 0:
+        store.remove(target)
+        return
     if f"file:{path}" in saved.parts:
         data = folder.load(saved, f"file:{path}")[0]
         if not target.exists() or target.read_bytes() != data:
             store.make_folder(target.parent)
             _overwrite(target, data)
         return
+    aside = journal.aside(path)
+    if not target.exists() and aside.exists():
+        store.make_folder(target.parent)
+        store.rename(aside, target)
     now = target.stat().st_size if target.exists() else -1
     if "a" in mode and now > size:
         store.cut(target, size)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import pickle
+import types
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from . import figures, pickling, random_state
-from .live import Registry, Unlike, children_of_handle, content, put_back
+from .contents import content, put_back
+from .live import ITERATORS, Registry, Unlike, children_of_handle
+from .positions import sources
 from .redaction import redacted
 
 if TYPE_CHECKING:
@@ -17,9 +21,12 @@ if TYPE_CHECKING:
 def pack_states(blocks: list[Checkpoint], package: str) -> pickling.Packed:
     """The states of blocks, from the outside in, the content of the live objects that came up, and the random state."""
     registries = [block.registry for block in blocks]
+    for block in blocks:
+        if block.copied is not None and (changed := block.copied.changed(vars(block.state), _framed(blocks))):
+            raise TypeError(changed)
     file = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
-    pickler = make_pickler(file, buffers, registries, package)
+    pickler = make_pickler(file, buffers, registries, package, _framed(blocks))
     pickler.dump(
         {
             "states": [dict(vars(block.state)) for block in blocks],
@@ -47,8 +54,13 @@ def pack_states(blocks: list[Checkpoint], package: str) -> pickling.Packed:
     return pickling.Packed(file.getvalue(), buffers)
 
 
-def load_states(data: bytearray, buffers: list[Any], blocks: list[Checkpoint]) -> list[dict[str, Any]]:
-    """Put back what `pack_states` made; what it kept of each block's open loops."""
+def load_states(
+    data: bytearray, buffers: list[Any], blocks: list[Checkpoint], *, entering: bool
+) -> list[dict[str, Any]]:
+    """Put back what `pack_states` made; what it kept of each block's open loops.
+
+    While the blocks are being entered iterators stay where they are: the loops over them have still to begin.
+    """
     registries = [block.registry for block in blocks]
     unpickler = Unpickler(io.BytesIO(data), buffers, registries)
     head = unpickler.load()
@@ -57,31 +69,44 @@ def load_states(data: bytearray, buffers: list[Any], blocks: list[Checkpoint]) -
         contents.append(each)
     for depth, number, saved in contents:
         registry = registries[depth]
-        put_back(registry.kinds[number], registry.get(number), saved)
+        if not (entering and registry.kinds[number] in ITERATORS):
+            put_back(registry.kinds[number], registry.get(number), saved)
     for block, state in zip(blocks, head["states"], strict=False):
         vars(block.state).clear()
         vars(block.state).update(state)
+        if block.copied is not None:
+            block.copied.keep(vars(block.state))
     random_state.restore(head["random"])
     figures.restore(head["figures"])
     frames: list[dict[str, Any]] = head["frames"]
     return frames
 
 
-def blame(blocks: list[Checkpoint], package: str, error: BaseException) -> str:
-    """Which name of the states cannot be saved."""
+def blame(blocks: list[Checkpoint], package: str, error: BaseException) -> tuple[int, str]:
+    """Which name of the states cannot be saved, with the depth of its block."""
     registries = [block.registry for block in blocks]
-    for block in blocks:
+    for depth, block in enumerate(blocks):
         for name, value in vars(block.state).items():
             try:
-                make_pickler(io.BytesIO(), [], registries, package).dump(value)
+                make_pickler(io.BytesIO(), [], registries, package, _framed(blocks)).dump(value)
             except Exception as trouble:
                 text = redacted(str(trouble)).partition("\n")[0][:160]
-                return f"{name} ({pickling.describe(value)}) cannot be saved: {text}"
-    return f"{type(error).__name__}: {error}"
+                return depth, f"{name} ({pickling.describe(value)}) cannot be saved: {text}"
+    return 0, f"{type(error).__name__}: {error}"
+
+
+def _framed(blocks: list[Checkpoint]) -> set[int]:
+    """What the open loops iterate over: it comes to its place by itself."""
+    frames = [frame.iterable for block in blocks for frame in block.frames]
+    return {id(each) for iterable in frames for each in (iterable, *sources(iterable))}
 
 
 def make_pickler(
-    file: io.BytesIO, buffers: list[pickle.PickleBuffer], registries: list[Registry], package: str
+    file: io.BytesIO,
+    buffers: list[pickle.PickleBuffer],
+    registries: list[Registry],
+    package: str,
+    framed: Collection[int] = (),
 ) -> Any:
     class LoopPickler(pickling.Pickler):
         """Refers to live objects by number; notes which of them came up."""
@@ -92,6 +117,8 @@ def make_pickler(
             self.seen: set[tuple[int, int]] = set()
 
         def persistent_id(self, obj: Any) -> Any:
+            if type(obj) is types.GeneratorType and obj.gi_frame is not None and id(obj) not in framed:
+                return None  # nobody can bring it to its place
             for level, registry in enumerate(registries):
                 number = registry.number(obj)
                 if number is not None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import random_state
-from .live import Registry, put_back
+from .contents import put_back, random_of
+from .live import COUNTED, ITERATORS, Registry, kind_of
 from .signals import deaf_children
 
 
@@ -18,6 +19,7 @@ class Frame:
     __slots__ = (
         "children",
         "count",
+        "draws",
         "ends",
         "had_children",
         "item",
@@ -41,6 +43,8 @@ class Frame:
         self.sites: set[int] = set()
         """Bytecode offsets from which a `while` loop is known to ask; Python compiles its test twice."""
         self.item: Any = None
+        self.draws: Any = None
+        """What the items drew, where the iterable may draw as it goes (`Draws`)."""
         self.made: Any = None
         """The random state with which the iterator was made."""
         self.now: Any = None
@@ -50,7 +54,7 @@ class Frame:
         """What a checkpoint keeps of the loop beside its position."""
         item = self.item if self.had_children and keeps_item(self.iterable) else None
         kept = self.iterable if is_plain_data(self.iterable) else None
-        return self.made, self.now if self.had_children else None, item, kept, list(self.ends)
+        return self.made, self.now if self.had_children else None, item, kept, list(self.ends), self.draws
 
     def advance(self) -> None:
         """An iteration is over."""
@@ -91,7 +95,7 @@ def capture(iterable: Any, registries: list[Registry]) -> dict[str, Any]:
     return {
         "global": random_state.capture(),
         "owned": [each.get_state().numpy().tobytes() for each in generators_of(iterable)],
-        "live": [registry.random() for registry in registries],
+        "live": [random_of(registry) for registry in registries],
     }
 
 
@@ -120,6 +124,20 @@ def is_plain_data(iterable: Any) -> bool:
     return torch is not None and type(iterable) is torch.Tensor and iterable.nbytes <= 1 << 24
 
 
+def may_draw(iterable: Any) -> bool:
+    """Whether taking items may run code that draws random numbers, other than that of a DataLoader."""
+    return not all(
+        type(each) in _PLAIN or is_loader(each) or hasattr(each, "_next_index") or is_plain_data(each)
+        for each in sources(iterable)
+    )
+
+
+_PLAIN = frozenset(
+    {list, tuple, range, dict, set, str, bytes, type({}.keys()), type({}.values()), type({}.items())}
+    | COUNTED
+)
+
+
 def iterate(iterable: Any) -> Iterator[Any]:
     """`iter(iterable)`; the workers of a DataLoader are started so that a stop signal does not reach them."""
     if any(is_loader(each) and each.num_workers for each in sources(iterable)):
@@ -141,10 +159,8 @@ def iterate_from(iterable: Any, count: int) -> Iterator[Any]:
     if len(sources(iterable)) == 1 and sources(iterable)[0] is not iterable:
         return _advance_bar(iterable, count)
     iterator: Any = iterate(iterable) if not isinstance(iterable, range) else iter(iterable[count:])
-    if _can_skip_indices(iterator):
-        for _ in range(count):
-            iterator._next_index()
-        iterator._num_yielded += count
+    if can_skip_indices(iterator):
+        skip_indices(iterator, count)
     elif not isinstance(iterable, range):
         for _ in itertools.islice(iterator, count):
             pass
@@ -167,7 +183,14 @@ class _Rest:
         return iterate_from(self.iterable, self.count)
 
 
-def _can_skip_indices(iterator: Any) -> bool:
+def skip_indices(iterator: Any, count: int) -> None:
+    """Come to a later batch of a DataLoader without loading the ones before it."""
+    for _ in range(count):
+        iterator._next_index()
+    iterator._num_yielded += count
+
+
+def can_skip_indices(iterator: Any) -> bool:
     """Whether the batches of a DataLoader can be skipped without loading them."""
     if type(iterator).__name__ != "_SingleProcessDataLoaderIter":
         return False
@@ -176,7 +199,10 @@ def _can_skip_indices(iterator: Any) -> bool:
 
 def keeps_item(iterable: Any) -> bool:
     """Whether an item in progress is saved, because making it again could draw other random numbers."""
-    return any(is_loader(each) or hasattr(each, "_next_index") for each in sources(iterable))
+    return any(
+        is_loader(each) or hasattr(each, "_next_index") or kind_of(each) in ITERATORS
+        for each in sources(iterable)
+    )
 
 
 def _inner(iterable: Any) -> list[Any]:

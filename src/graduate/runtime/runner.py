@@ -19,7 +19,7 @@ from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_FAILED, EXIT_INTERRUPTED, Interrupted, Problem
 from .process import peak_memory, prepare_process, start_figures
 from .redaction import redacted
-from .running import cut_back, settings_read
+from .running import settings_read
 from .saved import objects_needed
 from .signals import stop
 from .snapshot import NotStored, Values, get_random, put_random
@@ -124,11 +124,7 @@ class Runner:
         resumes = old.status in ("running", "interrupted", "failed") and run.find_checkpoint()
         before = self._random_before(index, old, bool(resumes))
         record.random_before = put_random(state.objects, before)
-        if not resumes:
-            if old.status != "done":
-                run.journal.undo()
-            cut_back(old.appended)
-            run.forget()
+        run.undo(old, keeps_checkpoints=bool(resumes))
         state.commit("started", step.name, record)
         say(f"{step.name}: {'going on' if resumes else 'running'} ({why})", step=step.name)
         files = scan()
@@ -194,6 +190,7 @@ class Runner:
             if not isinstance(end.code, int):
                 print(end.code, file=sys.stderr)
             code = end.code if isinstance(end.code, int) else EXIT_FAILED
+            run.journal.put_back_overwritten()
             self._fail(step, record, end, f"it ended the program with exit code {code}", start)
             raise Failed(code) from None
         except BaseException as error:
@@ -209,6 +206,7 @@ class Runner:
             record.tries = record.tries + 1 if may_pass else 0
             if not may_pass:
                 show_traceback(error)
+            run.journal.put_back_overwritten()
             self._fail(step, record, error, f"{type(error).__name__}: {error}", start)
             if may_pass:
                 raise TryAgain(step.name, record, retries.pause(error, record.tries)) from None

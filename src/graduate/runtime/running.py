@@ -1,74 +1,11 @@
-"""The step that runs in this process, as far as loops and settings need to know it."""
+"""Which settings the step that runs in this process has read."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
-from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
-from . import configuration, store
-from .files import Before, before_now, begins_with, recorder, stat_of
-from .paths import PROJECT_ROOT
-
-
-class Journal:
-    """Files that an unfinished step opened for writing, as they were before.
-
-    When the step is run again, what it appended is cut off, so that no line is there twice.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def note(self, relative: str, mode: str) -> None:
-        adds = "a" in mode or "x" in mode
-        before = before_now(relative) if adds else Before(-1, "")
-        # What must be undone has to be known even when the machine stops.
-        store.append(self.path, json.dumps([relative, mode, *before]).encode() + b"\n", sync=adds)
-
-    def entries(self) -> dict[str, str]:
-        """For each file the mode of its first opening."""
-        return {relative: mode for relative, mode, *_ in reversed(self._lines())}
-
-    def appended(self) -> dict[str, Before]:
-        """The files that were added to or must not have existed, as they were before."""
-        return {
-            relative: Before(size, content)
-            for relative, mode, size, content in reversed(self._lines())
-            if "a" in mode or "x" in mode
-        }
-
-    def _lines(self) -> list[Any]:
-        found = []
-        with contextlib.suppress(OSError):
-            for line in self.path.read_bytes().split(b"\n"):
-                with contextlib.suppress(ValueError):
-                    found.append(json.loads(line))
-        return found
-
-    def undo(self, except_for: Collection[str] = ()) -> None:
-        """Cut back what the unfinished attempt appended, remove what must not exist yet."""
-        cut_back({path: each for path, each in self.appended().items() if path not in except_for})
-
-    def foreign(self) -> str:
-        """A file that somebody else changed below what this step added to it; "" when there is none."""
-        return next((path for path, each in self.appended().items() if not begins_with(path, each)), "")
-
-
-def cut_back(files: dict[str, Before]) -> None:
-    """Make files what they were before somebody added to them, unless their beginning is another one now."""
-    for relative, before in files.items():
-        path = PROJECT_ROOT / relative
-        stat = stat_of(path)
-        if stat is None or not begins_with(relative, before):
-            continue
-        if before.size < 0:
-            store.remove(path)
-        elif stat[0] > before.size:
-            store.cut(path, before.size)
+from . import configuration
 
 
 class SettingsRead:
@@ -110,5 +47,3 @@ def _called_from_module_body() -> bool:
 
 settings_read = SettingsRead()
 configuration.on_read.append(settings_read.note)
-
-__all__ = ["Journal", "SettingsRead", "recorder", "settings_read"]

@@ -32,6 +32,12 @@ class Saving:
         self.copies = Copies()
         self.kept: list[Saved] = []
         self.broken = ""
+        self._broken_at = 0
+
+    def leave(self, depth: int) -> None:
+        """The block at this depth has ended; what could not be saved may have gone with it."""
+        if depth <= self._broken_at:
+            self.broken = ""
 
     def schedule(self, block: Checkpoint) -> None:
         """Set the time of the next look."""
@@ -109,7 +115,7 @@ class Saving:
             return
         from .loop_pickle import blame
 
-        self.broken = blame(self.run.stack, self.run.package, error)
+        self._broken_at, self.broken = blame(self.run.stack, self.run.package, error)
         where = repr(self.run.stack[-1].name) if self.run.stack else "that has ended"
         say_once(f"note: {self.run.name}: the loop {where} goes on without checkpoints: {self.broken}")
 

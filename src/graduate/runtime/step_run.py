@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import loop_files, random_state, store
 from .files import recorder
+from .journal import Journal, cut_back
 from .live import Registry, Unlike
 from .log import say
 from .module_state import ModuleState
 from .objects import Damaged, Objects
 from .output import Muted, mute
 from .paths import STATE_FOLDER
-from .running import Journal
 from .saved import Folder, Saved
 from .saving import Saving
 from .signals import stop
@@ -107,6 +107,23 @@ class StepRun:
         """Drop the checkpoints: the step is done, or starts anew."""
         self.folder.clear()
 
+    def undo(self, old: StepRecord, *, keeps_checkpoints: bool) -> None:
+        """Before the step starts: undo what an unfinished attempt did to files, so that it finds what that found.
+
+        A program that failed by itself may have made a file for the next attempt: such files stay.
+        """
+        with recorder.paused():
+            if keeps_checkpoints:
+                self.journal.hide()
+                return
+            if old.status != "done":
+                self.journal.put_back_overwritten()
+                self.journal.undo()
+                if old.status != "failed":
+                    self.journal.remove_made()
+            cut_back(old.appended)
+        self.forget()
+
     def find_checkpoint(self) -> bool:
         """Whether an earlier attempt left something to go on from. If so, output is held back until there."""
         usable: list[Saved] = []
@@ -168,7 +185,7 @@ class StepRun:
         try:
             # The random state stays as it is, so that what is drawn until the loop is drawn as before.
             natural = random_state.capture()
-            frames = self._load(target, part)
+            frames = self._load(target, part, entering=True)
             random_state.restore(natural)
         except (Damaged, Unlike) as error:
             self._give_up(target, str(error))
@@ -215,7 +232,7 @@ class StepRun:
     def _put_back(self, saved: Saved) -> None:
         """The states of all open blocks, and the files that the step writes."""
         try:
-            self._load(saved, "last")
+            self._load(saved, "last", entering=False)
             loop_files.put_back(saved, self.folder, self.journal)
         except (Damaged, Unlike) as error:
             self._give_up(saved, str(error))
@@ -224,7 +241,7 @@ class StepRun:
         self.folder.discard(saved)
         raise CannotResume(f"checkpoint {saved.number}: {why}")
 
-    def _load(self, saved: Saved, part: str) -> list[dict[str, Any]]:
+    def _load(self, saved: Saved, part: str, *, entering: bool) -> list[dict[str, Any]]:
         """Put back the states of all blocks that a part holds; the extras of their open loops."""
         data, buffers = self.folder.load(saved, part)
         registries = [block.registry for block in self.stack]
@@ -233,7 +250,7 @@ class StepRun:
             raise Unlike("the objects around the loop are not those of the checkpoint")
         from .loop_pickle import load_states
 
-        return load_states(data, buffers, self.stack)
+        return load_states(data, buffers, self.stack, entering=entering)
 
     def registries(self) -> list[Registry]:
         return [block.registry for block in self.stack]

@@ -11,10 +11,10 @@ from .code_hashes import CodeHashes
 from .context import Context
 from .files import Before, begins_with, is_unchanged
 from .fingerprint import environment
+from .journal import Journal
 from .module_state import ModuleState, Shared
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import Problem
-from .running import Journal
 from .state import State, StepRecord
 
 CONTEXT = "@context"

@@ -36,19 +36,36 @@ def _has_header_at(node: ast.For | ast.While, line: int) -> bool:
 
 
 @functools.cache
-def block_allows_done(filename: str, line: int) -> bool:
-    """Whether leaving the `with` block at `line` by `break` goes on just after it.
+def block_allows_done(filename: str, line: int, exhausted: bool) -> bool:
+    """Whether what comes after the `with` block at `line` can go on from the state in which the block was left.
 
-    Not so when the block holds a `return`, or a loop with `else`: then it is not known how it was left.
+    Not so when it may have been left by a `return`, or when a loop's `else` would run once more.
     """
     tree = _tree(filename)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.With) and node.lineno <= line < node.body[0].lineno:
-            return not any(
-                isinstance(each, ast.Return) or (isinstance(each, (ast.For, ast.While)) and each.orelse)
-                for each in _own_statements(node)
-            )
-    return False
+            own = list(_own_statements(node))
+            returns = [each for each in own if isinstance(each, ast.Return)]
+            ends = [
+                each.orelse for each in node.body if isinstance(each, (ast.For, ast.While)) and each.orelse
+            ]
+            after = [each for end in ends for statement in end for each in ast.walk(statement)]
+            if not all(map(_is_guarded, ends)) or any(each in after for each in returns):
+                return False
+            return exhausted or not returns
+    return exhausted
+
+
+def _is_guarded(orelse: list[ast.stmt]) -> bool:
+    """Whether the `else` of a loop is what conversion makes of it: `if not checkpoint.is_done: …`."""
+    first = orelse[0]
+    return (
+        len(orelse) == 1
+        and isinstance(first, ast.If)
+        and isinstance(first.test, ast.UnaryOp)
+        and isinstance(first.test.operand, ast.Attribute)
+        and first.test.operand.attr == "is_done"
+    )
 
 
 def _own_statements(node: ast.AST) -> Iterator[ast.AST]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from . import store
 from .files import Stat, is_log, record_of, scan
+from .journal import Journal
 from .paths import PROJECT_ROOT
-from .running import Journal
 
 _MANY = 64
 """From here on the whole system is told to write what it holds, at once."""

@@ -31,8 +31,8 @@ class LoopPlan:
 
     `state` are the names that live on the state object; `initial` those of them that have a value
     before the loop; `objects` the other names whose objects the loop may mutate; `perhaps` those of both
-    that may have no value before it; `after` the names that later code reads, `guarded` those of them that may
-    be missing when the loop ran no iteration.
+    that may have no value before it; `iterators` those that the loop only advances by `next`; `after` the names
+    that later code reads, `guarded` those of them that may be missing when the loop ran no iteration.
     `scopes` are those whose names the unit holds.
     `why_not` is the reason why it is left as it is ("" when it is not).
     """
@@ -43,6 +43,7 @@ class LoopPlan:
     initial: tuple[str, ...] = ()
     perhaps: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
+    iterators: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     guarded: tuple[str, ...] = ()
     scopes: tuple[Scope, ...] = ()
@@ -183,10 +184,26 @@ def _plan(
         initial=_ordered({n for n in on_state if n in certain}, local),
         perhaps=tuple(sorted(perhaps)),
         objects=tuple(sorted(objects & certain)),
+        iterators=tuple(sorted(_advanced(loop) & (on_state | objects) & certain - captured.keys())),
         after=_ordered(after, local),
         guarded=_ordered({n for n in after if n not in certain and not _read_anyway(unit, loop, n)}, local),
         scopes=tuple(unit.scopes),
     )
+
+
+def _advanced(loop: LoopNode) -> set[str]:
+    """The names that a loop reads in `next(name)` and nowhere else."""
+    taken = {
+        id(call.args[0]): call.args[0].id
+        for call in calls_in(loop)
+        if dotted(call.func) == "next" and call.args and isinstance(call.args[0], ast.Name)
+    }
+    read = {
+        n.id
+        for n in ast.walk(loop)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and id(n) not in taken
+    }
+    return set(taken.values()) - read
 
 
 def _ordered(chosen: set[str], occurrences: list[Occurrence]) -> tuple[str, ...]:

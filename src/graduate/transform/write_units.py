@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from graduate.syntax.long_loops import FunctionNode, functions_of
 from graduate.syntax.loops import LoopPlan
 from graduate.syntax.movable import Definition
-from graduate.syntax.scopes import Occurrence
+from graduate.syntax.scopes import Occurrence, walk_same_scope
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import Edit, reindent
 from graduate.transform.beside_files import beside_edits
@@ -88,6 +88,7 @@ class UnitWriter:
     def _loop(self, plan: LoopPlan, name: str, inside: list[Edit]) -> str:
         start, end = self.source.start(plan.node), self.source.end(plan.node)
         own = self.source.indentation(start)
+        inside = self._guarded_else(plan.node, inside)
         loop = reindent(own + self.source.edited(start, end, inside), own, own + INDENT)
         state, checkpoint = self.state, self.checkpoint
         held = [*plan.initial, *plan.objects]
@@ -95,14 +96,17 @@ class UnitWriter:
             held.append(self.context)
         arguments = ", ".join(f"{n}={n}" for n in held)
         opened, stored = self.draft.own_names["Checkpoint"], self.draft.own_names["LoopState"]
-        lines = [f"{state} = {stored}({arguments})"]
-        if len(lines[0]) + len(own) > 100:
+        head = [f"{n} = {self.draft.own_names['resumable']}({n})" for n in plan.iterators if n in held]
+        made = f"{state} = {stored}({arguments})"
+        if len(made) + len(own) > 100:
             items = "".join(f"\n{own}{INDENT}{n}={n}," for n in held)
-            lines = [f"{state} = {stored}({items}\n{own})"]
+            made = f"{state} = {stored}({items}\n{own})"
+        head.append(made)
         if plan.perhaps:
             names = ", ".join(f'"{each}"' for each in plan.perhaps)
-            lines.append(f"{own}{stored}.take({state}, locals(), {names})")
-        lines.append(f'{own}with {opened}("{name}", {state}) as {checkpoint}:')
+            head.append(f"{stored}.take({state}, locals(), {names})")
+        head.append(f'with {opened}("{name}", {state}) as {checkpoint}:')
+        lines = [f"\n{own}".join(head)]
         lines.append(loop)
         for after in plan.after:
             if after in plan.guarded:
@@ -111,6 +115,19 @@ class UnitWriter:
             else:
                 lines.append(f"{own}{after} = {state}.{after}")
         return "\n".join(lines)
+
+    def _guarded_else(self, loop: ast.For | ast.While, edits: list[Edit]) -> list[Edit]:
+        """The `else` of a loop does not run once more where the program goes on from the end of the loop."""
+        if not loop.orelse or any(isinstance(n, ast.Return) for s in loop.orelse for n in walk_same_scope(s)):
+            return edits
+        start, end = self.source.start(loop.orelse[0]), self.source.end(loop.orelse[-1])
+        if not self.source.starts_line(start):
+            return edits
+        own = self.source.indentation(start)
+        within = [e for e in edits if start <= e.start and e.end <= end]
+        body = reindent(own + self.source.edited(start, end, within), own, own + INDENT)
+        guard = Edit(start, end, f"if not {self.checkpoint}.is_done:\n{body}")
+        return [*(e for e in edits if e not in within), guard]
 
     def _edits(self, start: int, end: int, plans: Sequence[LoopPlan], home: str) -> list[Edit]:
         edits = [e for e in self.draft.edits if start <= e.start and e.end <= end]
@@ -126,6 +143,7 @@ class UnitWriter:
             if o.form == "item" or (o.form in ("name", "walrus") and text != o.name):
                 edits.append(Edit(o.start, o.end, text))
         edits.extend(self._loop_heads(start, end, plans))
+        edits.extend(self._iterators(start, end, plans))
         edits.extend(self._debug_fields(start, end, edits))
         edits.extend(self._globals(start, end))
         edits.extend(self._shared(start, end))
@@ -222,6 +240,16 @@ class UnitWriter:
                     touches = self.source.data[begin - 1 : begin].isalpha()  # `while(…)`
                     yield Edit(begin, begin, f"{' ' * touches}{self.checkpoint}.{method}(")
                     yield Edit(stop, stop, ")")
+
+    def _iterators(self, start: int, end: int, plans: Sequence[LoopPlan]) -> Iterable[Edit]:
+        """An iterator that a loop makes anew and advances by `next` is one that a checkpoint can hold."""
+        for plan in plans:
+            for node in ast.walk(plan.node):
+                match node:
+                    case ast.Assign([ast.Name(name)], ast.Call(ast.Name("iter") as made, [_], [])):
+                        if name in plan.iterators and start <= self.source.start(made) < end:
+                            at = self.source.start(made)
+                            yield Edit(at, self.source.end(made), self.draft.own_names["resumable"])
 
     def _bracketed(self, loop: ast.For | ast.While, node: ast.expr) -> tuple[int, int]:
         """The span of a loop's iterable or condition, with the brackets around it."""

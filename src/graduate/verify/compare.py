@@ -107,7 +107,9 @@ def compare_trees(references: Sequence[Tree], candidate: Tree, *, clock: bool = 
 def _walk(references: Sequence[Tree], candidate: Tree, path: str, clock: bool) -> Iterator[Result]:
     first = references[0]
     if candidate["kind"] == "opaque" and all(r["kind"] == "opaque" for r in references):
-        alike = candidate["type"] in {r["type"] for r in references}
+        alike = candidate["type"] in {r["type"] for r in references} or all(
+            "has no value before it runs" in each["reason"] for each in (candidate, *references)
+        )
         yield Result(
             "not comparable" if alike else "different",
             f"{_at(path)}{candidate['type']}: {candidate['reason']}",

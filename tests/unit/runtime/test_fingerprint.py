@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from graduate.runtime import fingerprint
 from graduate.runtime.fingerprint import CodeIndex
 
 FILES = {
@@ -100,3 +101,9 @@ def test_what_does_not_count(tmp_path: Path, path: str, old: str, new: str) -> N
 def test_what_counts(tmp_path: Path, path: str, old: str, new: str, named: str) -> None:
     before, after = hashes(tmp_path / "a"), hashes(tmp_path / "b", {path: (old, new)})
     assert [name for name in {**before, **after} if before.get(name) != after.get(name)] == [named]
+
+
+def test_the_machinery_is_known_by_name() -> None:
+    """What stands beside it in utils/ is the author's, and counts."""
+    found = {path.stem for path in Path(fingerprint.__file__).parent.glob("*.py")} - {"__init__"}
+    assert found == fingerprint.RUNTIME_MODULES

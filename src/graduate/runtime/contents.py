@@ -1,0 +1,183 @@
+"""The content of objects that live around a loop: taken for a checkpoint, and put back in place."""
+
+from __future__ import annotations
+
+import array
+import collections
+import itertools
+import operator
+import pickle
+import sys
+from typing import Any
+
+from .live import Registry, Unlike, attributes_of, cell_of
+
+_MISSING = "no content"
+
+
+def random_of(registry: Registry) -> list[tuple[int, Any]]:
+    """The state of every random generator among the objects."""
+    return [(number, content(registry.kinds[number], registry.get(number))) for number in registry.generators]
+
+
+def content(kind: str, value: Any) -> Any:
+    """What `put_back` needs, as fresh containers around the same items."""
+    if kind in ("list", "set", "deque"):
+        return list(value)
+    if kind == "dict":
+        return dict(value), attributes_of(value)
+    if kind == "bytearray":
+        return bytes(value)
+    if kind == "instance":
+        return attributes_of(value)
+    if kind == "state":
+        return value.__getstate__()
+    if kind == "modules":
+        return value.read()
+    if kind == "cell":
+        return cell_of(value)
+    if kind == "array":
+        return _array_content(value)
+    if kind == "tensor":
+        return _tensor_content(value)
+    if kind == "random":
+        return value.getstate()
+    if kind == "numpy generator":
+        return value.bit_generator.state, getattr(value.bit_generator, "seed_seq", None)
+    if kind == "numpy random state":
+        return value.get_state(legacy=False)
+    if kind == "torch generator":
+        return value.get_state().numpy().tobytes()
+    if kind == "numpy seeds":
+        return value.n_children_spawned
+    if kind == "reader":
+        return _place(value)
+    if kind == "resumable":
+        return value.place()
+    if kind == "counted":
+        return operator.length_hint(value)
+    if kind == "generator":
+        return value.gi_frame is None
+    if kind == "machine array":
+        return value.tobytes()
+    return _MISSING
+
+
+def _place(file: Any) -> int | None:
+    """Where an open file stands; None where its loop tells (it iterates over the lines), or when it is closed."""
+    try:
+        return int(file.tell())
+    except (OSError, ValueError):
+        return None
+
+
+def put_back(kind: str, value: Any, saved: Any) -> None:
+    """Give a live object the content that was saved."""
+    if kind in ("list", "bytearray"):
+        value[:] = saved
+    elif kind in ("set", "deque"):
+        value.clear()
+        (value.update if kind == "set" else value.extend)(saved)
+    elif kind == "dict":
+        value.clear()
+        dict.update(value, saved[0]) if not isinstance(value, collections.OrderedDict) else value.update(
+            saved[0]
+        )
+        _set_attributes(value, saved[1])
+    elif kind == "instance":
+        _set_attributes(value, saved)
+    elif kind == "state":
+        value.__setstate__(saved)
+    elif kind == "modules":
+        value.write(saved)
+    elif kind == "cell":
+        if saved:
+            value.cell_contents = saved[0]
+    elif kind == "array":
+        _put_back_array(value, saved)
+    elif kind == "tensor":
+        _put_back_tensor(value, saved)
+    elif kind == "random":
+        value.setstate(saved)
+    elif kind == "numpy generator":
+        value.bit_generator.state = saved[0]
+    elif kind == "numpy random state":
+        value.set_state(saved)
+    elif kind == "resumable":
+        value.go_to(saved)
+    elif kind == "counted":
+        collections.deque(itertools.islice(value, operator.length_hint(value) - saved), 0)
+    elif kind == "generator":
+        if saved:
+            value.close()
+    elif kind == "machine array":
+        value[:] = array.array(value.typecode, saved)
+    elif kind == "reader":
+        if saved is not None:
+            value.seek(saved)
+    elif kind == "numpy seeds":
+        if saved < value.n_children_spawned:
+            raise Unlike("a seed sequence has spawned more than it had")
+        value.spawn(saved - value.n_children_spawned)
+    elif kind == "torch generator":
+        value.set_state(sys.modules["torch"].frombuffer(bytearray(saved), dtype=sys.modules["torch"].uint8))
+
+
+def _set_attributes(value: Any, saved: dict[str, Any]) -> None:
+    own = getattr(value, "__dict__", None)
+    if own is not None:
+        for name in [name for name in own if name not in saved]:
+            del own[name]
+    for name, each in saved.items():
+        if own is not None and (name in own or not hasattr(type(value), name)):
+            own[name] = each
+        else:
+            object.__setattr__(value, name, each)
+
+
+def _array_content(array: Any) -> Any:
+    numpy: Any = sys.modules["numpy"]
+    if array.dtype.hasobject:
+        return array.shape, None, array.ravel().tolist()
+    flat = numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8)
+    return array.shape, array.dtype.str, pickle.PickleBuffer(flat)
+
+
+def _put_back_array(target: Any, saved: Any) -> None:
+    import numpy
+
+    shape, dtype, data = saved
+    if target.shape != shape:
+        target.resize(shape, refcheck=False)
+    if dtype is None:
+        source = numpy.empty(len(data), dtype=object)
+        source[:] = data
+        target[...] = source.reshape(shape)
+    else:
+        target[...] = numpy.frombuffer(data, dtype=numpy.uint8).view(target.dtype).reshape(shape)
+
+
+def _tensor_content(tensor: Any) -> Any:
+    import torch
+
+    flat = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1).view(torch.uint8)
+    gradient = tensor.grad if tensor.is_leaf else None
+    return tuple(tensor.shape), pickle.PickleBuffer(flat.numpy()), tensor.requires_grad, gradient
+
+
+def _put_back_tensor(tensor: Any, saved: Any) -> None:
+    import torch
+
+    shape, data, requires_grad, gradient = saved
+    size = memoryview(data).nbytes
+    if size:
+        source = torch.frombuffer(bytearray(data), dtype=torch.uint8).view(tensor.dtype).reshape(shape)
+    else:
+        source = torch.empty(shape, dtype=tensor.dtype)
+    if tuple(tensor.shape) == shape:
+        tensor.data.copy_(source)
+    else:
+        tensor.data = source.to(tensor.device)
+    if tensor.is_leaf:
+        tensor.requires_grad_(requires_grad)
+        tensor.grad = gradient
