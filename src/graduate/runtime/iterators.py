@@ -11,7 +11,7 @@ from .live import Registry, kind_of
 from .step_run import StepRun
 
 
-def resumable(iterable: Any) -> Iterator[Any]:
+def replayable(iterable: Any) -> Iterator[Any]:
     """`iter(iterable)` for a loop that may go on from a checkpoint; also of a generator that has not begun."""
     iterator: Iterator[Any]
     is_own = hasattr(iterable, "__next__")

@@ -96,7 +96,7 @@ class UnitWriter:
             held.append(self.context)
         arguments = ", ".join(f"{n}={n}" for n in held)
         opened, stored = self.draft.own_names["Checkpoint"], self.draft.own_names["LoopState"]
-        head = [f"{n} = {self.draft.own_names['resumable']}({n})" for n in plan.iterators if n in held]
+        head = [f"{n} = {self.draft.own_names['replayable']}({n})" for n in plan.iterators if n in held]
         made = f"{state} = {stored}({arguments})"
         if len(made) + len(own) > 100:
             items = "".join(f"\n{own}{INDENT}{n}={n}," for n in held)
@@ -249,7 +249,7 @@ class UnitWriter:
                     case ast.Assign([ast.Name(name)], ast.Call(ast.Name("iter") as made, [_], [])):
                         if name in plan.iterators and start <= self.source.start(made) < end:
                             at = self.source.start(made)
-                            yield Edit(at, self.source.end(made), self.draft.own_names["resumable"])
+                            yield Edit(at, self.source.end(made), self.draft.own_names["replayable"])
 
     def _bracketed(self, loop: ast.For | ast.While, node: ast.expr) -> tuple[int, int]:
         """The span of a loop's iterable or condition, with the brackets around it."""
