@@ -7,6 +7,7 @@ to them stay right when only their content is replaced.
 from __future__ import annotations
 
 import collections
+import csv
 import functools
 import io
 import logging
@@ -19,6 +20,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from . import live_keras
 from .module_state import ModuleState
 from .objects import digest
 
@@ -36,11 +38,16 @@ _HANDLES = (
     threading.Condition,
     type(threading.Lock()),
     type(threading.RLock()),
+    type(csv.writer(io.StringIO())),
     weakref.ReferenceType,
 )
 _HANDLE_NAMES = frozenset(
     {"tqdm", "tqdm_notebook", "SummaryWriter", "FileWriter", "EventFileWriter", "Progress"}
 )
+_PASSING = {
+    "keras.src.callbacks.csv_logger.CSVLogger": frozenset({"writer"}),
+}
+"""Attributes that a library makes anew from the others, by class: they stay as they are."""
 _MISSING = "no content"
 GENERATORS = frozenset({"random", "numpy generator", "numpy random state", "torch generator"})
 
@@ -103,7 +110,7 @@ class Registry:
     def _add(self, kind: str, value: Any) -> None:
         number = len(self.kinds)
         held: Any = value
-        if kind in ("array", "tensor", "instance", "state"):
+        if kind in ("array", "tensor", "instance", "state", "keras"):
             try:
                 held = weakref.ref(value, functools.partial(self._forget, id(value)))
             except TypeError:
@@ -157,7 +164,7 @@ def kind_of(value: Any) -> str | None:
             return "numpy generator"
         if isinstance(value, numpy.random.RandomState):
             return "numpy random state"
-    return _instance_kind(value)
+    return "keras" if live_keras.is_part(value) else _instance_kind(value)
 
 
 _BY_TYPE: tuple[tuple[type, str], ...] = (
@@ -197,6 +204,8 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
         yield from _attributes(value).values()
     elif kind in ("instance", "state"):
         yield from _attributes(value).values()
+    elif kind == "keras":
+        yield from live_keras.children(value)
     elif kind == "modules":
         yield from (each for values in value.read().values() for each in values.values())
     elif kind == "cell":
@@ -234,7 +243,16 @@ def _attributes(value: Any) -> dict[str, Any]:
             )
             if name not in ("__dict__", "__weakref__") and hasattr(value, name):
                 found[name] = getattr(value, name)
+    for name in _passing(type(value)):
+        found.pop(name, None)
     return found
+
+
+@functools.cache
+def _passing(kind: type) -> frozenset[str]:
+    """The attributes of a class's instances that are not looked at."""
+    names = (_PASSING.get(f"{base.__module__}.{base.__qualname__}", ()) for base in kind.__mro__)
+    return frozenset(name for each in names for name in each)
 
 
 def content(kind: str, value: Any) -> Any:
@@ -249,6 +267,8 @@ def content(kind: str, value: Any) -> Any:
         return _attributes(value)
     if kind == "state":
         return value.__getstate__()
+    if kind == "keras":
+        return live_keras.content(value)
     if kind == "modules":
         return value.read()
     if kind == "cell":
@@ -270,21 +290,28 @@ def content(kind: str, value: Any) -> Any:
 
 def put_back(kind: str, value: Any, saved: Any) -> None:
     """Give a live object the content that was saved."""
-    if kind in ("list", "bytearray"):
+    # The methods of the base classes: those of a library's own containers may tell others of the change.
+    if kind == "list":
+        list.__setitem__(value, slice(None), saved)
+    elif kind == "bytearray":
         value[:] = saved
-    elif kind in ("set", "deque"):
+    elif kind == "set":
+        set.clear(value)
+        set.update(value, saved)
+    elif kind == "deque":
         value.clear()
-        (value.update if kind == "set" else value.extend)(saved)
+        value.extend(saved)
     elif kind == "dict":
-        value.clear()
-        dict.update(value, saved[0]) if not isinstance(value, collections.OrderedDict) else value.update(
-            saved[0]
-        )
+        base = collections.OrderedDict if isinstance(value, collections.OrderedDict) else dict
+        base.clear(value)
+        base.update(value, saved[0])
         _set_attributes(value, saved[1])
     elif kind == "instance":
         _set_attributes(value, saved)
     elif kind == "state":
         value.__setstate__(saved)
+    elif kind == "keras":
+        live_keras.put_back(value, saved)
     elif kind == "modules":
         value.write(saved)
     elif kind == "cell":
@@ -307,7 +334,8 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
 def _set_attributes(value: Any, saved: dict[str, Any]) -> None:
     own = getattr(value, "__dict__", None)
     if own is not None:
-        for name in [name for name in own if name not in saved]:
+        kept = _passing(type(value))
+        for name in [name for name in own if name not in saved and name not in kept]:
             del own[name]
     for name, each in saved.items():
         if own is not None and (name in own or not hasattr(type(value), name)):

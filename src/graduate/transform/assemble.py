@@ -21,6 +21,7 @@ PROJECT_NAMES = {
     "context": "utils/context.py",
     "Checkpoint": "utils/resume.py",
     "LoopState": "utils/resume.py",
+    "resumable": "utils/resume.py",
     "source_path": "utils/paths.py",
     "display": "utils/notebook.py",
     "show_error": "utils/notebook.py",
