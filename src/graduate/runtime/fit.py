@@ -21,7 +21,7 @@ from .step_run import StepRun
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-FAMILIES = {"keras": "fit_keras"}
+FAMILIES = {"keras": "fit_keras", "xgboost": "fit_xgboost", "lightgbm": "fit_lightgbm"}
 """The package that defines what is called, and the module that knows how to continue it."""
 
 
@@ -38,13 +38,12 @@ def resumable(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             return call(*arguments, **named)
         helper: Any = importlib.import_module(f".{family}", __package__)
         try:
-            prepared = helper.prepare(block, call, arguments, named)
+            prepared: Callable[[], Result] = helper.prepare(block, call, arguments, named)
         except NotResumable as why:
             say_once(f"note: {block.run.name}: a call of {call.__qualname__} has no checkpoints: {why}")
             return call(*arguments, **named)
         try:
-            result: Result = prepared()
-            return result
+            return prepared()
         finally:
             block.leave()
 

@@ -18,7 +18,7 @@ from .step_run import StepRun
 
 
 class FitBlock(Checkpoint):
-    """One call: `begin` at its first round, `round_over` after each, `finish` after the last one.
+    """One call: `begin` and `go_on` before its first round, `round_over` after each, `finish` after the last one.
 
     `saved_rounds` is known before: how many rounds an earlier run has done, `math.inf` when it did all of them.
     """
@@ -28,6 +28,7 @@ class FitBlock(Checkpoint):
         self.run = run
         self.path = run.path_of(name)
         self.has_begun = False
+        self.is_behind = False
 
     @classmethod
     def of_step(cls, name: str) -> Self | None:
@@ -48,8 +49,16 @@ class FitBlock(Checkpoint):
             return int(blocks[depth]["frames"][0][1])
         return 0
 
+    @property
+    def rounds(self) -> int:
+        """How many rounds are over."""
+        return self.frames[0].count if self.frames else 0
+
     def begin(self, **roots: Any) -> None:
-        """All is set up for the first round that is to be run. `roots` are the objects that rounds change, by name."""
+        """The objects that rounds change (`roots`, by name) are there: they get the content that was saved.
+
+        `go_on` follows, after what else has to be set up before the first round that is to be run.
+        """
         vars(self.state).update(roots)
         self.has_begun = True
         self._enter(self.run)
@@ -62,6 +71,12 @@ class FitBlock(Checkpoint):
         frame.made = positions.capture(None, self.run.registries())
         if extra is not None:
             frame.made = extra[0]
+            self.is_behind = True
+
+    def go_on(self) -> None:
+        """The next round is the first that was not run before: everything is put back as it was then."""
+        if self.is_behind:
+            self.is_behind = False
             self.run.reach()
 
     def round_over(self) -> None:

@@ -92,6 +92,7 @@ def _counter_class() -> Any:
             own = data if isinstance(data, keras.utils.PyDataset) else None
             is_fresh = not self.block.saved_rounds
             self.block.begin(model=self.model, callbacks=self.others, history=self.model.history, data=own)
+            self.block.go_on()
             for each in self.others:
                 if isinstance(each, keras.callbacks.CSVLogger) and not is_fresh:
                     each.append_header = False  # the file has it; only the object that writes lines is made anew
