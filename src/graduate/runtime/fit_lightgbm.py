@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ def prepare(
     def call() -> Any:
         if block.is_done:
             return block.state.result if model is None else model
-        given["callbacks"] = _callbacks(block, state, callbacks, rounds)
+        given["callbacks"] = _callbacks(block, state, callbacks)
         done = block.rounds
         if done:
             import lightgbm
@@ -81,8 +82,9 @@ def prepare(
             if model is not None:
                 model.n_estimators = parameters["n_estimators"]
         vars(state).update(booster=None, text="")
-        if model is not None:
-            _complete(model, state, done)
+        if done:
+            _complete(result if model is None else model.booster_, rounds)
+            _complete_results(getattr(model, "_evals_result", None), state.scores[:done])
         block.state.result = result
         block.finish()
         return result
@@ -127,15 +129,13 @@ def _ask_for(rounds: int, model: Any, given: dict[str, Any]) -> None:
     given["num_boost_round"] = rounds
 
 
-def _callbacks(block: FitBlock, state: BoosterState, callbacks: list[Any], rounds: int) -> list[Any]:
+def _callbacks(block: FitBlock, state: BoosterState, callbacks: list[Any]) -> list[Any]:
     """The callbacks that were given, as they would be called in one go, and ours around them."""
     done = block.rounds
 
     def before(env: Any) -> None:
         if env.iteration == env.begin_iteration:
             state.booster = env.model
-            if done:
-                env.model.reset_parameter({"num_iterations": rounds})
             block.go_on()
         else:
             block.round_over()
@@ -159,9 +159,21 @@ def _as_in_one_go(callback: Any, done: int, number: int, position: int) -> Any:
     return wrapped
 
 
-def _complete(model: Any, state: BoosterState, done: int) -> None:
+def _complete(booster: Any, rounds: int) -> None:
+    """A booster names the rounds that it was trained for: all of them."""
+    text = re.sub(
+        r"^\[num_iterations: \d+\]$",
+        f"[num_iterations: {rounds}]",
+        booster.model_to_string(num_iteration=-1),
+        flags=re.M,
+    )
+    booster.model_from_string(text)
+    booster.params["num_iterations"] = rounds
+
+
+def _complete_results(recorded: Any, scores: list[list[Any]]) -> None:
     """What an estimator recorded of the rounds before, which ran in another process."""
-    recorded = getattr(model, "_evals_result", None)
-    for name, metric, value, *_ in [each for scores in reversed(state.scores[:done]) for each in scores]:
-        if recorded and metric in recorded.get(name, {}):
-            recorded[name][metric].insert(0, value)
+    for each in [each for scores in reversed(scores) for each in scores]:
+        values = (recorded or {}).get(each[0], {}).get(each[1])
+        if values is not None:
+            values.insert(0, each[2])
