@@ -21,7 +21,13 @@ from .step_run import StepRun
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-FAMILIES = {"keras": "fit_keras", "xgboost": "fit_xgboost", "lightgbm": "fit_lightgbm"}
+FAMILIES = {
+    "keras": "fit_keras",
+    "lightgbm": "fit_lightgbm",
+    "lightning": "fit_lightning",
+    "pytorch_lightning": "fit_lightning",
+    "xgboost": "fit_xgboost",
+}
 """The package that defines what is called, and the module that knows how to continue it."""
 
 

@@ -44,6 +44,9 @@ _HANDLES = (
 _HANDLE_NAMES = frozenset(
     {"tqdm", "tqdm_notebook", "SummaryWriter", "FileWriter", "EventFileWriter", "Progress"}
 )
+_HANDLE_CLASSES = frozenset(
+    {"lightning.pytorch.trainer.trainer.Trainer", "pytorch_lightning.trainer.trainer.Trainer"}
+)
 _PASSING = {
     "keras.src.callbacks.csv_logger.CSVLogger": frozenset({"writer"}),
 }
@@ -58,7 +61,10 @@ class Unlike(Exception):
 
 def is_handle(value: Any) -> bool:
     """Whether a value stands for something outside (a file, a progress bar, a lock) and stays as it is."""
-    return isinstance(value, _HANDLES) or any(kind.__name__ in _HANDLE_NAMES for kind in type(value).__mro__)
+    return isinstance(value, _HANDLES) or any(
+        kind.__name__ in _HANDLE_NAMES or f"{kind.__module__}.{kind.__qualname__}" in _HANDLE_CLASSES
+        for kind in type(value).__mro__
+    )
 
 
 class Registry:

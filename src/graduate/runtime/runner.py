@@ -127,6 +127,7 @@ class Runner:
         if not resumes:
             if old.status != "done":
                 run.journal.undo()
+                run.journal.remove_folders()
             cut_back(old.appended)
             run.forget()
         state.commit("started", step.name, record)
@@ -188,6 +189,9 @@ class Runner:
             self._interrupt(step, record, start)
             raise
         except SystemExit as end:
+            if stop and type(end) is not SystemExit:  # a library heard of the signal too, and ends in its own way
+                self._interrupt(step, record, start)
+                raise Interrupted from None
             if end.code in (None, 0):
                 record.ended_early = True
                 return None

@@ -42,20 +42,37 @@ class Journal:
         }
 
     def _lines(self) -> list[Any]:
-        found = []
-        with contextlib.suppress(OSError):
-            for line in self.path.read_bytes().split(b"\n"):
-                with contextlib.suppress(ValueError):
-                    found.append(json.loads(line))
-        return found
+        return _read_lines(self.path)
 
     def undo(self, except_for: Collection[str] = ()) -> None:
         """Cut back what the unfinished attempt appended, remove what must not exist yet."""
         cut_back({path: each for path, each in self.appended().items() if path not in except_for})
 
+    def note_folder(self, block: str, relative: str) -> None:
+        """A block is about to make a folder, whose name depends on the folders that there are."""
+        store.append(self.path.with_name("folders.jsonl"), json.dumps([block, relative]).encode() + b"\n", sync=True)
+
+    def folders(self) -> dict[str, str]:
+        """The folders that blocks of the unfinished attempt have made."""
+        return {block: relative for block, relative in _read_lines(self.path.with_name("folders.jsonl"))}
+
+    def remove_folders(self) -> None:
+        for relative in self.folders().values():
+            store.remove_folder(PROJECT_ROOT / relative)
+
     def foreign(self) -> str:
         """A file that somebody else changed below what this step added to it; "" when there is none."""
         return next((path for path, each in self.appended().items() if not begins_with(path, each)), "")
+
+
+def _read_lines(path: Path) -> list[Any]:
+    """The whole lines of a journal."""
+    found = []
+    with contextlib.suppress(OSError):
+        for line in path.read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+    return found
 
 
 def cut_back(files: dict[str, Before]) -> None:
