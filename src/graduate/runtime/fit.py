@@ -26,6 +26,7 @@ FAMILIES = {
     "lightgbm": "fit_lightgbm",
     "lightning": "fit_lightning",
     "pytorch_lightning": "fit_lightning",
+    "transformers": "fit_transformers",
     "xgboost": "fit_xgboost",
 }
 """The package that defines what is called, and the module that knows how to continue it."""
@@ -59,4 +60,8 @@ def resumable(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 def _family(call: Any) -> str | None:
     """The module that knows what is called; None when nobody does."""
     function = getattr(call, "__func__", call)
-    return FAMILIES.get((getattr(function, "__module__", None) or "").partition(".")[0])
+    if getattr(function, "__name__", "") not in ("fit", "train"):
+        return None
+    owners = type(call.__self__).__mro__ if hasattr(call, "__self__") else (function,)
+    homes = [(getattr(each, "__module__", None) or "").partition(".")[0] for each in owners]
+    return next((FAMILIES[home] for home in homes if home in FAMILIES), None)

@@ -95,6 +95,7 @@ def _counter_class() -> Any:
             self.block.go_on()
             for each in self.others:
                 if isinstance(each, keras.callbacks.CSVLogger) and not is_fresh:
-                    each.append_header = False  # the file has it; only the object that writes lines is made anew
+                    # The file has it; only the object that writes lines is made anew.
+                    each.append_header = False
 
     return EpochCounter

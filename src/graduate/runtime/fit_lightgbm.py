@@ -100,7 +100,13 @@ def _check(parameters: dict[str, Any]) -> None:
     fractions = ("bagging_fraction", "pos_bagging_fraction", "neg_bagging_fraction")
     if _given(parameters, "bagging_freq") and any(_given(parameters, n) not in (None, 1) for n in fractions):
         raise NotResumable("bagging draws random numbers whose state LightGBM does not keep")
-    if str(_given(parameters, "objective")) in ("rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart", "xendcg_mart"):
+    if str(_given(parameters, "objective")) in (
+        "rank_xendcg",
+        "xendcg",
+        "xe_ndcg",
+        "xe_ndcg_mart",
+        "xendcg_mart",
+    ):
         raise NotResumable("this objective draws random numbers whose state LightGBM does not keep")
 
 
@@ -145,7 +151,11 @@ def _callbacks(block: FitBlock, state: BoosterState, callbacks: list[Any]) -> li
 
     before.before_iteration = True  # type: ignore[attr-defined]
     before.order = after.order = -1_000_000  # type: ignore[attr-defined]
-    return [before, after, *(_as_in_one_go(each, done, len(callbacks), n) for n, each in enumerate(callbacks))]
+    return [
+        before,
+        after,
+        *(_as_in_one_go(each, done, len(callbacks), n) for n, each in enumerate(callbacks)),
+    ]
 
 
 def _as_in_one_go(callback: Any, done: int, number: int, position: int) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .fit_parts import Plain, entries, remove_later
 from .paths import PROJECT_ROOT
 from .problems import NotResumable
 
@@ -40,11 +40,11 @@ def prepare(
         for each in attached:  # what is saved of a module does not hold its trainer
             each._trainer = trainer
         if block.rounds:
-            _remove_later(trainer, block.state.files)
+            remove_later(_checkpoints(trainer), block.state.files)
 
     def on_advance_end() -> None:
         epoch_ends()
-        block.state.files = _files(trainer)
+        block.state.files = _checkpoints(trainer)
         block.round_over()
 
     def on_run_end() -> None:
@@ -76,18 +76,26 @@ def _roots(trainer: Any) -> dict[str, Any]:
         "callbacks": [each for each in trainer.callbacks if each is not bar],
         "data": trainer.datamodule,
         "scaler": getattr(trainer.precision_plugin, "scaler", None),
-        "counters": [_Plain(each) for each in (trainer, *loops)],
+        "counters": [Plain(each) for each in (trainer, *loops)],
         "progress": [
-            value for each in loops for value in vars(each).values() if type(value).__name__.endswith("Progress")
+            value
+            for each in loops
+            for value in vars(each).values()
+            if type(value).__name__.endswith("Progress")
         ],
         "logged": [value for name, value in vars(connector).items() if name.endswith("_metrics")],
-        "connector": _Plain(connector, also=("_metrics",)),
-        "written": [vars(logger).get("_experiment") for logger in trainer.loggers if hasattr(logger, "_flush_logs_every_n_steps")],
+        "connector": Plain(connector, also=("_metrics",)),
+        "written": [
+            each._experiment for each in trainer.loggers if hasattr(each, "_flush_logs_every_n_steps")
+        ],
     }
 
 
 def _parts(trainer: Any) -> list[Any]:
-    return [*trainer.lightning_module.modules(), *([trainer.datamodule] if trainer.datamodule is not None else [])]
+    return [
+        *trainer.lightning_module.modules(),
+        *([trainer.datamodule] if trainer.datamodule is not None else []),
+    ]
 
 
 def _keep_folder(block: FitBlock, logger: Any) -> None:
@@ -104,35 +112,7 @@ def _keep_folder(block: FitBlock, logger: Any) -> None:
         journal.note_folder(block.path, str(folder.relative_to(PROJECT_ROOT)))
 
 
-class _Plain:
-    """The numbers and flags among the attributes of an object that is not saved as a whole."""
-
-    def __init__(self, owner: Any, also: tuple[str, ...] = ()) -> None:
-        self.owner = weakref.ref(owner)  # so that nobody looks at all the rest of it
-        self.also = also
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in vars(self.owner()).items()
-            if type(value) in (int, float, bool, str, type(None)) or name.endswith(self.also or ("\0",))
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self.owner()).update(state)
-
-
-def _folders(trainer: Any) -> set[Path]:
-    found = (getattr(each, "dirpath", None) for each in trainer.checkpoint_callbacks)
-    return {Path(each) for each in found if each}
-
-
-def _files(trainer: Any) -> list[str]:
+def _checkpoints(trainer: Any) -> list[str]:
     """The checkpoints of Lightning's own that there are."""
-    return [str(path) for folder in _folders(trainer) if folder.is_dir() for path in folder.iterdir()]
-
-
-def _remove_later(trainer: Any, kept: list[str]) -> None:
-    """Remove those that were written after the epoch that training goes on from: they will be written again."""
-    for path in set(_files(trainer)) - set(kept):
-        Path(path).unlink(missing_ok=True)
+    found = (getattr(each, "dirpath", None) for each in trainer.checkpoint_callbacks)
+    return entries({Path(each) for each in found if each})

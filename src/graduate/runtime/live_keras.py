@@ -1,4 +1,4 @@
-"""What training changes in the objects of Keras: their variables, plain attributes, and all that the user's classes add.
+"""What training changes in objects of Keras: variables, plain attributes, and all that the user's classes add.
 
 The rest of them (tables by identity, compiled functions, the graph of layers) is made by Keras and stays as it is.
 """
@@ -78,9 +78,8 @@ def _is_tensor(value: Any) -> bool:
 def _parts(value: Any, depth: int) -> Iterator[Any]:
     """The parts of Keras and modules of PyTorch in a value or its containers."""
     torch = sys.modules.get("torch.nn")
-    if is_part(value) and not isinstance(value, (list, dict, set, tuple)):
-        yield value
-    elif torch is not None and isinstance(value, torch.Module):
+    is_container = isinstance(value, (list, dict, set, tuple))
+    if (is_part(value) and not is_container) or (torch is not None and isinstance(value, torch.Module)):
         yield value
     elif depth and isinstance(value, (list, tuple, dict)):
         for each in list(value.values()) if isinstance(value, dict) else value:

@@ -50,11 +50,13 @@ class Journal:
 
     def note_folder(self, block: str, relative: str) -> None:
         """A block is about to make a folder, whose name depends on the folders that there are."""
-        store.append(self.path.with_name("folders.jsonl"), json.dumps([block, relative]).encode() + b"\n", sync=True)
+        store.append(
+            self.path.with_name("folders.jsonl"), json.dumps([block, relative]).encode() + b"\n", sync=True
+        )
 
     def folders(self) -> dict[str, str]:
         """The folders that blocks of the unfinished attempt have made."""
-        return {block: relative for block, relative in _read_lines(self.path.with_name("folders.jsonl"))}
+        return dict(_read_lines(self.path.with_name("folders.jsonl")))
 
     def remove_folders(self) -> None:
         for relative in self.folders().values():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from graduate.syntax.imports import bindings, qualify, qualified_names
+from graduate.syntax.imports import bindings, qualified_names, qualify
 from graduate.syntax.nodes import dotted, list_nodes
 from graduate.syntax.text import SourceText
 
