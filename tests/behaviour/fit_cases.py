@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Programs that hand their training to a library, small enough to be stopped at many places.
 
 Each counts its rounds by `tick`, and stops itself at the one that KILL_AT names, by the signal KILL_BY. The last lines that it

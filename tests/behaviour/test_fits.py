@@ -1,4 +1,4 @@
-"""A training that a library loops over, stopped inside and gone on: the results are those of the original, to the last bit."""
+"""A training that a library loops over, stopped inside and gone on: the results are the original's, to the last bit."""
 
 from __future__ import annotations
 

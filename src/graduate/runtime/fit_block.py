@@ -59,7 +59,7 @@ class FitBlock(Checkpoint):
 
         `go_on` follows, after what else has to be set up before the first round that is to be run.
         """
-        vars(self.state).update(roots)
+        self.keep(**roots)
         self.has_begun = True
         self._enter(self.run)
         self.run.is_fitting = True
@@ -78,6 +78,10 @@ class FitBlock(Checkpoint):
         if self.is_behind:
             self.is_behind = False
             self.run.reach()
+
+    def keep(self, **values: Any) -> None:
+        """Save these with the rounds that are over, as attributes of the block's state."""
+        vars(self.state).update(values)
 
     def round_over(self) -> None:
         """A round has ended: save now, or stop here, when it is time to. Raises `Interrupted`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import math
 from collections.abc import Callable
@@ -40,7 +41,7 @@ def prepare(
 
 
 def _check(given: dict[str, Any]) -> None:
-    import keras
+    keras: Any = importlib.import_module("keras")
 
     if keras.backend.backend() not in ("torch", "jax"):
         raise NotResumable(f"Keras runs on {keras.backend.backend()}")
@@ -54,7 +55,7 @@ def _check(given: dict[str, Any]) -> None:
 
 @functools.cache
 def _counter_class() -> Any:
-    import keras
+    keras: Any = importlib.import_module("keras")
 
     class EpochCounter(keras.callbacks.Callback):  # type: ignore[misc]
         """The first of the callbacks: when an epoch begins, all that belongs to the one before is over."""
@@ -83,7 +84,7 @@ def _counter_class() -> Any:
             if not self.block.has_begun:
                 self._begin()
                 logs.update(self.block.state.logs)
-            self.block.state.logs = dict(logs or {})
+            self.block.keep(logs=dict(logs or {}))
             self.block.finish()
 
         def _begin(self) -> None:

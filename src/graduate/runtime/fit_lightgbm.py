@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import inspect
 import re
 from collections.abc import Callable
@@ -72,8 +73,7 @@ def prepare(
         given["callbacks"] = _callbacks(block, state, callbacks)
         done = block.rounds
         if done:
-            import lightgbm
-
+            lightgbm: Any = importlib.import_module("lightgbm")
             given["init_model"] = lightgbm.Booster(model_str=state.text)
         try:
             _ask_for(rounds - done, model, given)
@@ -85,7 +85,7 @@ def prepare(
         if done:
             _complete(result if model is None else model.booster_, rounds)
             _complete_results(getattr(model, "_evals_result", None), state.scores[:done])
-        block.state.result = result
+        block.keep(result=result)
         block.finish()
         return result
 
@@ -116,9 +116,8 @@ def _given(parameters: dict[str, Any], name: str) -> Any:
 
 
 def _names(name: str) -> set[str]:
-    from lightgbm.basic import _ConfigAliases
-
-    return set(_ConfigAliases.get(name)) | {name}
+    basic: Any = importlib.import_module("lightgbm.basic")
+    return set(basic._ConfigAliases.get(name)) | {name}
 
 
 def _rounds(parameters: dict[str, Any], otherwise: int) -> int:

@@ -44,7 +44,7 @@ def prepare(
 
     def on_advance_end() -> None:
         epoch_ends()
-        block.state.files = _checkpoints(trainer)
+        block.keep(files=_checkpoints(trainer))
         block.round_over()
 
     def on_run_end() -> None:

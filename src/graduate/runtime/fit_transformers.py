@@ -57,20 +57,25 @@ class _Epochs:
         if self.passed < self.block.rounds:
             self.passed += 1
             if self.passed == self.block.rounds:
-                self.block.go_on()
-                remove_later(_checkpoints(self.trainer), self.block.state.files)
+                self._go_on()
             return
         self.run_epoch(*arguments, **named)
         self.passed += 1
-        self.block.state.files = _checkpoints(self.trainer)
+        self.block.keep(files=_checkpoints(self.trainer))
         self.block.round_over()
 
     def finalize(self, *arguments: Any, **named: Any) -> Any:
         if self.stops is not None:
             self.trainer.control.should_training_stop = self.stops
+        if self.block.is_behind:  # it had been stopped after its last epoch
+            self._go_on()
         if self.block.has_begun:
             self.block.finish()
         return self.end(*arguments, **named)
+
+    def _go_on(self) -> None:
+        self.block.go_on()
+        remove_later(_checkpoints(self.trainer), self.block.state.files)
 
 
 def _roots(trainer: Any, loader: Any) -> dict[str, Any]:

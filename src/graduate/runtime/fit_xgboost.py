@@ -7,6 +7,7 @@ continued with the same numbers. All others go on from the trees, to the last bi
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def prepare(
         finally:
             given["callbacks"] = before
         vars(state).update(booster=None, raw=b"")
-        block.state.result = result
+        block.keep(result=result)
         block.finish()
         return result
 
@@ -92,7 +93,7 @@ def _check(parameters: dict[str, Any]) -> None:
 
 @functools.cache
 def _counter_class() -> Any:
-    import xgboost
+    xgboost: Any = importlib.import_module("xgboost")
 
     class RoundCounter(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         """Stands for the callbacks that were given: they do not hear of the rounds that are only passed over."""

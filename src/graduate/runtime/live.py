@@ -249,13 +249,14 @@ def _attributes(value: Any) -> dict[str, Any]:
             )
             if name not in ("__dict__", "__weakref__") and hasattr(value, name):
                 found[name] = getattr(value, name)
-    for name in _passing(type(value)):
+    kind: Any = type(value)
+    for name in _passing(kind):
         found.pop(name, None)
     return found
 
 
 @functools.cache
-def _passing(kind: type) -> frozenset[str]:
+def _passing(kind: Any) -> frozenset[str]:
     """The attributes of a class's instances that are not looked at."""
     names = (_PASSING.get(f"{base.__module__}.{base.__qualname__}", ()) for base in kind.__mro__)
     return frozenset(name for each in names for name in each)
@@ -340,7 +341,8 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
 def _set_attributes(value: Any, saved: dict[str, Any]) -> None:
     own = getattr(value, "__dict__", None)
     if own is not None:
-        kept = _passing(type(value))
+        kind: Any = type(value)
+        kept = _passing(kind)
         for name in [name for name in own if name not in saved and name not in kept]:
             del own[name]
     for name, each in saved.items():

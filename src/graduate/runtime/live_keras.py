@@ -20,12 +20,13 @@ def is_part(value: Any) -> bool:
     """Whether an object is Keras' own, or of a class that builds on one of its (a callback is an ordinary object)."""
     if "keras" not in sys.modules or not hasattr(value, "__dict__"):
         return False
-    names = _bases(type(value))
+    kind: Any = type(value)
+    names = _bases(kind)
     return any(name.startswith("keras.") for name in names) and "keras.src.callbacks.callback" not in names
 
 
 @functools.cache
-def _bases(kind: type) -> frozenset[str]:
+def _bases(kind: Any) -> frozenset[str]:
     return frozenset(base.__module__ for base in kind.__mro__)
 
 
@@ -88,7 +89,8 @@ def _parts(value: Any, depth: int) -> Iterator[Any]:
 
 def _own(value: Any) -> set[str]:
     """The attributes of an object that a user's class has set."""
-    mentioned, stored = _names(type(value))
+    kind: Any = type(value)
+    mentioned, stored = _names(kind)
     return {name for name in vars(value) if name in stored or name not in mentioned} - _PASSING
 
 
@@ -96,7 +98,7 @@ _PASSING = {"train_function", "test_function", "predict_function", "_eval_epoch_
 
 
 @functools.cache
-def _names(kind: type) -> tuple[frozenset[str], frozenset[str]]:
+def _names(kind: Any) -> tuple[frozenset[str], frozenset[str]]:
     """The names that the libraries' classes among the bases mention, and those that the other ones set."""
     mentioned: set[str] = set()
     stored: set[str] = set()
