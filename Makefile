@@ -7,7 +7,7 @@ TORCH := 2.13.0
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types layers test-slow faults test-examples test-containers benchmark benchmark-runtime regen lock clean
+.PHONY: help install demo test check format lint types layers test-slow test-fits faults test-examples test-containers benchmark benchmark-runtime regen lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -52,6 +52,13 @@ layers: $(STAMP)
 test-slow: $(STAMP) ## the slow tests: long random programs, fault sweeps, verification of every example
 	@exec $(BIN)/python -m pytest -m slow
 
+test-fits: ## trainings that libraries run, stopped inside and gone on: installs Keras, JAX, Lightning, … in .venv-fits
+	$(if $(TORCH_WHEEL),,$(error it needs a CPU wheel of torch $(TORCH) in a folder named by PIP_FIND_LINKS))
+	$(PYTHON) -m venv .venv-fits
+	.venv-fits/bin/python -m pip install -q --disable-pip-version-check --no-deps $(TORCH_WHEEL)
+	.venv-fits/bin/python -m pip install -q --disable-pip-version-check -r tests/behaviour/fit_requirements.txt pytest -e .
+	@exec .venv-fits/bin/python -m pytest tests/behaviour/test_fits.py -m "slow or not slow"
+
 faults: $(STAMP) ## the runtime under every fault of disk, machine and process, and with each safeguard removed
 	@exec $(BIN)/python -m pytest tests/faults tests/behaviour/test_runtime_machine.py -m "slow or not slow"
 
@@ -75,4 +82,4 @@ lock: ## compile requirements-dev.lock anew
 	  --no-annotate --python-version 3.11 --allow-unsafe -q -U -o requirements-dev.lock
 
 clean: ## remove what was installed and made here
-	rm -rf $(VENV) demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-fits demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

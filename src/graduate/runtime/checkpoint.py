@@ -86,11 +86,16 @@ class Checkpoint:
 
     def __enter__(self) -> Self:
         run = StepRun.current
-        if run is None:
+        if run is None or run.is_fitting:
             return self
-        self._run = run
         caller = sys._getframe(1)
         self._site = (caller.f_code.co_filename, caller.f_lineno)
+        self._enter(run)
+        return self
+
+    def _enter(self, run: StepRun) -> None:
+        """Become the innermost block of a step, and get what an earlier run of it has saved."""
+        self._run = run
         outer = [block.registry for block in run.stack]
         self.modules = run.modules
         self.registry = Registry(
@@ -99,13 +104,12 @@ class Checkpoint:
         )
         if run.stack and run.stack[-1].frames:
             run.stack[-1].frames[-1].had_children = True
-        self.path = run.path_of(self.name)
+        self.path = self.path or run.path_of(self.name)
         run.stack.append(self)
         self.copied = Copied(vars(self.state), run.registries(), run.package)
         self._start, self._spent = clock(), run.saving.pace.spent
         run.resume(self)
         run.saving.schedule(self)
-        return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         run = self._run

@@ -10,7 +10,8 @@ import pickle
 import sys
 from typing import Any
 
-from .live import Registry, Unlike, attributes_of, cell_of
+from . import live_keras
+from .live import Registry, Unlike, attributes_of, cell_of, passing
 
 _MISSING = "no content"
 
@@ -32,6 +33,8 @@ def content(kind: str, value: Any) -> Any:
         return attributes_of(value)
     if kind == "state":
         return value.__getstate__()
+    if kind == "keras":
+        return live_keras.content(value)
     if kind == "modules":
         return value.read()
     if kind == "cell":
@@ -73,21 +76,28 @@ def _place(file: Any) -> int | None:
 
 def put_back(kind: str, value: Any, saved: Any) -> None:
     """Give a live object the content that was saved."""
-    if kind in ("list", "bytearray"):
+    # The methods of the base classes: those of a library's own containers may tell others of the change.
+    if kind == "list":
+        list.__setitem__(value, slice(None), saved)
+    elif kind == "bytearray":
         value[:] = saved
-    elif kind in ("set", "deque"):
+    elif kind == "set":
+        set.clear(value)
+        set.update(value, saved)
+    elif kind == "deque":
         value.clear()
-        (value.update if kind == "set" else value.extend)(saved)
+        value.extend(saved)
     elif kind == "dict":
-        value.clear()
-        dict.update(value, saved[0]) if not isinstance(value, collections.OrderedDict) else value.update(
-            saved[0]
-        )
+        base = collections.OrderedDict if isinstance(value, collections.OrderedDict) else dict
+        base.clear(value)
+        base.update(value, saved[0])
         _set_attributes(value, saved[1])
     elif kind == "instance":
         _set_attributes(value, saved)
     elif kind == "state":
         value.__setstate__(saved)
+    elif kind == "keras":
+        live_keras.put_back(value, saved)
     elif kind == "modules":
         value.write(saved)
     elif kind == "cell":
@@ -126,7 +136,9 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
 def _set_attributes(value: Any, saved: dict[str, Any]) -> None:
     own = getattr(value, "__dict__", None)
     if own is not None:
-        for name in [name for name in own if name not in saved]:
+        kind: Any = type(value)
+        kept = passing(kind)
+        for name in [name for name in own if name not in saved and name not in kept]:
             del own[name]
     for name, each in saved.items():
         if own is not None and (name in own or not hasattr(type(value), name)):

@@ -100,6 +100,26 @@ class Journal:
         """Cut back what the unfinished attempt appended, remove what must not exist yet."""
         cut_back({path: each for path, each in self.appended().items() if path not in except_for})
 
+    def note_folder(self, block: str, relative: str) -> None:
+        """A block is about to make a folder, whose name depends on the folders that there are."""
+        store.append(
+            self.path.with_name("folders.jsonl"), json.dumps([block, relative]).encode() + b"\n", sync=True
+        )
+
+    def folders(self) -> dict[str, str]:
+        """The folders that blocks of the unfinished attempt have made."""
+        found: dict[str, str] = {}
+        with contextlib.suppress(OSError):
+            for line in self.path.with_name("folders.jsonl").read_bytes().split(b"\n"):
+                with contextlib.suppress(ValueError):
+                    block, relative = json.loads(line)
+                    found[block] = relative
+        return found
+
+    def remove_folders(self) -> None:
+        for relative in self.folders().values():
+            store.remove_folder(PROJECT_ROOT / relative)
+
     def put_back_overwritten(self) -> None:
         """Give every file that was overwritten, renamed or removed and that was kept its content again."""
         with recorder.paused():

@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from . import live_keras
 from .module_state import ModuleState
 from .objects import digest
 
@@ -47,6 +48,13 @@ COUNTED: frozenset[type] = frozenset(
 ) | {type(iter({}.values())), type(iter({}.items()))}
 """Iterators over what is there, which know how much is left."""
 ITERATORS = frozenset({"counted", "generator", "resumable"})
+_HANDLE_CLASSES = frozenset(
+    {"lightning.pytorch.trainer.trainer.Trainer", "pytorch_lightning.trainer.trainer.Trainer"}
+)
+_PASSING = {
+    "keras.src.callbacks.csv_logger.CSVLogger": frozenset({"writer"}),
+}
+"""Attributes that a library makes anew from the others, by class: they stay as they are."""
 GENERATORS = frozenset({"random", "numpy generator", "numpy random state", "torch generator"})
 
 
@@ -59,7 +67,10 @@ def is_handle(value: Any) -> bool:
     kind = type(value)
     if (kind.__module__, kind.__name__) == ("_csv", "writer"):
         return True
-    return isinstance(value, _HANDLES) or any(each.__name__ in _HANDLE_NAMES for each in kind.__mro__)
+    return isinstance(value, _HANDLES) or any(
+        each.__name__ in _HANDLE_NAMES or f"{each.__module__}.{each.__qualname__}" in _HANDLE_CLASSES
+        for each in kind.__mro__
+    )
 
 
 def is_reader(value: Any) -> bool:
@@ -119,7 +130,7 @@ class Registry:
     def _add(self, kind: str, value: Any) -> None:
         number = len(self.kinds)
         held: Any = value
-        if kind in ("array", "tensor", "instance", "state"):
+        if kind in ("array", "tensor", "instance", "state", "keras"):
             try:
                 held = weakref.ref(value, functools.partial(self._forget, id(value)))
             except TypeError:
@@ -179,7 +190,7 @@ def kind_of(value: Any) -> str | None:
             return "numpy random state"
         if isinstance(value, numpy.random.SeedSequence):
             return "numpy seeds"
-    return _instance_kind(value)
+    return "keras" if live_keras.is_part(value) else _instance_kind(value)
 
 
 _BY_TYPE: tuple[tuple[type, str], ...] = (
@@ -220,6 +231,8 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
         yield from attributes_of(value).values()
     elif kind in ("instance", "state"):
         yield from attributes_of(value).values()
+    elif kind == "keras":
+        yield from live_keras.children(value)
     elif kind == "modules":
         yield from (each for values in value.read().values() for each in values.values())
     elif kind == "cell":
@@ -261,4 +274,14 @@ def attributes_of(value: Any) -> dict[str, Any]:
             )
             if name not in ("__dict__", "__weakref__") and hasattr(value, name):
                 found[name] = getattr(value, name)
+    kind: Any = type(value)
+    for name in passing(kind):
+        found.pop(name, None)
     return found
+
+
+@functools.cache
+def passing(kind: Any) -> frozenset[str]:
+    """The attributes of a class's instances that are not looked at."""
+    names = (_PASSING.get(f"{base.__module__}.{base.__qualname__}", ()) for base in kind.__mro__)
+    return frozenset(name for each in names for name in each)

@@ -32,6 +32,10 @@ class Problem(Exception):
         return "\n".join(lines)
 
 
+class NotResumable(Exception):
+    """A call that has to run as it is, and why."""
+
+
 class Interrupted(BaseException):
     """Raised at a safe point after a stop signal, when everything worth keeping is on disk.
 

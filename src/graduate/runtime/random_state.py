@@ -1,4 +1,4 @@
-"""The state of the process-wide random generators: Python, NumPy, PyTorch (CPU and CUDA).
+"""The state of the process-wide random generators: Python, NumPy, PyTorch (CPU and CUDA), Keras.
 
 Only libraries that are loaded are looked at, so that asking never imports one.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from .objects import digest
 
 RandomState = dict[str, Any]
+_KERAS = "global_seed_generator"
 
 
 def capture() -> RandomState:
@@ -22,6 +23,9 @@ def capture() -> RandomState:
     if numpy_random is not None:
         name, keys, position, has_gauss, gauss = numpy_random.get_state(legacy=True)
         state["numpy"] = (name, keys.tobytes(), position, has_gauss, gauss)
+    if _keras() is not None:
+        generator = _keras().get_global_attribute(_KERAS)
+        state["keras"] = None if generator is None else [int(each) for each in generator.state.numpy()]
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
         state["torch"] = torch.get_rng_state().numpy().tobytes()
@@ -40,12 +44,25 @@ def restore(state: RandomState) -> None:
         name, keys, position, has_gauss, gauss = state["numpy"]
         words = numpy.frombuffer(keys, dtype=numpy.uint32)
         numpy.random.set_state((name, words, position, has_gauss, gauss))
+    if "keras" in state and _keras() is not None:
+        generator = _keras().get_global_attribute(_KERAS)
+        if state["keras"] is None:
+            _keras().set_global_attribute(_KERAS, None)
+        else:
+            if generator is None:
+                generator = sys.modules["keras.src.random.seed_generator"].global_seed_generator()
+            generator.state.assign(state["keras"])
     if "torch" in state:
         import torch
 
         torch.set_rng_state(_tensor(torch, state["torch"]))
         if "cuda" in state and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([_tensor(torch, each) for each in state["cuda"]])
+
+
+def _keras() -> Any:
+    """The part of Keras that holds its global generator; None while Keras is not loaded."""
+    return sys.modules.get("keras.src.backend.common.global_state")
 
 
 def digests(state: RandomState) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """What a project needs to be stopped anywhere and to go on with the same result."""
 
 from .checkpoint import Checkpoint, LoopState
+from .fit import resumable
 from .iterators import replayable
 from .steps import Pipeline, Step
 
-__all__ = ["Checkpoint", "LoopState", "Pipeline", "Step", "replayable"]
+__all__ = ["Checkpoint", "LoopState", "Pipeline", "Step", "replayable", "resumable"]

@@ -184,6 +184,11 @@ class Runner:
             self._interrupt(step, record, start)
             raise
         except SystemExit as end:
+            if (
+                stop and type(end) is not SystemExit
+            ):  # a library heard of the signal too, and ends in its own way
+                self._interrupt(step, record, start)
+                raise Interrupted from None
             if end.code in (None, 0):
                 record.ended_early = True
                 return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,9 @@ class StepRun:
         self.until = 0
         self.target: Saved | None = None
         self.muted: Muted | None = None
+        self.process = os.getpid()
+        self.is_fitting = False
+        """Whether a library's loop runs: what is inside belongs to its rounds and has no checkpoints of its own."""
         self.validity = Validity(record, random)
 
     # -- a step's start and end -------------------------------------------------------------
@@ -119,6 +123,7 @@ class StepRun:
             if old.status != "done":
                 self.journal.put_back_overwritten()
                 self.journal.undo()
+                self.journal.remove_folders()
                 if old.status != "failed":
                     self.journal.remove_made()
             cut_back(old.appended)

@@ -12,6 +12,7 @@ from graduate.model.plan import LEVELS, Level, Plan, ProgramPlan
 from graduate.model.project import Modules, ProgramResult
 from graduate.model.source import SourceModule, Sources
 from graduate.syntax.config_loads import ConfigLoad, find_config_loads, may_load
+from graduate.syntax.fit_calls import imported_libraries
 from graduate.syntax.imports import bindings, qualified_names
 from graduate.syntax.nodes import list_nodes
 from graduate.syntax.program import take_apart
@@ -32,6 +33,7 @@ from graduate.transform.move_constants_to_settings import (
     replace_argument_parser,
 )
 from graduate.transform.render_settings import name_fields, name_of_module_option, start_with
+from graduate.transform.resume_fits import resume_fits
 
 PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     move_constants_to_settings,
@@ -45,6 +47,7 @@ PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     collect_restores,
     lift_globals,
     checkpoint_loops,
+    resume_fits,
 )
 """What is decided about a program, in this order. Each pass fills in fields of the draft and writes nothing."""
 
@@ -160,6 +163,7 @@ def _draft(
     draft.arguments = _arguments_field(fields, program.name)
     draft.flags = _flags(facts, fields, program.name) if draft.arguments else {}
     draft.options = options
+    draft.libraries = imported_libraries(ast.parse(m.text) for m in sources.modules)
     for run_pass in PASSES:
         run_pass(draft)
     if not draft.steps:

@@ -22,6 +22,7 @@ PROJECT_NAMES = {
     "Checkpoint": "utils/resume.py",
     "LoopState": "utils/resume.py",
     "replayable": "utils/resume.py",
+    "resumable": "utils/resume.py",
     "source_path": "utils/paths.py",
     "with_settings": "utils/config_files.py",
     "display": "utils/notebook.py",

@@ -312,6 +312,7 @@ class PackageBuilder:
                 self.local,
                 roles=self.roles,
                 with_loops=with_loops,
+                libraries=next((d.libraries for d in self.drafts.values()), frozenset()),
                 settings={name: fields[key] for name, key in named.items() if key in fields},
                 options=options,
             )

@@ -15,7 +15,9 @@ from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import Edit
 from graduate.transform.local_modules import LocalModules
 
-OWN_NAMES = ("settings", "context", "Checkpoint", "LoopState", "replayable", "source_path", "with_settings")
+OWN_NAMES = (
+    "settings", "context", "Checkpoint", "LoopState", "replayable", "resumable", "source_path", "with_settings"
+)  # fmt: skip
 """Names of the project that the transformation brings into the author's code."""
 
 
@@ -66,6 +68,8 @@ class ProgramDraft:
     """Constant or option → the field of Settings that holds it."""
     arguments: str = ""
     """The field that holds a command line to hand on as it is ("" when it is understood)."""
+    libraries: frozenset[str] = frozenset()
+    """The libraries with a `fit` that the project imports."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """Flag → the field whose value is put on that command line."""
     steps: list[StepDraft] = field(default_factory=list)

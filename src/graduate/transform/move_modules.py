@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from graduate.model.facts import Option, ProgramFacts, Role
-from graduate.model.plan import ProgramPlan
+from graduate.model.plan import Level, ProgramPlan
 from graduate.model.project import GeneratedModule, Row
 from graduate.model.source import SourceModule
 from graduate.syntax.long_loops import call_depths, function_unit, functions_of
@@ -23,6 +23,7 @@ from graduate.transform.move_constants_to_settings import (
     read_constants_from_settings,
     read_variables_from_settings,
 )
+from graduate.transform.resume_fits import resume_fits
 from graduate.transform.write_units import UnitWriter
 
 
@@ -34,21 +35,25 @@ def move_module(
     roles: dict[str, Role],
     name: str = "",
     with_loops: bool = True,
+    libraries: frozenset[str] = frozenset(),
     settings: Mapping[str, str] = MappingProxyType({}),
     options: tuple[Option, ...] = (),
 ) -> tuple[GeneratedModule, list[Row], list[LoopPlan]]:
     """A source module at its new place: imports of local modules, `__file__` and `__name__` rewritten,
     its training loops resumable. `name` is what `__name__` is (as it was when it was imported by default); `settings`
-    maps its constants and fields to the fields of the settings that they are read from; `options` are all settings."""
+    maps its constants and fields to the fields of the settings that they are read from, `options` are all settings;
+    `libraries` are those with a `fit` that the project imports."""
     syntax = take_apart(module.path, module.text)
     facts = ProgramFacts(module.path, module.path, (), (), (), (), ())
     plan = ProgramPlan(module.path, module.path, "steps", (), settings=tuple(settings))
-    draft = ProgramDraft(module, syntax, facts, plan, "steps", local, dict(settings))
+    level: Level = "steps+loops" if with_loops else "steps"
+    draft = ProgramDraft(module, syntax, facts, plan, level, local, dict(settings), libraries=libraries)
     draft.options = options
     load_files_with_settings(draft)
     read_variables_from_settings(draft)
     move_class_fields_to_settings(draft)
     read_constants_from_settings(draft)
+    resume_fits(draft)
     trainers = frozenset(n for n, r in roles.items() if r == "train")
     plans: list[LoopPlan] = []
     names: dict[int, str] = {}

@@ -29,7 +29,7 @@ class UnitWriter:
         self.names = draft.syntax.names
         used = {o.name for o in self.names.occurrences}
         self.state = _free("state", ("loop_state", "train_state", "carried_state"), used)
-        self.checkpoint = _free("checkpoint", ("loop_checkpoint", "resumable"), used)
+        self.checkpoint = _free("checkpoint", ("loop_checkpoint", "open_checkpoint"), used)
         self.context = draft.own_names["context"]
         self.replaced = {**draft.settings, **{name: f"{self.context}.{name}" for name in draft.context}}
 

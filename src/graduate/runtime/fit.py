@@ -1,0 +1,67 @@
+"""Calls of a library's `fit` that go on inside, exactly, where they were stopped.
+
+    history = resumable(model.fit)(x, y, epochs=20)
+
+The call computes what `model.fit(x, y, epochs=20)` computes. Which library it is is seen from what is called. A call
+that cannot be continued runs as it is, and its step starts again after an interruption; why is said once.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from .fit_block import FitBlock
+from .log import say_once
+from .problems import NotResumable
+from .step_run import StepRun
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+FAMILIES = {
+    "keras": "fit_keras",
+    "lightgbm": "fit_lightgbm",
+    "lightning": "fit_lightning",
+    "pytorch_lightning": "fit_lightning",
+    "transformers": "fit_transformers",
+    "xgboost": "fit_xgboost",
+}
+"""The package that defines what is called, and the module that knows how to continue it."""
+
+
+def resumable(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """What does the same as `call`, with checkpoints inside when its library is known."""
+    family = _family(call)
+    if family is None or StepRun.current is None:
+        return call
+
+    @functools.wraps(call)
+    def fit(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+        block = FitBlock.of_step("fit")
+        if block is None:
+            return call(*arguments, **named)
+        helper: Any = importlib.import_module(f".{family}", __package__)
+        try:
+            prepared: Callable[[], Result] = helper.prepare(block, call, arguments, named)
+        except NotResumable as why:
+            say_once(f"note: {block.run.name}: a call of {call.__qualname__} has no checkpoints: {why}")
+            return call(*arguments, **named)
+        try:
+            return prepared()
+        finally:
+            block.leave()
+
+    return fit
+
+
+def _family(call: Any) -> str | None:
+    """The module that knows what is called; None when nobody does."""
+    function = getattr(call, "__func__", call)
+    if getattr(function, "__name__", "") not in ("fit", "train"):
+        return None
+    owners = type(call.__self__).__mro__ if hasattr(call, "__self__") else (function,)
+    homes = [(getattr(each, "__module__", None) or "").partition(".")[0] for each in owners]
+    return next((FAMILIES[home] for home in homes if home in FAMILIES), None)

@@ -1,0 +1,121 @@
+"""A training that a library loops over, stopped inside and gone on: the results are the original's, to the last bit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fit_cases
+from harness import Converted, convert, run_original
+
+FAMILIES = {
+    "xgboost": (fit_cases.XGBOOST, "xgboost", (5, 12, 15, 21)),
+    "lightgbm": (fit_cases.LIGHTGBM, "lightgbm", (4, 12, 17)),
+    "keras on torch": (fit_cases.KERAS.replace("BACKEND", "torch"), "keras", (2, 5, 13, 18)),
+    "keras on jax": (fit_cases.KERAS.replace("BACKEND", "jax"), "keras", (5, 17)),
+    "lightning": (fit_cases.LIGHTNING, "lightning", (3, 11, 18, 24)),
+    "transformers": (fit_cases.TRANSFORMERS, "transformers", (3, 5, 8)),
+}
+QUICK = [("xgboost", 8, "SIGTERM"), ("lightgbm", 16, "SIGTERM")]
+SLOW = [
+    pytest.param(family, kill_at, by, marks=pytest.mark.slow)
+    for family, (_, _, places) in FAMILIES.items()
+    for kill_at in places
+    for by in ("SIGKILL", "SIGTERM")
+]
+KEPT = {"lightgbm": 3, "transformers": 2}
+"""How many of the last lines are compared, where others tell times."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Converted]]:
+    """Per family what the original printed, and its project."""
+    return {}
+
+
+def make(
+    family: str, made: dict[str, tuple[str, Converted]], factory: pytest.TempPathFactory
+) -> tuple[str, Converted]:
+    if family not in made:
+        text, library, _ = FAMILIES[family]
+        pytest.importorskip(library)
+        pytest.importorskip(family.partition(" on ")[2] or library)
+        folder = factory.mktemp("fit")
+        original = run_original({"main.py": text}, folder / "original")
+        assert original.returncode == 0, original.stderr
+        made[family] = original.stdout, convert({"main.py": text}, folder / "project")
+    return made[family]
+
+
+@pytest.mark.parametrize(("family", "kill_at", "by"), [*QUICK, *SLOW])
+def test_stopped_inside_and_gone_on(
+    family: str,
+    kill_at: int,
+    by: str,
+    made: dict[str, tuple[str, Converted]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    expected, project = make(family, made, tmp_path_factory)
+    project.run("clean")
+    for left in ("log.csv",):
+        (project.root / left).unlink(missing_ok=True)
+    for folder in ("lightning_logs", "out"):
+        subprocess.run(["rm", "-rf", str(project.root / folder)], check=True)
+    first = project.run("train-all", CHECKPOINT_EVERY="1", KILL_AT=str(kill_at), KILL_BY=by)
+    assert first.returncode == (-9 if by == "SIGKILL" else 75), first.stderr
+    assert "without checkpoints" not in first.stderr
+    second = project.run("train-all", CHECKPOINT_EVERY="1")
+    assert second.returncode == 0, second.stderr
+    assert "did not work" not in second.stderr
+    assert "has no checkpoints" not in second.stderr
+    lines = KEPT.get(family, 4)
+    assert second.stdout.splitlines()[-lines:] == expected.splitlines()[-lines:]
+    if by == "SIGTERM":
+        assert "going on" in second.stderr
+        if family != "transformers":
+            assert first.stdout + second.stdout == expected
+
+
+UNLIKE = """
+import numpy as np
+import xgboost as xgb
+
+rng = np.random.RandomState(0)
+x = rng.normal(size=(50, 3))
+y = x[:, 0] * 2
+# train
+model = xgb.XGBRegressor(n_estimators=3, subsample=0.5, random_state=1)
+model.fit(x, y)
+print(model.predict(x)[:3].tolist())
+"""
+
+
+def test_what_cannot_be_continued_runs_as_it_is(tmp_path: Path) -> None:
+    pytest.importorskip("xgboost")
+    expected = run_original({"main.py": UNLIKE}, tmp_path / "original").stdout
+    project = convert({"main.py": UNLIKE}, tmp_path / "project")
+    done = project.run("train-all")
+    assert done.stdout == expected
+    assert "has no checkpoints: subsample=0.5 draws random numbers" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["xgboost", "keras on torch", "lightning"])
+def test_verified(tmp_path: Path, family: str) -> None:
+    text, library, _ = FAMILIES[family]
+    pytest.importorskip(library)
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "main.py").write_text(text)
+    graduate = [sys.executable, "-m", "graduate"]
+    subprocess.run([*graduate, "convert", "study", "--out", "project", "--no-lock"], cwd=tmp_path, check=True)
+    verdict = subprocess.run(
+        [*graduate, "verify", "study", "project", "--python", sys.executable, "--kills", "3"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert verdict.returncode == 0, verdict.stdout + verdict.stderr
