@@ -19,7 +19,6 @@ from graduate.model.project import Project, ProjectFile
 _REGISTRY = re.compile(r"--(extra-)?index-url|--find-links\s+/(?!wheels)|pypi\.org|pythonhosted\.org")
 _FIXED = ("Dockerfile", "Makefile", "compose.yaml", ".dockerignore", ".gitignore")
 """Files in which no path of the machine can be, and in which a short one like /app stands for another folder."""
-_LOCKS = ("requirements.lock", "requirements-dev.lock")
 _PARSERS: dict[str, Callable[[str], Any]] = {
     ".py": ast.parse,
     ".json": json.loads,
@@ -51,7 +50,7 @@ def _find_problems(project: Project, source_root: str) -> Iterator[str]:
                 parser(file.text)
             except (ValueError, SyntaxError, yaml.YAMLError) as error:
                 yield f"{file.path} does not parse: {error}"
-        if file.path in _LOCKS and "://" in file.text:
+        if file.path.endswith(".lock") and "://" in file.text:
             yield f"{file.path} holds an address"
         if file.path not in moved:
             own = _own_words(file)

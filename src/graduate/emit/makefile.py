@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from graduate.emit.container_targets import CONTAINER_TARGETS
 from graduate.emit.render import render
 from graduate.emit.resolve import OWN_LIBRARIES
 from graduate.model.project import Step
@@ -47,18 +50,7 @@ def find_targets() -> tuple[Target, ...]:
         ),
         _python("lint", "check the code with ruff", "-m ruff check .", "-m ruff format --check ."),
         _python("typecheck", "check the types with mypy", "-m mypy"),
-        Target("build", "build the container image (IMAGE=, BUILD_ARGS=)", _BUILD),
-        Target(
-            "docker-run",
-            "run COMMAND=train-all in the container, with state and results here",
-            (_DOCKER_RUN,),
-        ),
-        Target(
-            "deploy",
-            "build, then run the pipeline in the background with compose; it is restarted on failure",
-            ('RUN_USER="$$(id -u):$$(id -g)" exec $(COMPOSE) up --detach pipeline',),
-            "build",
-        ),
+        *(Target(*each) for each in CONTAINER_TARGETS),
         Target(
             "clean",
             "forget all results and checkpoints (asks; CONFIRM=1 does not ask)",
@@ -120,21 +112,6 @@ _LOCK = (
     f"{_COMPILE} -c requirements.lock requirements-dev.in -o requirements-dev.lock",
 )
 
-_BUILD = (
-    '@set -eu; set --; folder="$(firstword $(WHEELS))"; \\',
-    'if [ -n "$$folder" ]; then \\',
-    '\tif $(DOCKER) build --help | grep -q -e --build-context; then set -- --build-context wheels="$$folder"; \\',
-    '\telse mkdir -p .wheels; cp -lf "$$folder"/*.whl .wheels/ 2>/dev/null || cp -f "$$folder"/*.whl .wheels/; fi; \\',
-    "fi; \\",
-    'exec $(DOCKER) build "$$@" $(BUILD_ARGS) --tag $(IMAGE) .',
-)
-
-# The image brings the environment; code, state and results are those of this folder, and belong to its owner.
-_DOCKER_RUN = (
-    'exec $(DOCKER) run --rm --init --stop-timeout 300 --user "$$(id -u):$$(id -g)" --env HOME=/tmp '
-    '--env USER=pipeline --volume "$(CURDIR)":/app $(RUN_ARGS) $(IMAGE) $(COMMAND) $(ARGS)'
-)
-
 _CLEAN = (
     "@set -eu; \\",
     'if [ "$(CONFIRM)" != 1 ]; then \\',
@@ -146,18 +123,9 @@ _CLEAN = (
 )
 
 
-def render_makefile(name: str, title: str, image: str, python: str, as_of: str = "") -> str:
-    """The text of the Makefile."""
-    return render(
-        "Makefile.j2",
-        name=name,
-        title=title,
-        image=image,
-        python=python,
-        as_of=as_of,
-        exempt=OWN_LIBRARIES,
-        targets=find_targets(),
-    )
+def render_makefile(values: Mapping[str, Any]) -> str:
+    """The text of the Makefile, with what the templates of a project may use."""
+    return render("Makefile.j2", **{**values, "exempt": OWN_LIBRARIES, "targets": find_targets()})
 
 
 def find_absent(steps: tuple[Step, ...]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from graduate import __version__
 from graduate.emit.baseline import Baseline, format_generated, record_baseline
+from graduate.emit.dashboard import render_dashboard
 from graduate.emit.documents import document_values
 from graduate.emit.makefile import find_absent, find_targets, render_makefile
 from graduate.emit.options import find_settings, render_default_yaml
@@ -21,14 +22,28 @@ from graduate.emit.requirements import (
     choose_python,
     find_requirements,
     find_system_packages,
+    render_audit,
     render_requirements,
+    render_service,
     render_tools,
 )
 from graduate.emit.tests import render_tests
 from graduate.model.project import Bundle, Modules, Project, ProjectFile
 
 VERSION = "0.1.0"
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+AROUND = (
+    "AGENTS.md",
+    "Dockerfile",
+    "compose.yaml",
+    "docker/deploy.sh",
+    "docker/install-lock.sh",
+    "monitoring/grafana/provisioning/dashboards/pipeline.yml",
+    "monitoring/grafana/provisioning/datasources/prometheus.yml",
+    "monitoring/prometheus.yml",
+    "pyproject.toml",
+)
+"""The files of a project that are one template each."""
+LOCKS = tuple(f"requirements{part}.lock" for part in ("", "-audit", "-cuda", "-dev", "-service"))
 _RUNTIME_LIBRARIES = ("cloudpickle", "pydantic", "yaml", "numpy", "torch", "matplotlib", "IPython")
 
 
@@ -58,19 +73,18 @@ def render_project(bundle: Bundle) -> Project:
 
 def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
     """The files around the package, without the ones that need to know all others."""
+    around = {path: render(f"{path}.j2", **values) for path in AROUND}
     return {
+        **around,
+        "monitoring/grafana/dashboards/pipeline.json": render_dashboard(values["title"], bool(values["models"])),
         ".dockerignore": render("dockerignore.j2", **values),
         ".gitignore": render("gitignore.j2", **values),
-        "AGENTS.md": render("AGENTS.md.j2", **values),
-        "Dockerfile": render("Dockerfile.j2", **values),
-        "Makefile": render_makefile(
-            values["name"], values["title"], values["image"], values["python"], bundle.as_of
-        ),
+        "Makefile": render_makefile(values),
         "README.md": "",
-        "compose.yaml": render("compose.yaml.j2", **values),
         "configs/default.yaml": render_default_yaml(values["settings"]),
-        "pyproject.toml": render("pyproject.toml.j2", **values),
+        "requirements-audit.in": render_audit(),
         "requirements-dev.in": render_tools(),
+        "requirements-service.in": render_service(),
         "requirements.in": render_requirements(find_requirements(bundle.dependencies)),
     }
 
@@ -86,6 +100,9 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "name": modules.name,
         "title": title,
         "description": json.dumps(f"{title}, as a pipeline of resumable steps", ensure_ascii=False),
+        "as_of": bundle.as_of,
+        "models": modules.models,
+        "output_folders": bundle.output_folders,
         "image": f"{modules.name.strip('_').replace('__', '_')}:latest",
         "version": VERSION,
         "graduate": __version__,

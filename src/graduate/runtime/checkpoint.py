@@ -167,6 +167,7 @@ class Checkpoint:
 
     def _note_end(self, run: StepRun, frame: Frame) -> None:
         """Keep the random state with which a loop ended, for when it is skipped."""
+        run.iterated += 0 if frame.had_children else frame.count
         parent = self.frames[-1] if self.frames else self
         parent.ends += [None] * (frame.ordinal + 1 - len(parent.ends))
         parent.ends[frame.ordinal] = positions.capture(None, run.registries())

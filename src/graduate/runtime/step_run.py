@@ -13,6 +13,7 @@ from .module_state import ModuleState
 from .objects import Damaged, Objects
 from .output import Muted, mute
 from .paths import STATE_FOLDER
+from .progress import Watcher
 from .running import Journal
 from .saved import Folder, Saved
 from .saving import Saving
@@ -69,6 +70,9 @@ class StepRun:
         self.journal = Journal(self.path / "touched.jsonl")
         self.folder = Folder(self.path, objects)
         self.saving = Saving(self)
+        self.iterated = 0
+        """The iterations of all loops that have ended, but for those with loops inside."""
+        self.watcher = Watcher(self)
         self.timer = self.saving.pace.timer
         self.stack: list[Checkpoint] = []
         self.entered: dict[str, int] = {}
@@ -89,10 +93,12 @@ class StepRun:
             stop.on_stop.append(self._wake)
         if stop:
             self._wake()
+        self.watcher.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         StepRun.current = None
+        self.watcher.stop()
         # Nothing may be written any more when the step's end is committed and its checkpoints go.
         self.saving.settle()
         recorder.before_write = None
@@ -102,6 +108,10 @@ class StepRun:
 
     def _wake(self) -> None:
         self.timer.due = 0.0
+
+    def positions_now(self) -> list[int]:
+        """The iterations that are done in each open loop, from the outside in."""
+        return [frame.count for block in list(self.stack) for frame in list(block.frames)]
 
     def forget(self) -> None:
         """Drop the checkpoints: the step is done, or starts anew."""
