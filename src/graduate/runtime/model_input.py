@@ -91,7 +91,7 @@ def to_batch(described: Described, rows: list[Any]) -> Any:
 
 
 def find_outside(described: Described, rows: list[Any]) -> list[str]:
-    """Where values lie outside of what was seen at the first good run: they are answered, and told."""
+    """Where values lie outside of what the first good run had: they are answered, and told."""
     columns = described["columns"] if described["kind"] == "table" else {"": described}
     found = []
     for name, column in columns.items():
@@ -100,7 +100,7 @@ def find_outside(described: Described, rows: list[Any]) -> list[str]:
         values = [each for row in rows for each in _flat(row[name] if name else row)]
         if values and (min(values) < column["min"] or max(values) > column["max"]):
             label = f"column {name!r}" if name else "the input"
-            found.append(f"{label}: values outside of {column['min']:g} to {column['max']:g}, which was seen in training")
+            found.append(f"{label}: values outside of {column['min']:g} to {column['max']:g}, which the first good run had")
     return found
 
 

@@ -11,13 +11,12 @@ from typing import Any
 
 from . import model_input, store
 from .log import now, say
-from .paths import STATE_FOLDER
+from .paths import MODEL_RECORD, STATE_FOLDER
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED
 from .snapshot import NotStored, load_group
 from .state import Group, State, StepRecord
 from .steps import CONTEXT, Pipeline
 
-FILE = STATE_FOLDER / "model.json"
 
 
 class NoModel(Exception):
@@ -104,14 +103,14 @@ def _candidates(pipeline: Pipeline, state: State, model: Any) -> Iterator[tuple[
 def read() -> dict[str, Any] | None:
     """What is recorded, if anything is."""
     try:
-        return dict(json.loads(FILE.read_bytes()))
+        return dict(json.loads(MODEL_RECORD.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 
 
 def write(found: dict[str, Any]) -> None:
     """Record it durably."""
-    store.commit(STATE_FOLDER / "staging-model", FILE, [json.dumps(found, indent=1, sort_keys=True).encode()])
+    store.commit(STATE_FOLDER / "staging-model", MODEL_RECORD, [json.dumps(found, indent=1).encode()])
     store.remove_folder(STATE_FOLDER / "staging-model")
 
 

@@ -93,7 +93,12 @@ def find_values(run: StepRun) -> dict[str, float]:
     found: dict[str, float] = {}
     for block in list(run.stack):
         for name, value in list(vars(block.state).items()):
-            for path, number in _numbers(name, value, 0):
+            # The numbers of an object of the project's own, say a trainer, go without its name.
+            if type(value).__module__.partition(".")[0] == run.package and hasattr(value, "__dict__"):
+                parts = dict(vars(value))
+            else:
+                parts = {name: value}
+            for path, number in [each for key, part in parts.items() for each in _numbers(key, part, 0)]:
                 if len(found) < MOST_VALUES:
                     found[path] = number
     return found

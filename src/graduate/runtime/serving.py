@@ -8,7 +8,9 @@ import time
 from typing import Annotated, Any, Literal
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, Response
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -29,7 +31,7 @@ class Row(BaseModel):
 
 
 class Answer(BaseModel):
-    """One prediction for each input. `warnings` tell of values that were not seen in training."""
+    """One prediction for each input. `warnings` tell of values such as the first good run did not have."""
 
     predictions: list[Any]
     probabilities: list[Any] | None = None
@@ -115,6 +117,7 @@ class Service:
 
     def _make_app(self) -> FastAPI:
         app = FastAPI(title=self.pipeline.package, description=__doc__, docs_url="/docs", redoc_url=None)
+        app.add_exception_handler(RequestValidationError, refuse)
         app.add_api_route("/health", self._health, summary="The process answers")
         app.add_api_route("/ready", self._is_ready, summary="A model is loaded", responses={503: {}})
         app.add_api_route("/metrics", self._metrics, summary="For Prometheus", response_class=Response)
@@ -187,6 +190,13 @@ class Service:
         finally:
             self.requests.labels(path, str(status)).inc()
             self.seconds.labels(path).observe(time.perf_counter() - start)
+
+
+async def refuse(_: Request, error: Exception) -> JSONResponse:
+    """What is wrong with a request: the first ten places, without what was sent."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    shown = [{"where": list(each["loc"]), "what": each["msg"]} for each in found[:10]]
+    return JSONResponse({"detail": shown, "problems": len(found)}, status_code=422)
 
 
 async def read_body(scope: Any, receive: Any) -> bytes | None:
