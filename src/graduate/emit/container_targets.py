@@ -8,7 +8,9 @@ _BUILD = (
     '\tif $(DOCKER) build --help | grep -q -e --build-context; then set -- --build-context wheels="$$folder"; \\',
     '\telse mkdir -p .wheels; cp -lf "$$folder"/*.whl .wheels/ 2>/dev/null || cp -f "$$folder"/*.whl .wheels/; fi; \\',
     "fi; \\",
-    'for proxy in HTTP_PROXY HTTPS_PROXY NO_PROXY; do eval "[ -z \\"\\$${$$proxy-}\\" ]" || set -- "$$@" --build-arg "$$proxy"; done; \\',
+    "for proxy in HTTP_PROXY HTTPS_PROXY NO_PROXY; do \\",
+    '\teval "[ -z \\"\\$${$$proxy-}\\" ]" || set -- "$$@" --build-arg "$$proxy"; \\',
+    "done; \\",
     '[ -z "$(CA_CERT)" ] || set -- "$$@" --secret "id=ca,src=$(CA_CERT)"; \\',
     '[ -z "$(PIP_CONF)" ] || set -- "$$@" --secret "id=pip,src=$(PIP_CONF)"; \\',
     "for target in $(TARGETS); do \\",
@@ -19,7 +21,7 @@ _BUILD = (
 
 # The image brings the environment; code, state and results are those of this folder, and belong to its owner.
 _DOCKER_RUN = (
-    'exec $(DOCKER) run --rm --init --read-only --tmpfs /tmp:exec,mode=1777 --stop-timeout 300 '
+    "exec $(DOCKER) run --rm --init --read-only --tmpfs /tmp:exec,mode=1777 --stop-timeout 300 "
     '--user "$$(id -u):$$(id -g)" --volume "$(CURDIR)":/app $(RUN_ARGS) $(IMAGE) $(COMMAND) $(ARGS)'
 )
 
@@ -43,7 +45,15 @@ CONTAINER_TARGETS = (
         "build, check, start in the background, wait until it is healthy (MONITORING=1: dashboards)",
         _DEPLOY,
     ),
-    ("undeploy", "stop what deploy started; state and results stay", ("exec $(COMPOSE) --profile monitoring down --remove-orphans",)),
-    ("logs", "follow what the containers say", ("exec $(COMPOSE) --profile monitoring logs --follow --tail 100 $(ARGS)",)),
+    (
+        "undeploy",
+        "stop what deploy started; state and results stay",
+        ("exec $(COMPOSE) --profile monitoring down --remove-orphans",),
+    ),
+    (
+        "logs",
+        "follow what the containers say",
+        ("exec $(COMPOSE) --profile monitoring logs --follow --tail 100 $(ARGS)",),
+    ),
 )
 """Name, help and recipe of each."""

@@ -31,8 +31,18 @@ PIPELINE = (
         text="What each step is.",
     ),
     Panel("Duration of the steps", (("pipeline_step_seconds", _STEP),), "s", "bargauge"),
-    Panel("Loss and metrics", (("pipeline_value", "{{step}} {{name}}"),), text="The numbers that the loops carry.", width=24),
-    Panel("Throughput", (("pipeline_step_iterations_per_second", _STEP),), "ops", text="Iterations of the innermost loops."),
+    Panel(
+        "Loss and metrics",
+        (("pipeline_value", "{{step}} {{name}}"),),
+        text="The numbers that the loops carry.",
+        width=24,
+    ),
+    Panel(
+        "Throughput",
+        (("pipeline_step_iterations_per_second", _STEP),),
+        "ops",
+        text="Iterations of the innermost loops.",
+    ),
     Panel(
         "Age of the newest checkpoint",
         (("pipeline_checkpoint_age_seconds", _STEP),),
@@ -48,7 +58,10 @@ PIPELINE = (
     Panel("Size of checkpoints", (("pipeline_checkpoint_bytes", _STEP),), "bytes"),
     Panel(
         "Memory",
-        (("pipeline_step_memory_bytes", "{{step}} now"), ("pipeline_step_peak_memory_bytes", "{{step}} most")),
+        (
+            ("pipeline_step_memory_bytes", "{{step}} now"),
+            ("pipeline_step_peak_memory_bytes", "{{step}} most"),
+        ),
         "bytes",
     ),
     Panel(
@@ -62,7 +75,11 @@ PIPELINE = (
     ),
 )
 SERVE = (
-    Panel("Requests", (("sum by (path, status) (rate(serve_requests_total[1m]))", "{{path}} {{status}}"),), "reqps"),
+    Panel(
+        "Requests",
+        (("sum by (path, status) (rate(serve_requests_total[1m]))", "{{path}} {{status}}"),),
+        "reqps",
+    ),
     Panel(
         "Time of a prediction",
         (('histogram_quantile(0.95, rate(serve_request_seconds_bucket{path="/predict"}[5m]))', "95 %"),),

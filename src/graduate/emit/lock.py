@@ -54,9 +54,7 @@ def lock_project(project: Project) -> Locked:
     made = lock_requirements(wanted, found[1], as_of=as_of)
     # Everything that runs is pinned by now, so that the tools alone are free, and new.
     pins = _pins(made.text)
-    dev = lock_requirements(
-        [*wanted, *read_wanted(texts["requirements-dev.in"])], found[1], constraints=pins
-    )
+    dev = lock_requirements([*wanted, *read_wanted(texts["requirements-dev.in"])], found[1], constraints=pins)
     locks, notes = _lock_extras(texts, wanted, found[1], pins)
     limit = f" {made.as_of}" if made.as_of else ""
     makefile = _AS_OF.sub(rf"\g<1>{limit}", texts["Makefile"])
@@ -178,6 +176,4 @@ def _may_be(name: str, version: Version, requirements: Iterable[str]) -> bool:
 
 def _pins(lock: str) -> list[str]:
     """`name==version` of every entry of a lock, with the marker of those that are not for every machine."""
-    return [
-        m[1].strip() for m in re.finditer(r"^([A-Za-z0-9][\w.\-]*==[^\s\\][^\\\n]*)", lock, re.MULTILINE)
-    ]
+    return [m[1].strip() for m in re.finditer(r"^([A-Za-z0-9][\w.\-]*==[^\s\\][^\\\n]*)", lock, re.MULTILINE)]

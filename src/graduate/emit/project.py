@@ -12,6 +12,7 @@ from graduate import __version__
 from graduate.emit.baseline import Baseline, format_generated, record_baseline
 from graduate.emit.dashboard import render_dashboard
 from graduate.emit.documents import document_values
+from graduate.emit.imported import compare_imports
 from graduate.emit.makefile import find_absent, find_targets, render_makefile
 from graduate.emit.options import find_settings, render_default_yaml
 from graduate.emit.package import render_package
@@ -19,6 +20,8 @@ from graduate.emit.placing import keep_folders, place_data, render_data
 from graduate.emit.record import RECORD, render_record
 from graduate.emit.render import render
 from graduate.emit.requirements import (
+    SERVICE_MODULES,
+    SERVICE_REQUIREMENTS,
     choose_python,
     find_requirements,
     find_system_packages,
@@ -54,6 +57,9 @@ def render_project(bundle: Bundle) -> Project:
     values = _values(bundle)
     texts = {file.path: file.text or "" for file in package}
     tests = render_tests(bundle, values["settings"])
+    values["imported"] = compare_imports(
+        texts, modules.name, bundle.dependencies, find_requirements(bundle.dependencies)
+    )
     plain = render("pyproject.toml.j2", **values, baseline=Baseline())
     main = f"{modules.name}/__main__.py"
     own = {path: texts[path] for path in (main, *_free_to_format(modules))}
@@ -76,7 +82,9 @@ def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
     around = {path: render(f"{path}.j2", **values) for path in AROUND}
     return {
         **around,
-        "monitoring/grafana/dashboards/pipeline.json": render_dashboard(values["title"], bool(values["models"])),
+        "monitoring/grafana/dashboards/pipeline.json": render_dashboard(
+            values["title"], bool(values["models"])
+        ),
         ".dockerignore": render("dockerignore.j2", **values),
         ".gitignore": render("gitignore.j2", **values),
         "Makefile": render_makefile(values),
@@ -110,6 +118,8 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "requires_python": bundle.python,
         "requirements": [json.dumps(each.text, ensure_ascii=False) for each in requirements],
         "system_packages": find_system_packages(requirements),
+        "torch": [json.dumps(each.text, ensure_ascii=False) for each in requirements if each.name == "torch"],
+        "service": SERVICE_REQUIREMENTS,
         "third_party": _third_party(bundle),
         "moved": sorted(
             _dotted(modules.name, each.path) for each in modules.modules if each.origin == "moved"
@@ -133,7 +143,7 @@ def _free_to_format(modules: Modules) -> list[str]:
 def _third_party(bundle: Bundle) -> list[str]:
     """The top-level modules of all libraries, so that mypy need not look into them."""
     names = {name.partition(".")[0] for each in bundle.dependencies for name in each.imports}
-    return sorted(({*names, *_RUNTIME_LIBRARIES}) - set(sys.stdlib_module_names))
+    return sorted(({*names, *_RUNTIME_LIBRARIES, *SERVICE_MODULES, "xgboost"}) - set(sys.stdlib_module_names))
 
 
 def _dotted(package: str, path: str) -> str:

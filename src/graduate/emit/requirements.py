@@ -18,8 +18,13 @@ RUNTIME_REQUIREMENTS = {
 }
 """What the files under utils/ import beside the standard library, by canonical name."""
 
+RUNTIME_MODULES = {"cloudpickle": ("cloudpickle",), "pydantic": ("pydantic",), "pyyaml": ("yaml",)}
+SERVICE_MODULES = ("fastapi", "prometheus_client", "uvicorn")
 SERVICE_REQUIREMENTS = ("fastapi>=0.115", "prometheus-client>=0.21", "uvicorn>=0.30")
 """What serving.py and exporter.py import."""
+
+DEPTRY = "0.25.1"
+"""Which deptry recorded that the imports are as declared; graduate itself does not need it."""
 
 AUDIT_TOOLS = ("cyclonedx-bom>=7", "pip-audit>=2.9")
 
@@ -56,7 +61,7 @@ def find_requirements(dependencies: Iterable[Dependency]) -> tuple[Requirement, 
 
 def find_tools() -> tuple[str, ...]:
     """The tools of the generated project; those whose findings are recorded are pinned to what recorded them."""
-    return (f"mypy=={version('mypy')}", "pytest>=8", f"ruff=={version('ruff')}")
+    return (f"deptry=={DEPTRY}", f"mypy=={version('mypy')}", "pytest>=8", f"ruff=={version('ruff')}")
 
 
 def find_system_packages(requirements: Iterable[Requirement]) -> tuple[str, ...]:
@@ -89,4 +94,7 @@ def render_audit() -> str:
 
 def render_service() -> str:
     """`requirements-service.in`: what `serve` and `metrics` need on top."""
-    return "\n".join(["# What `serve` and `metrics` need on top.", "-r requirements.in", *SERVICE_REQUIREMENTS]) + "\n"
+    return (
+        "\n".join(["# What `serve` and `metrics` need on top.", "-r requirements.in", *SERVICE_REQUIREMENTS])
+        + "\n"
+    )

@@ -157,8 +157,8 @@ def _run_uv(
         command += ["--python-version", python, "--generate-hashes", "--no-progress"]
         command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
         command += ["--no-emit-build-options", "--color=never", *options]
-        for links in os.environ.get("PIP_FIND_LINKS", "").split() if links else ():
-            command += ["--find-links", links]
+        for folder_of_wheels in os.environ.get("PIP_FIND_LINKS", "").split() if links else ():
+            command += ["--find-links", folder_of_wheels]
         try:
             done = subprocess.run(
                 command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False

@@ -27,7 +27,7 @@ COMMANDS = {
     "status": "show what each step is and why (--history: what rollback can go back to; --json: for programs)",
     "clean": "forget all results and checkpoints",
     "rollback": "rollback STEP: run this step and those after it again; rollback NUMBER: go back to a generation",
-    "health": "whether the state is whole and no step has failed (--service: whether `serve` answers); the exit code says it",
+    "health": "say by the exit code whether the state is whole and no step failed (--service: whether `serve` answers)",
     "serve": "answer /predict with the model that is stored",
     "metrics": "tell Prometheus how the pipeline is doing",
     "describe-model": "record which input the stored model takes (--accept: also when another was recorded)",

@@ -90,12 +90,14 @@ def run(
 
 
 def _describe_model(pipeline: Pipeline) -> None:
-    """After the first good run, record which input its model takes: in a process of its own, which nothing depends on."""
+    """After the first good run, record which input its model takes: in a process of its own."""
     if not pipeline.models or MODEL_RECORD.exists() or os.environ.get("PIPELINE_DESCRIBE_MODEL") == "0":
         return
     command = [sys.executable, "-m", pipeline.package, "describe-model"]
     with contextlib.suppress(subprocess.TimeoutExpired):
-        subprocess.run(command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, timeout=_LONGEST_DESCRIBING, check=False)
+        subprocess.run(
+            command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, timeout=_LONGEST_DESCRIBING, check=False
+        )
 
 
 def _report(pipeline: Pipeline, last: int, code: int) -> int:

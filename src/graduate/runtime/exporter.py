@@ -14,7 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    start_http_server,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from . import progress
@@ -57,10 +63,14 @@ class Collector:
             state.load()
             counts = self.events.count()
         yield GaugeMetricFamily("pipeline_generation", "Number of the newest state.", state.generation)
-        yield GaugeMetricFamily("pipeline_state_damaged", "State files that cannot be read.", len(state.damaged))
+        yield GaugeMetricFamily(
+            "pipeline_state_damaged", "State files that cannot be read.", len(state.damaged)
+        )
         yield from self._steps(state)
         for event, name in EVENTS.items():
-            family = CounterMetricFamily(f"pipeline_step_{name}", f"How often a step was {event}.", labels=["step"])
+            family = CounterMetricFamily(
+                f"pipeline_step_{name}", f"How often a step was {event}.", labels=["step"]
+            )
             for step in self.pipeline.steps:
                 family.add_metric([step.name], counts[step.name, event])
             yield family
@@ -90,8 +100,12 @@ class Collector:
         return [(step, state.record(step.name)) for step in self.pipeline.steps]
 
     def _checkpoints(self) -> Iterator[Metric]:
-        age = GaugeMetricFamily("pipeline_checkpoint_age_seconds", "Since the newest checkpoint.", labels=["step"])
-        size = GaugeMetricFamily("pipeline_checkpoint_bytes", "Size of the kept checkpoints.", labels=["step"])
+        age = GaugeMetricFamily(
+            "pipeline_checkpoint_age_seconds", "Since the newest checkpoint.", labels=["step"]
+        )
+        size = GaugeMetricFamily(
+            "pipeline_checkpoint_bytes", "Size of the kept checkpoints.", labels=["step"]
+        )
         for step in self.pipeline.steps:
             stats = _stats(STATE_FOLDER / "checkpoints" / step.name)
             if stats:
@@ -101,10 +115,16 @@ class Collector:
 
     def _progress(self, state: State) -> Iterator[Metric]:
         """What a running step tells of itself, and what the last run of the others told."""
-        steps = {name: each for name, each in progress.read().get("steps", {}).items() if isinstance(each, dict)}
+        steps = {
+            name: each for name, each in progress.read().get("steps", {}).items() if isinstance(each, dict)
+        }
         known = {step.name for step in self.pipeline.steps}
         for key, name, text in (
-            ("iterations", "step_iterations", "Iterations of the innermost loops, since the process started."),
+            (
+                "iterations",
+                "step_iterations",
+                "Iterations of the innermost loops, since the process started.",
+            ),
             ("processor", "step_processor_seconds", "Time of the processor that the step took."),
             ("memory", "step_memory_bytes", "Memory that the process of the step holds."),
             ("saves", "checkpoint_saves", "Checkpoints that were made since the process started."),

@@ -5,6 +5,7 @@ Kinds of input: a `table` (columns with their types), an `array` (one shape and 
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ from .data_checks import _array, _column
 ROWS = 4
 """With how many rows an input is tried."""
 _LIKELY = re.compile(r"^(x|inputs?|features?|images?|texts?|data|df)(_|$)|_x$", re.IGNORECASE)
+_COLUMN_TYPES = ("int", "uint", "float", "bool", "str", "object", "category")
 _TRAIN = re.compile(r"train|set|loader", re.IGNORECASE)
 
 Described = dict[str, Any]
@@ -44,20 +46,28 @@ def describe(model: Any, value: Any) -> Described | None:
     return None if described is None else _tried(model, described, whole[:ROWS])
 
 
+def describe_from_shape(model: Any) -> Described | None:
+    """The input that somebody has told: SERVE_INPUT_SHAPE=3,32,32. Tried with zeros."""
+    return _described_shape(
+        model, [int(part) for part in os.environ.get("SERVE_INPUT_SHAPE", "").split(",") if part]
+    )
+
+
 def describe_from_model(model: Any) -> Described | None:
     """The input that a model tells itself: by its count of features, or its first layer. Tried with zeros."""
+    features = getattr(model, "n_features_in_", None)
+    if is_torch(model):
+        layers = (each for each in model.modules() if next(each.parameters(recurse=False), None) is not None)
+        features = getattr(next(layers, None), "in_features", None)
+    return _described_shape(model, [features] if isinstance(features, int) else [])
+
+
+def _described_shape(model: Any, shape: list[int]) -> Described | None:
     import numpy
 
-    shape = [int(part) for part in os.environ.get("SERVE_INPUT_SHAPE", "").split(",") if part]
-    dtype = "float64"
-    if is_torch(model):
-        dtype = "float32"
-        first = next((each for each in model.modules() if next(each.parameters(recurse=False), None) is not None), None)
-        shape = shape or ([int(first.in_features)] if hasattr(first, "in_features") else [])
-    elif not shape and isinstance(getattr(model, "n_features_in_", None), int):
-        shape = [model.n_features_in_]
     if not shape:
         return None
+    dtype = "float32" if is_torch(model) else "float64"
     described = {"kind": "array", "shape": shape, "dtype": dtype}
     return _tried(model, described, numpy.zeros((ROWS, *shape), dtype))
 
@@ -81,8 +91,7 @@ def to_batch(described: Described, rows: list[Any]) -> Any:
         import numpy
 
         return numpy.array(rows, dtype=described["dtype"])
-    import pandas
-
+    pandas: Any = importlib.import_module("pandas")
     frame = pandas.DataFrame(rows, columns=list(described["columns"]))
     for name, column in described["columns"].items():
         if not frame[name].isna().any() or column["dtype"].startswith("float"):
@@ -100,7 +109,8 @@ def find_outside(described: Described, rows: list[Any]) -> list[str]:
         values = [each for row in rows for each in _flat(row[name] if name else row)]
         if values and (min(values) < column["min"] or max(values) > column["max"]):
             label = f"column {name!r}" if name else "the input"
-            found.append(f"{label}: values outside of {column['min']:g} to {column['max']:g}, which the first good run had")
+            seen = f"{column['min']:g} to {column['max']:g}"
+            found.append(f"{label}: values outside of {seen}, which the first good run had")
     return found
 
 
@@ -121,7 +131,8 @@ def _input_of(value: Any) -> Any:
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     is_texts = isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
-    return value if is_texts or len(getattr(value, "shape", ())) >= 1 else None
+    shape: Any = getattr(value, "shape", ())
+    return value if is_texts or len(shape) >= 1 else None
 
 
 def _collected(items: Any) -> Any:
@@ -135,7 +146,9 @@ def _collected(items: Any) -> Any:
     try:
         first = [items[index] for index in range(min(ROWS, len(items)))]
         inputs = [each[0] if isinstance(each, (tuple, list)) else each for each in first]
-        return numpy.stack([each.numpy() if hasattr(each, "numpy") else numpy.asarray(each) for each in inputs])
+        return numpy.stack(
+            [each.numpy() if hasattr(each, "numpy") else numpy.asarray(each) for each in inputs]
+        )
     except Exception:
         return None
 
@@ -146,7 +159,7 @@ def _may_take(model: Any, value: Any) -> bool:
     if names is not None:
         return hasattr(value, "columns") and list(value.columns) == list(names)
     features = getattr(model, "n_features_in_", None)
-    shape = getattr(value, "shape", ())
+    shape: Any = getattr(value, "shape", ())
     return not isinstance(features, int) or (len(shape) == 2 and shape[1] == features)
 
 
@@ -155,14 +168,18 @@ def _describe_input(value: Any) -> Described | None:
         return {"kind": "texts"}
     if hasattr(value, "columns"):
         columns = {str(name): _column(value.iloc[:, at]) for at, name in enumerate(value.columns)}
-        usable = all(each["dtype"][:3] in ("int", "flo", "boo", "str", "obj", "cat", "uin") for each in columns.values())
+        usable = all(each["dtype"].startswith(_COLUMN_TYPES) for each in columns.values())
         return {"kind": "table", "columns": columns} if usable else None
     if hasattr(value, "iloc"):
         texts = all(isinstance(each, str) for each in value.head(ROWS))
         return {"kind": "texts"} if texts else None
     found = _array(value)
     if value.dtype.kind in "OUS":
-        return {"kind": "texts"} if value.ndim == 1 and all(isinstance(each, str) for each in value[:ROWS]) else None
+        return (
+            {"kind": "texts"}
+            if value.ndim == 1 and all(isinstance(each, str) for each in value[:ROWS])
+            else None
+        )
     if value.dtype.kind not in "fiub":
         return None
     return {"kind": "array", **{key: found[key] for key in ("shape", "dtype", "min", "max") if key in found}}

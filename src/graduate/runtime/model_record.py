@@ -18,7 +18,6 @@ from .state import Group, State, StepRecord
 from .steps import CONTEXT, Pipeline
 
 
-
 class NoModel(Exception):
     """There is nothing to serve; the message says why."""
 
@@ -69,12 +68,12 @@ def load(pipeline: Pipeline, state: State) -> tuple[Stored, Any]:
 
 def describe(pipeline: Pipeline, state: State, stored: Stored, model: Any) -> dict[str, Any]:
     """The model's type and the input that it takes, tried with what the run has stored. Raises `NoModel`."""
-    for source, value in _candidates(pipeline, state, model):
-        found = model_input.describe(model, value)
-        if found is not None:
-            break
-    else:
-        source, found = "the model itself", model_input.describe_from_model(model)
+    source, found = "the model itself", model_input.describe_from_shape(model)
+    if found is None:
+        tried = ((name, model_input.describe(model, value)) for name, value in _candidates(pipeline, state))
+        source, found = next((each for each in tried if each[1] is not None), (source, None))
+    if found is None:
+        found = model_input.describe_from_model(model)
     if found is None:
         raise NoModel(
             f"no stored value is an input that {stored.name} ({type(model).__name__}) takes; give the shape of one "
@@ -84,7 +83,7 @@ def describe(pipeline: Pipeline, state: State, stored: Stored, model: Any) -> di
     return {"recorded": now(), "name": stored.name, "type": kind, "from": source, **found}
 
 
-def _candidates(pipeline: Pipeline, state: State, model: Any) -> Iterator[tuple[str, Any]]:
+def _candidates(pipeline: Pipeline, state: State) -> Iterator[tuple[str, Any]]:
     """Stored values that may be inputs, with their names: the likely ones first."""
     groups: dict[str, Group] = {}
     for step in pipeline.steps:
@@ -121,7 +120,9 @@ def differences(known: dict[str, Any], found: dict[str, Any]) -> str:
         return f"it takes a {new['kind']}, not a {old['kind']}"
     if old["kind"] == "table":
         gone, more = set(old["columns"]) - set(new["columns"]), set(new["columns"]) - set(old["columns"])
-        changes = [f"no column {name}" for name in sorted(gone)] + [f"a column {name}" for name in sorted(more)]
+        changes = [f"no column {name}" for name in sorted(gone)] + [
+            f"a column {name}" for name in sorted(more)
+        ]
         return f"it takes {', '.join(changes)}" if changes else ""
     if old.get("shape") != new.get("shape"):
         return f"it takes the shape {new.get('shape')}, not {old.get('shape')}"
@@ -145,5 +146,7 @@ def record(pipeline: Pipeline, *, accept: bool) -> int:
         return EXIT_BAD_INPUT
     if known is None:
         write(found)
-        say(f"The input that {stored.name} ({found['type']}) takes was recorded in .pipeline_state/model.json.")
+        say(
+            f"The input that {stored.name} ({found['type']}) takes was recorded in .pipeline_state/model.json."
+        )
     return 0

@@ -1,7 +1,7 @@
 """How far a running step is, for those who watch it: written every few seconds by a thread, read by `metrics`.
 
-Only where it is asked for (PIPELINE_PROGRESS_SECONDS, as compose.yaml does). It looks at plain numbers from outside of the
-loops, so it costs them nothing and changes nothing; a value that is just being replaced may be seen half a second late.
+Only where it is asked for (PIPELINE_PROGRESS_SECONDS, as compose.yaml does). It looks at plain numbers from outside of
+the loops, so it costs them nothing and changes nothing.
 """
 
 from __future__ import annotations
@@ -113,5 +113,7 @@ def _numbers(name: str, value: Any, depth: int) -> list[tuple[str, float]]:
     if isinstance(value, (list, tuple)) and value:
         return _numbers(name, value[-1], depth + 1)
     if isinstance(value, dict) and len(value) <= MOST_VALUES:
-        return [each for key, part in list(value.items()) for each in _numbers(f"{name}.{key}", part, depth + 1)]
+        return [
+            each for key, part in list(value.items()) for each in _numbers(f"{name}.{key}", part, depth + 1)
+        ]
     return []

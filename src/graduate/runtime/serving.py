@@ -46,7 +46,11 @@ def serve(pipeline: Pipeline, host: str, port: int) -> int:
     service.look()
     threading.Thread(target=service.keep_looking, name="look", daemon=True).start()
     say(f"serving: http://{host}:{port}/docs")
-    limits: dict[str, Any] = {"limit_concurrency": 64, "timeout_keep_alive": 10, "timeout_graceful_shutdown": 20}
+    limits: dict[str, Any] = {
+        "limit_concurrency": 64,
+        "timeout_keep_alive": 10,
+        "timeout_graceful_shutdown": 20,
+    }
     uvicorn.run(service, host=host, port=port, log_level="warning", access_log=False, **limits)
     return 0
 
@@ -58,10 +62,14 @@ class Service:
         self.pipeline = pipeline
         self.registry = CollectorRegistry()
         self.requests = Counter("serve_requests", "Requests.", ["path", "status"], registry=self.registry)
-        self.seconds = Histogram("serve_request_seconds", "Duration of requests.", ["path"], registry=self.registry)
+        self.seconds = Histogram(
+            "serve_request_seconds", "Duration of requests.", ["path"], registry=self.registry
+        )
         self.rows = Counter("serve_rows", "Rows that were predicted.", registry=self.registry)
         self.ready = Gauge("serve_ready", "1 when a model is loaded.", registry=self.registry)
-        self.loaded = Gauge("serve_model_loaded_timestamp_seconds", "When it was loaded.", registry=self.registry)
+        self.loaded = Gauge(
+            "serve_model_loaded_timestamp_seconds", "When it was loaded.", registry=self.registry
+        )
         self.model: Any = None
         self.described: dict[str, Any] = {}
         self.hash = ""
@@ -110,7 +118,9 @@ class Service:
         if known is None:
             return found
         if changed := model_record.differences(known, found):
-            raise model_record.NoModel(f"{changed}, as was recorded; `describe-model --accept` records it anew")
+            raise model_record.NoModel(
+                f"{changed}, as was recorded; `describe-model --accept` records it anew"
+            )
         return known
 
     # -- the application --------------------------------------------------------------------
@@ -146,7 +156,12 @@ class Service:
     def _is_ready(self) -> dict[str, Any]:
         if self.model is None:
             raise HTTPException(503, self.why_not)
-        return {"status": "ready", "model": self.described["name"], "hash": self.hash, "input": self.described["input"]}
+        return {
+            "status": "ready",
+            "model": self.described["name"],
+            "hash": self.hash,
+            "input": self.described["input"],
+        }
 
     def _metrics(self) -> Response:
         return Response(generate_latest(self.registry), media_type="text/plain; version=0.0.4")
@@ -173,7 +188,11 @@ class Service:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = scope["path"] if scope["path"] in ("/predict", "/health", "/ready", "/metrics", "/docs") else "other"
+        path = (
+            scope["path"]
+            if scope["path"] in ("/predict", "/health", "/ready", "/metrics", "/docs")
+            else "other"
+        )
         start, status = time.perf_counter(), 500
 
         async def note(message: Any) -> None:

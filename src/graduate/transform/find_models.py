@@ -1,8 +1,8 @@
 """Pass: which names of the spine hold a trained model at the end, so that the pipeline keeps it for serving.
 
 From the evidence for roles: a statement that constructs a model binds one; so does what takes one out of another
-(`model = models[best]`, `model.to(device)`, `search.best_estimator_`, `for name, model in models.items()`). Too many are no
-harm: what a name really holds is looked at when it is to be served.
+(`model = models[best]`, `model.to(device)`, `search.best_estimator_`, `for name, model in models.items()`). Too many
+are no harm: what a name really holds is looked at when it is to be served.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from graduate.transform.draft import ProgramDraft
 
 _ENOUGH = 2.0
 """The weight of evidence that a statement constructs a model."""
-_SAME = frozenset({"fit", "to", "cuda", "cpu", "float", "double", "half", "eval", "train", "compile", "items", "values"})
+_SAME = frozenset(
+    {"fit", "to", "cuda", "cpu", "float", "double", "half", "eval", "train", "compile", "items", "values"}
+)
 """Methods of a model, or of a collection of models, that give it back."""
 _INSIDE = frozenset({"best_estimator_", "estimator", "model", "module", "net", "network"})
 """Attributes that hold a model, of what holds one."""
@@ -71,17 +73,18 @@ def _root(value: ast.expr) -> str:
     while True:
         if isinstance(value, ast.Name):
             return value.id
-        if isinstance(value, ast.Subscript):
-            value = value.value
-        elif isinstance(value, ast.Attribute) and value.attr in _INSIDE:
+        if isinstance(value, ast.Subscript) or (isinstance(value, ast.Attribute) and value.attr in _INSIDE):
             value = value.value
         elif (
-            isinstance(value, ast.Call)
-            and isinstance(value.func, ast.Attribute)
-            and value.func.attr in _SAME
+            isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _SAME
         ):
             value = value.func.value
-        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "enumerate" and value.args:
+        elif (
+            isinstance(value, ast.Call)
+            and isinstance(value.func, ast.Name)
+            and value.func.id == "enumerate"
+            and value.args
+        ):
             value = value.args[0]
         else:
             return ""

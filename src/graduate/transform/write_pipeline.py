@@ -51,8 +51,7 @@ def docstring(text: str, indent: str = "    ") -> str:
 def step_flow(
     steps: Sequence[StepDraft], models: Sequence[str] = ()
 ) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """(takes, gives) of every step: what it reads that it does not make; what it makes that later steps take, or that is
-    a model."""
+    """(takes, gives) of every step: what it reads and does not make; what it makes that later ones take, and models."""
     takes: list[list[str]] = []
     made: list[list[str]] = []
     for step in steps:
@@ -221,7 +220,11 @@ def render_pipeline(
     if module_state:
         lines += ["    module_state=(", *(f'        "{place}",' for place in module_state), "    ),"]
     if models:
-        lines.append("    models=(" + "".join(f'"{name}", ' for name in models).rstrip(" " if len(models) == 1 else ", ") + "),")
+        lines.append(
+            "    models=("
+            + "".join(f'"{name}", ' for name in models).rstrip(" " if len(models) == 1 else ", ")
+            + "),"
+        )
     lines += ["    package=__package__,", ")", ""]
     return "\n".join(lines)
 
