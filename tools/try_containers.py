@@ -128,6 +128,7 @@ class Trial:
         """A fresh copy of the project, which belongs to the image's user."""
         self.number += 1
         copy = self.folder / f"{self.name}-{self.number}"
+        shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.project, copy, symlinks=True, ignore=shutil.ignore_patterns(".wheels"))
         if os.getuid() == 0:
             for path in [copy, *copy.rglob("*")]:
@@ -140,8 +141,9 @@ class Trial:
             ["--user", f"{USER}:{USER}"] if os.getuid() == 0 else ["--user", f"{os.getuid()}:{os.getgid()}"]
         )
         hardened = ["--init", "--read-only", "--tmpfs", "/tmp:exec,mode=1777", "--cap-drop", "ALL"]
+        subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
         docker(
-            *("run", "--detach", "--name", name, *user, *hardened, "--env", "CHECKPOINT_EVERY=1"),
+            *("run", "--detach", "--name", name, *user, *hardened, "--env", "CHECKPOINT_SECONDS=0.2"),
             *("--env", "OMP_NUM_THREADS=1", "--volume", f"{copy}:/app", self.image, "train-all"),
         )
 

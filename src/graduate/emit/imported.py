@@ -41,11 +41,13 @@ def compare_imports(
         for each in requirements
     }
     files = [text for path, text in texts.items() if path.startswith(f"{package}/") and path.endswith(".py")]
-    imported = {name for text in files for name in _imports(text)} - set(sys.stdlib_module_names) - {package}
+    stated = {name for text in files for name in _imports(text)}
+    called = {name for text in files for name in _imports_by_call(text)}
+    undeclared = (stated | called) - set(sys.stdlib_module_names) - {package}
     known = {module for modules in provided.values() for module in modules} | set(SERVICE_MODULES)
-    unimported = [name for name, modules in provided.items() if not imported.intersection(modules)]
+    unimported = [name for name, modules in provided.items() if not stated.intersection(modules)]
     special = [(name, m) for name, m in sorted(provided.items()) if m != (name.replace("-", "_"),)]
-    return Imported(tuple(sorted(imported - known)), tuple(sorted(unimported)), tuple(special))
+    return Imported(tuple(sorted(undeclared - known)), tuple(sorted(unimported)), tuple(special))
 
 
 def _tops(modules: Iterable[str]) -> tuple[str, ...]:
@@ -53,13 +55,18 @@ def _tops(modules: Iterable[str]) -> tuple[str, ...]:
 
 
 def _imports(text: str) -> Iterator[str]:
-    """The top-level modules that a file imports, by statement or by `import_module("name")`."""
+    """The top-level modules that a file imports by a statement."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             yield node.module.partition(".")[0]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+
+
+def _imports_by_call(text: str) -> Iterator[str]:
+    """Those that it imports by `import_module("name")`, which deptry sees in some places."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
             first = node.args[0] if node.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 yield first.value.partition(".")[0]

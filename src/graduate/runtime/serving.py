@@ -26,18 +26,17 @@ LOOK_EVERY = float(os.environ.get("SERVE_LOOK_SECONDS", 5))
 """Seconds after which it is looked whether the pipeline has stored another model."""
 
 
-class Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Answer(BaseModel):
-    """One prediction for each input. `warnings` tell of values such as the first good run did not have."""
-
-    predictions: list[Any]
-    probabilities: list[Any] | None = None
-    classes: list[Any] | None = None
-    warnings: list[str] = []
-    model: str
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+# Made by calls, not as classes, since types are checked without looking into libraries.
+Answer: Any = create_model(
+    "Answer",
+    __doc__="One prediction for each input. `warnings` tell of values such as the first good run did not have.",
+    predictions=(list[Any], ...),
+    probabilities=(list[Any] | None, None),
+    classes=(list[Any] | None, None),
+    warnings=(list[str], []),
+    model=(str, ...),
+)
 
 
 def serve(pipeline: Pipeline, host: str, port: int) -> int:
@@ -169,7 +168,7 @@ class Service:
     def _refuse(self) -> None:
         raise HTTPException(503, self.why_not)
 
-    def _predict(self, inputs: list[Any]) -> Answer:
+    def _predict(self, inputs: list[Any]) -> Any:
         described = self.described["input"]
         rows = [each.model_dump(by_alias=True) if isinstance(each, BaseModel) else each for each in inputs]
         try:
@@ -247,14 +246,14 @@ def replay(body: bytes, receive: Any) -> Any:
     return again
 
 
-def make_request(described: dict[str, Any]) -> type[BaseModel]:
+def make_request(described: dict[str, Any]) -> Any:
     """The type of a request whose inputs fit the recorded description, and nothing else."""
     if described["kind"] == "table":
         fields: dict[str, Any] = {
             f"column_{at}": (_column_type(column), Field(alias=name))
             for at, (name, column) in enumerate(described["columns"].items())
         }
-        item: Any = create_model("Row", __base__=Row, **fields)
+        item: Any = create_model("Row", __config__=STRICT, **fields)
     elif described["kind"] == "texts":
         item = str
     else:
@@ -262,7 +261,7 @@ def make_request(described: dict[str, Any]) -> type[BaseModel]:
         for length in reversed(described["shape"]):
             item = Annotated[list[item], Field(min_length=length, max_length=length)]
     inputs = Annotated[list[item], Field(min_length=1, max_length=MOST_ROWS)]
-    return create_model("Request", __base__=Row, inputs=(inputs, ...))
+    return create_model("Request", __config__=STRICT, inputs=(inputs, ...))
 
 
 def _column_type(column: dict[str, Any]) -> Any:
