@@ -77,13 +77,14 @@ def _lock_extras(
 ) -> tuple[dict[str, str], list[str]]:
     """The locks that a project can do without, by path; and a note for each that cannot be made."""
     asked = list(wanted)
-    service = [*asked, *read_wanted(texts["requirements-service.in"])]
+    service = [*asked, *read_wanted(texts.get("requirements-service.in", ""))]
     made: dict[str, Callable[[], Resolved]] = {
         "requirements-service.lock": lambda: lock_requirements(service, python, constraints=pins),
         "requirements-audit.lock": lambda: lock_requirements(
             read_wanted(texts["requirements-audit.in"]), python
         ),
     }
+    made = {path: make for path, make in made.items() if path.replace(".lock", ".in") in texts}
     if any(each.name == "torch" for each in asked):
         # The build with CUDA is the index's own: the local wheels and their versions (`+cpu`) are left out.
         public = [re.sub(r"\+[\w.]+", "", each) for each in pins]

@@ -104,6 +104,7 @@ class Checkpoint:
             return
         del self.frames[:]
         self._run = None
+        run.watcher.note()
         try:
             if kind is None and not self.is_done and run.target is None and not run.saving.broken:
                 took = clock() - self._start

@@ -36,6 +36,7 @@ class Watcher:
         self._start = time.perf_counter()
         self._processor = time.process_time()
         self._ended = threading.Event()
+        self._values: dict[str, float] = {}
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -50,16 +51,21 @@ class Watcher:
             self._ended.set()
             self._thread.join(timeout=5)
 
+    def note(self) -> None:
+        """Keep what the loops hold now: one of them ends."""
+        if self._thread is not None:
+            self._values = find_values(self.run) or self._values
+
     def _watch(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        last: dict[str, Any] = {}
         ended = False
         while not ended:
             ended = self._ended.wait(self.every)
-            # The loops are closed at the end: what they last held stands.
-            last = {**self._look(), "values": find_values(self.run) or last.get("values", {})}
+            # A dictionary may change its size while it is looked at.
             with contextlib.suppress(OSError, RuntimeError, ValueError):
-                steps = {**read().get("steps", {}), self.run.name: last}
+                self.note()
+                now = {**self._look(), "values": self._values}
+                steps = {**read().get("steps", {}), self.run.name: now}
                 store.publish(FILE, json.dumps({"steps": steps}).encode())
 
     def _look(self) -> dict[str, Any]:
