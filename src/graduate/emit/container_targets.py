@@ -22,7 +22,7 @@ _BUILD = (
 # The image brings the environment; code, state and results are those of this folder, and belong to its owner.
 _DOCKER_RUN = (
     "exec $(DOCKER) run --rm --init --read-only --tmpfs /tmp:exec,mode=1777 --stop-timeout 300 "
-    '--user "$$(id -u):$$(id -g)" --volume "$(CURDIR)":/app $(RUN_ARGS) $(IMAGE) $(COMMAND) $(ARGS)'
+    '--user "$(RUN_USER)" --volume "$(CURDIR)":/app $(RUN_ARGS) $(IMAGE) $(COMMAND) $(ARGS)'
 )
 
 _PROFILE = "$(if $(filter 1,$(MONITORING)),--profile monitoring)"
@@ -30,7 +30,7 @@ _PROFILE = "$(if $(filter 1,$(MONITORING)),--profile monitoring)"
 _DEPLOY = (
     '@$(MAKE) --no-print-directory build TARGETS="runtime$(if $(SERVICES)$(filter 1,$(MONITORING)), service)"',
     f'@DOCKER="$(DOCKER)" COMPOSE="$(COMPOSE) {_PROFILE}" IMAGE="$(IMAGE)" SERVICE_IMAGE="$(IMAGE)-service" '
-    'RUN_USER="$$(id -u):$$(id -g)" WAIT="$(WAIT)" exec sh docker/deploy.sh $(SECRETS)',
+    'RUN_USER="$(RUN_USER)" WAIT="$(WAIT)" exec sh docker/deploy.sh $(SECRETS)',
 )
 
 CONTAINER_TARGETS = (

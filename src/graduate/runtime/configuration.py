@@ -260,14 +260,33 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
         values[name] = _from_file(options[name], value)
     prefix = cls.__module__.partition(".")[0].upper()
     for name, each in options.items():
-        text = os.environ.get(f"{prefix}_{name.upper()}")
+        variable = f"{prefix}_{name.upper()}"
+        text = os.environ.get(variable)
+        if text is None and each.secret:
+            text = _read_secret(variable + "_FILE")
         if text is not None:
-            values[name] = convert(each, text, f"environment variable {prefix}_{name.upper()}")
+            values[name] = convert(each, text, f"environment variable {variable}")
     if _command_line:
         from .command_line import parse
 
         values.update(parse(options, _command_line))
     return values
+
+
+def _read_secret(variable: str) -> str | None:
+    """The content of the file that a variable names, as containers get secrets; None when it names none."""
+    path = os.environ.get(variable)
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise Problem(
+            "A secret cannot be read.",
+            where=f"environment variable {variable}",
+            why=f"{path}: {error.strerror}",
+            fix="write the value into this file",
+        ) from None
 
 
 @functools.cache

@@ -238,8 +238,8 @@ HEALTHY = """case "$*" in
 *"ps --all --quiet"*) echo one; echo two;;
 *"port serve 8000"*) echo 127.0.0.1:8000;;
 *" port "*) exit 1;;
-"inspect "*one) echo "/walk_pipeline_1 exited 0 healthy";;
-"inspect "*two) echo "/walk_serve_1 running 0 {health}";;
+"inspect "*one) echo "/walk_pipeline_1 exited 0 0 healthy";;
+"inspect "*two) echo "/walk_serve_1 {health}";;
 esac"""
 
 
@@ -270,7 +270,7 @@ def deploy(bench: Bench, *arguments: str, code: int = 0) -> str:
 
 
 def test_deploy_builds_checks_starts_waits_and_says_where(project: Bench) -> None:
-    project.add("docker", HEALTHY.format(health="healthy"))
+    project.add("docker", HEALTHY.format(health="running 0 0 healthy"))
     said = deploy(project)
     assert "serve: http://127.0.0.1:8000/docs" in said
     assert "grafana" not in said
@@ -285,7 +285,7 @@ def test_deploy_builds_checks_starts_waits_and_says_where(project: Bench) -> Non
 
 
 def test_deploy_with_monitoring_and_an_old_compose(project: Bench) -> None:
-    stand_in = HEALTHY.format(health="healthy")
+    stand_in = HEALTHY.format(health="running 0 0 healthy")
     project.add("docker", OLD_DOCKER + "\n" + stand_in)
     project.add("docker-compose", 'echo "user=$RUN_USER $SERVICE_IMAGE" >> "$CALLS"\n' + stand_in)
     deploy(project, "MONITORING=1", "IMAGE=mine:2")
@@ -294,7 +294,13 @@ def test_deploy_with_monitoring_and_an_old_compose(project: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("health", "said"), [("unhealthy", "is not healthy"), ("starting", "not healthy after 1 s")]
+    ("health", "said"),
+    [
+        ("running 0 0 unhealthy", "is not healthy"),
+        ("running 0 0 starting", "not healthy after 1 s"),
+        ("restarting 75 9 starting", "not healthy after 1 s"),
+        ("restarting 1 3 starting", "fails again and again"),
+    ],
 )
 def test_deploy_fails_when_a_service_does_not_get_healthy(project: Bench, health: str, said: str) -> None:
     project.add("docker", HEALTHY.format(health=health))
@@ -302,12 +308,12 @@ def test_deploy_fails_when_a_service_does_not_get_healthy(project: Bench, health
 
 
 def test_deploy_fails_when_the_pipeline_fails(project: Bench) -> None:
-    project.add("docker", HEALTHY.format(health="healthy").replace("exited 0", "exited 1"))
+    project.add("docker", HEALTHY.format(health="running 0 0 healthy").replace("exited 0 0", "exited 1 0"))
     assert "/walk_pipeline_1 ended with exit code 1" in deploy(project, code=2)
 
 
 def test_deploy_needs_the_secrets(project: Bench) -> None:
-    project.add("docker", HEALTHY.format(health="healthy"))
+    project.add("docker", HEALTHY.format(health="running 0 0 healthy"))
     (project.root / "secrets" / "WALK_KEY").unlink()
     assert "secrets/WALK_KEY is missing" in deploy(project, code=2)
     assert not any(" up " in call for call in project.called())

@@ -31,9 +31,12 @@ TARGETS = [
     "integration-test",
     "lint",
     "typecheck",
+    "audit",
     "build",
     "docker-run",
     "deploy",
+    "undeploy",
+    "logs",
     "clean",
 ]
 RUNS = [
