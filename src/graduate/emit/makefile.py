@@ -61,6 +61,8 @@ def find_targets() -> tuple[Target, ...]:
             "look for known weaknesses of what is locked (pip-audit), write reports/sbom.cdx.json",
             _AUDIT,
         ),
+        _run("serve", "answer /predict with the model that is stored (needs EXTRAS=service)"),
+        _run("metrics", "tell Prometheus how the pipeline is doing (needs EXTRAS=service)"),
         *(Target(*each) for each in CONTAINER_TARGETS),
         Target(
             "clean",
@@ -164,8 +166,8 @@ def render_makefile(values: Mapping[str, Any]) -> str:
     return render("Makefile.j2", **{**values, "exempt": OWN_LIBRARIES, "targets": find_targets()})
 
 
-def find_absent(steps: tuple[Step, ...]) -> tuple[str, ...]:
-    """The targets whose step this project does not have; they say so and do nothing."""
+def find_absent(steps: tuple[Step, ...], models: tuple[str, ...]) -> tuple[str, ...]:
+    """The targets whose step, or model, this project does not have; they say so and do nothing."""
     roles = {step.role for step in steps}
     groups = {
         "download-data": ("download",),
@@ -176,4 +178,5 @@ def find_absent(steps: tuple[Step, ...]) -> tuple[str, ...]:
         "resume-train": ("model", "loss", "train"),
         "evaluate": ("evaluate", "metric"),
     }
-    return tuple(target for target, wanted in groups.items() if not roles.intersection(wanted))
+    absent = [target for target, wanted in groups.items() if not roles.intersection(wanted)]
+    return (*absent, *(() if models else ("serve",)))

@@ -128,7 +128,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "secrets": [each.variable for each in settings if each.option.secret],
         "tensorboard": any(each.name in ("tensorboard", "tensorboardx") for each in requirements),
         "targets": find_targets(),
-        "absent": find_absent(modules.steps),
+        "absent": find_absent(modules.steps, modules.models),
     }
 
 

@@ -65,7 +65,9 @@ def test_what_the_images_are_like(project: Project, target: str) -> None:
     assert "USER 10001" in lines
     assert any(line.startswith("HEALTHCHECK ") and '"walk", "health"' in line for line in lines)
     assert sum("org.opencontainers.image" in line for line in lines) == 1
-    assert not any("pip install" in line or "install-lock" in line for line in lines), "nothing is installed here"
+    assert not any("pip install" in line or "install-lock" in line for line in lines), (
+        "nothing is installed here"
+    )
     assert lines.index("USER 10001") > next(
         i for i, each in enumerate(lines) if each.startswith("COPY --from=project")
     )
@@ -188,7 +190,6 @@ def test_torch_is_an_extra(bundle: Bundle) -> None:
     assert found["tool"]["uv"]["conflicts"] == [[{"extra": "cpu"}, {"extra": "cuda"}]]
 
 
-@pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not installed")
 def test_hadolint_has_nothing_to_say(project: Project, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(text_of(project, "Dockerfile"))
     done = subprocess.run(

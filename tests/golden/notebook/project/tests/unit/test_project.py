@@ -32,6 +32,8 @@ TARGETS = [
     "lint",
     "typecheck",
     "audit",
+    "serve",
+    "metrics",
     "build",
     "docker-run",
     "deploy",
