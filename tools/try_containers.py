@@ -91,7 +91,8 @@ class Trial:
             "install-lock.sh requirements" in each and "CACHED" in after for each, after in pairs(log)
         ):
             raise Failed("after a change of the source the dependencies were installed again")
-        self.make("build", "TARGETS=service", *BUILD)
+        self.make("build", "TARGETS=service test", *BUILD)
+        self.say("build, targets service and test: done, so the unit tests pass in the image")
 
     def timed_build(self, title: str, option: str = "") -> list[str]:
         start = time.monotonic()

@@ -68,6 +68,7 @@ def run(
         return Runner(pipeline, state).run(first, end)
     with lock():
         state.prepare()
+        before = state.generation
         if fresh:
             _start_anew(pipeline, state, last, roles, program)
         groups = [g for g in _programs(pipeline, last) if program in ("", pipeline.steps[g[0]].program)]
@@ -84,7 +85,7 @@ def run(
         finally:
             stop.uninstall()
     code = _report(pipeline, last, code)
-    if code == 0 and last == len(pipeline.steps) - 1:
+    if code == 0 and last == len(pipeline.steps) - 1 and state.generation != before:
         _describe_model(pipeline)
     return code
 

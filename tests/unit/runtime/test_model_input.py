@@ -121,3 +121,13 @@ def test_the_shape_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
     found = model_input.describe_from_shape(model)
     assert found is not None
     assert found["input"]["shape"] == [3, 8, 8]
+
+
+def test_a_booster_of_xgboost() -> None:
+    import xgboost
+
+    booster = xgboost.train({"max_depth": 2}, xgboost.DMatrix(FRAME.to_numpy(), [0.0, 1.0, 0.0, 1.0]), 2)
+    found = describe(booster, FRAME.to_numpy())
+    assert found is not None
+    assert found["input"]["shape"] == [2]
+    assert len(predict(booster, found["input"], [[1.0, 0.0]])["predictions"]) == 1
