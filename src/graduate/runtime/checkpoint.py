@@ -186,6 +186,7 @@ class Checkpoint:
         iterator = positions.iterate_from(frame.iterable, frame.count)
         if self._is_at_position(run):
             run.reach()
+            run.iterated -= frame.count
             frame.now = None
             return iterator
         frame.had_children = True
@@ -273,6 +274,7 @@ class Checkpoint:
             if extra is not None:
                 if self._is_at_position(run):
                     run.reach()
+                    run.iterated -= frame.count
                 else:
                     positions.restore(None, extra[1], run.registries())
                     frame.had_children = True

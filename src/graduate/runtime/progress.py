@@ -54,16 +54,17 @@ class Watcher:
     def note(self) -> None:
         """Keep what the loops hold now: one of them ends."""
         if self._thread is not None:
-            self._values = find_values(self.run) or self._values
+            # A dictionary may change its size while it is looked at, and research code's objects may do anything.
+            with contextlib.suppress(Exception):
+                self._values = find_values(self.run) or self._values
 
     def _watch(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         ended = False
         while not ended:
             ended = self._ended.wait(self.every)
-            # A dictionary may change its size while it is looked at.
+            self.note()
             with contextlib.suppress(OSError, RuntimeError, ValueError):
-                self.note()
                 now = {**self._look(), "values": self._values}
                 steps = {**read().get("steps", {}), self.run.name: now}
                 store.publish(FILE, json.dumps({"steps": steps}).encode())
@@ -113,6 +114,8 @@ def find_values(run: StepRun) -> dict[str, float]:
 def _numbers(name: str, value: Any, depth: int) -> list[tuple[str, float]]:
     if isinstance(value, bool) or depth > 2:
         return []
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        value = value.item()
     if isinstance(value, (int, float)):
         number = float(value) if abs(value) < 1e300 else math.inf
         return [(name, number)] if math.isfinite(number) else []

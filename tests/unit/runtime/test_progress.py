@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from typing import Any
 
+import numpy as np
 import pytest
 
 from graduate.runtime import progress
@@ -33,6 +34,7 @@ def run_with(**state: Any) -> Any:
         ({"best": 0.5, "epoch": 3}, {"best": 0.5, "epoch": 3.0}),
         ({"history": {"loss": [2.0, 1.0], "acc": []}}, {"history.loss": 1.0}),
         ({"losses": [3.0, 2.0]}, {"losses": 2.0}),
+        ({"score": np.float32(0.5), "array": np.zeros(3)}, {"score": 0.5}),
         ({"self": Trainer()}, {"best": 0.5, "log.epoch": 1.0, "log.loss": 1.0}),
         ({"done": True, "name": "x", "inf": float("inf"), "nan": float("nan"), "model": object()}, {}),
     ],
