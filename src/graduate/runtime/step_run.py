@@ -71,7 +71,7 @@ class StepRun:
         self.folder = Folder(self.path, objects)
         self.saving = Saving(self)
         self.iterated = 0
-        """The iterations of loops that have ended, but for those with loops inside, and without those of earlier runs."""
+        """The iterations of the innermost loops that have ended, without those of earlier runs."""
         self.watcher = Watcher(self)
         self.timer = self.saving.pace.timer
         self.stack: list[Checkpoint] = []
