@@ -10,6 +10,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from email import message_from_bytes
@@ -90,9 +91,11 @@ def _lock_extras(
         public = [re.sub(r"\+[\w.]+", "", each) for each in pins]
         made["requirements-cuda.lock"] = lambda: resolve(asked, python, constraints=public, links=False)
     locks, notes = {}, []
-    for path, make in made.items():
+    with ThreadPoolExecutor() as pool:
+        results = {path: pool.submit(make) for path, make in made.items()}
+    for path, result in results.items():
         try:
-            locks[path] = make().text
+            locks[path] = result.result().text
         except ToolError as error:
             notes.append(f"{path} could not be made ({error.why.partition('; uv says')[0][:200]})")
     return locks, notes
