@@ -213,6 +213,49 @@ def test_a_project_without_a_model_says_so(tmp_path: Path) -> None:
     assert not (tmp_path / ".pipeline_state" / "model.json").exists()
 
 
+@pytest.mark.slow
+def test_a_kept_model_that_shares_something_with_the_context_does_not_bring_its_old_state_back(
+    tmp_path: Path,
+) -> None:
+    pipeline = """
+    from .utils.context import Context
+    from .utils.resume import Pipeline, Step
+
+    context = Context()
+
+    def train():
+        from .mean import Mean
+        model = Mean(1.0)
+        context.owner = [model]
+        context.count = 1
+        return model
+
+    def start():
+        context.count = 10
+
+    def report():
+        import os
+        if os.environ.get("FAIL"):
+            raise ValueError("asked to")
+        print("count", context.count)
+
+    PIPELINE = Pipeline(
+        Step("train", train, role="train", program="a", gives=("model",)),
+        Step("start", start, role="preprocess", program="b"),
+        Step("report", report, role="evaluate", program="b"),
+        context=context,
+        models=("model",),
+        package=__package__,
+    )
+    """
+    project = make_project(tmp_path, pipeline, mean=MEAN)
+    project.run("train-all", FAIL="1", check=1)
+    assert project.run("train-all").stdout == "count 10\n"
+    with running(project, "serve", SERVE_INPUT_SHAPE="2") as service:
+        service.wait_for("/ready")
+        assert service.ask("/predict", {"inputs": [[1.0, 3.0]]})[0] == 200
+
+
 def test_health_is_that_of_the_steps(tmp_path: Path) -> None:
     project = make_project(tmp_path, MODEL, mean=MEAN)
     assert project.run("health").stdout == "healthy\n"
