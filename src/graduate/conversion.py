@@ -167,7 +167,8 @@ def convert(
             to_check += locked.notes
     progress(f"writing {target.name}")
     write_project(project, target, source_root=source, force=force)
-    return Converted(source, target, facts, plan, modules, locked=lock, to_check=to_check)
+    shown = replace(modules, hazards=(*modules.hazards, *project.hazards))
+    return Converted(source, target, facts, plan, shown, locked=lock, to_check=to_check)
 
 
 def _lock(project: Project, bundle: Bundle, sources: Sources) -> Locked:

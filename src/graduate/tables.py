@@ -89,9 +89,9 @@ def print_conversion(made: Converted, *, verified: bool) -> None:
 
 def _find_notes(made: Converted) -> list[str]:
     count = len({option.name for option in made.modules.options})
-    notes = [f"settings: {count} in configs/default.yaml" if count else "settings: none were found"]
+    notes = [f"settings: {count} in {made.modules.settings_file}" if count else "settings: none were found"]
     notes += [
-        f"not copied, too big: {path}; put it there yourself (data/manifest.json holds its checksum)"
+        f"not copied, too big: {path}; put it there yourself (data/checksums.json holds its checksum)"
         for path in made.not_copied
     ]
     notes += [f"to check: {line}" for line in made.to_check]

@@ -71,6 +71,13 @@ ELSEWHERE = {
     "train.py": "import options\n\nargs = options.get()\nfor epoch in range(args.epochs):\n    print(epoch)\n",
 }
 
+CONFIGURATOR = {
+    "configurator.py": "import sys\nfrom ast import literal_eval\n\nfor arg in sys.argv[1:]:\n"
+    "    key, value = arg[2:].split('=')\n    globals()[key] = literal_eval(value)\n",
+    "train.py": "import math\nepochs = 2  # how long\nrate = 0.5\n"
+    "exec(open('configurator.py').read())\nfor epoch in range(epochs):\n    print(epoch * rate)\n",
+}
+
 CASES: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
     "subcommands, own types, computed defaults, unknown options": (
         {"train.py": SUBCOMMANDS, "run.sh": "python train.py train --kind odd --more 1\n"},
@@ -79,6 +86,7 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
     ),
     "click": ({"train.py": CLICK}, ("epochs=3", "rate=0.25", "loud=true"), "0.5 True"),
     "typer": ({"train.py": TYPER}, ("n_epochs=4", "rate=2.0"), "6.0"),
+    "constants that an executed file sets": (CONFIGURATOR, ("epochs=4", "rate=0.25"), "0.75"),
     "a parser in another module": (ELSEWHERE, ("epochs=5",), "4"),
 }
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from graduate.analyse.config_files import find_file_options
 from graduate.analyse.data_files import find_data_files, find_output_folders
 from graduate.analyse.dependencies import find_contradictions, find_dependencies
+from graduate.analyse.exec_options import find_exec_options
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.python_version import find_python
@@ -46,6 +48,9 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
     local: list[DefinitionFact] = []
     module_roles: list[tuple[str, Role]] = []
     module_options: list[Option] = []
+    data_files = find_data_files(sources)
+    # What is opened as a file has its values from that file, not from the module that it is too.
+    opened = {file.path for file in data_files}
     for module in sources.modules:
         if module.path in entries:
             continue
@@ -54,7 +59,8 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         local.extend(found)
         known.update({d.name: d.role for d in found if d.role != "other"})
         module_roles.append((module.path, find_main_role(module, found)))
-        module_options += find_module_options(module, parsed)
+        if module.path not in opened:
+            module_options += find_module_options(module, parsed)
     programs = []
     declared = DeclaredOptions(sources)
     for program in sources.programs:
@@ -67,7 +73,8 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         local_modules=tuple(local),
         module_roles=tuple(module_roles),
         module_options=tuple(module_options),
-        data_files=find_data_files(sources),
+        file_options=find_file_options(sources, data_files),
+        data_files=data_files,
         output_folders=find_output_folders(sources),
         dependencies=dependencies,
         python=find_python(sources),
@@ -184,6 +191,7 @@ def analyse_program(
         passed = tuple(option for option in parser.options if option.flags)
     else:
         passed = declared.find(module.path)
+        passed += find_exec_options(sources, module, [s.node for s in syntax.spine.statements], place)
         passed += tuple(as_passed(field, owners[field.name]) for field in fields if owners[field.name])
     unstorable = find_unstorable(syntax)
     spine, figures = _find_spine(syntax, module, roles, constants, parser)

@@ -65,7 +65,8 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
     in_doubt = sources.whole_folder or len(sources.files) <= _FEW_FILES
     texts = dict(sources.texts)
     found = []
-    for file in sources.files:
+    opened = _find_opened_modules(sources, exact)
+    for file in sorted([*sources.files, *opened], key=lambda each: each.path):
         uses = _uses_of(file.path, exact, patterns)
         modes = {use.mode for use in uses}
         if "write" in modes and "read" not in modes:
@@ -73,6 +74,8 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
         if file.path.endswith(MODULES):
             # Python that was left out (tests): what a service or a README says of it does not make it data.
             uses = [use for use in uses if use.place.path.endswith(MODULES)]
+            if file in opened and not uses:
+                uses = [_Named(file.path, "read", Place(file.path))]
         if not uses and not (in_doubt and _looks_like_data(file)):
             continue
         if file.path in texts and _NOT_DATA.search(file.path) and not modes & {"read"}:
@@ -80,6 +83,32 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
         place = min((use.place for use in uses), default=None)
         found.append(_describe(Path(sources.root), file, limit_bytes, place))
     return tuple(found)
+
+
+def _find_opened_modules(sources: Sources, exact: dict[str, list[_Named]]) -> list[OtherFile]:
+    """Python that is opened as a file, like one that is run by `exec`: it is data besides what it is as a module.
+
+    Where the command line names one in a folder, those beside it can be named too.
+    """
+    given = {
+        _inside(posixpath.join(base, word))
+        for program in sources.programs
+        for argument in program.arguments
+        for word in _values(argument)
+        for base in ("", program.folder)
+    }
+    entries = {program.path for program in sources.programs}
+    folders = {dirname(path) for path in given if path.endswith(".py")} - {""}
+    return [
+        OtherFile(module.path, (Path(sources.root) / module.path).stat().st_size)
+        for module in sources.modules
+        if module.kind == "script"
+        and (
+            any(use.mode == "read" for use in exact.get(module.path, ()))
+            or module.path in given
+            or (dirname(module.path) in folders and module.path not in entries)
+        )
+    ]
 
 
 def find_output_folders(sources: Sources) -> tuple[str, ...]:

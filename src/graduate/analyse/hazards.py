@@ -28,8 +28,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         Explanation(
             "G101",
             "dynamic-names",
-            "The program reaches its variables by `exec`, `eval`, `globals()` or `locals()`. Where a name is used "
-            "cannot be told from the text, so the program runs as it stands, as one step (`wrapped`). "
+            "The program reaches its variables by `exec`, `eval`, `globals()` or, outside of functions, `locals()`. "
+            "Where a name is used cannot be told from the text, so the program runs as it stands, as one step "
+            "(`wrapped`). "
             "Replace the call by a dictionary to have the program taken apart.",
         ),
         Explanation(
@@ -112,6 +113,13 @@ EXPLANATIONS: dict[str, Explanation] = {
             "`random.choice`, `shuffle`, `sample` and `randint` draw other numbers from the same seed in Python 3, "
             "floats print with all their digits, sets and dictionaries have another order, and text is not bytes: "
             "`open` needs `'rb'` where the file is a pickle, and no `'b'` where it is CSV.",
+        ),
+        Explanation(
+            "G114",
+            "own-file",
+            "The research code reads a file that has the name of one of the project's own (README.md, Makefile, "
+            "pyproject.toml). The project's file stands there, so that one is read. Rename the file in the research "
+            "code, and where it is read, to have it in the project.",
         ),
         Explanation(
             "G120",

@@ -55,6 +55,13 @@ def fold_constant(node: ast.expr, names: Mapping[str, Folded] = _NO_NAMES) -> Fo
         return Folded(-number if isinstance(node.op, ast.USub) else number)
     if isinstance(node, ast.BinOp):
         return _fold_binary(node, names)
+    match node:
+        case ast.Call(func=ast.Name(id="int" | "float" as kind), args=[argument], keywords=[]):
+            number = _number(fold_constant(argument, names))
+            try:
+                return None if number is None else Folded(int(number) if kind == "int" else float(number))
+            except (ArithmeticError, ValueError):
+                return None
     return None
 
 

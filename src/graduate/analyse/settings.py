@@ -57,7 +57,7 @@ def find_constants(
                 default=_source(lines, value),
                 place=place(statement),
                 help=find_comment(lines, statement),
-                secret=isinstance(folded.value, str) and _is_secret(name, folded.value),
+                secret=isinstance(folded.value, str) and is_secret(name, folded.value),
             )
         )
     return tuple(found)
@@ -80,7 +80,7 @@ def find_class_fields(body: Sequence[ast.stmt], text: str, place: PlaceOf) -> tu
                 default=_source(lines, field.default),
                 place=place(field.statement),
                 help=field.help or find_comment(lines, field.statement),
-                secret=isinstance(folded.value, str) and _is_secret(field.attribute, folded.value),
+                secret=isinstance(folded.value, str) and is_secret(field.attribute, folded.value),
             )
         )
     return tuple(found)
@@ -138,7 +138,7 @@ def _source(lines: Sequence[bytes], value: ast.expr) -> str:
     return lines[value.lineno - 1][value.col_offset : value.end_col_offset].decode()
 
 
-def _is_secret(name: str, value: str) -> bool:
+def is_secret(name: str, value: str) -> bool:
     """By the name; a `token` or `key` only when the value could be one (`PAD_TOKEN = "<pad>"` is none)."""
     if _SECRET.search(name):
         return bool(value)

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from graduate.emit.record import RECORD
-from graduate.model.project import Project, ProjectFile
+from graduate.model.project import SETTINGS_FILE, Project, ProjectFile
 
 _REGISTRY = re.compile(r"--(extra-)?index-url|--find-links\s+/(?!wheels)|pypi\.org|pythonhosted\.org")
 _FIXED = ("Dockerfile", "Makefile", "compose.yaml", "docker/", "monitoring/", ".dockerignore", ".gitignore")
@@ -85,10 +85,11 @@ def _moved(project: Project) -> set[str]:
     """The files whose words are the research code's own: its modules, its values, and the tests' copies of them."""
     record = next((f.text for f in project.files if f.path == RECORD and f.text), "{}")
     try:
-        listed = json.loads(record).get("modules", [])
+        known = json.loads(record)
     except ValueError:
         return set()
-    return {each["path"] for each in listed} | {"configs/default.yaml", "tests/unit/test_settings.py"}
+    modules = {each["path"] for each in known.get("modules", [])}
+    return modules | {known.get("settings_file", SETTINGS_FILE), "tests/unit/test_settings.py"}
 
 
 def _own_words(file: ProjectFile) -> str:

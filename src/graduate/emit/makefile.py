@@ -34,7 +34,7 @@ def find_targets() -> tuple[Target, ...]:
         Target("lock", "make all locks anew from the .in files", _LOCK),
         _run("download-data", "run the steps up to the last one that downloads"),
         _run("preprocess-data", "run the steps up to the last one that prepares data"),
-        _run("validate-data", "run the checks on the data, and check data/manifest.json and what is stored"),
+        _run("validate-data", "run the checks on the data, and check data/checksums.json and what is stored"),
         _run("resume-data", "go on with the data steps where they were stopped"),
         _run("train", "run the steps up to the last one that trains"),
         _run("evaluate", "run the steps up to the last one that evaluates"),

@@ -11,14 +11,13 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from graduate.errors import WriteError
-from graduate.model.facts import DataFile
+from graduate.model.facts import DataFile, Hazard
 from graduate.model.project import ProjectFile
 
 _CONFIGURATION = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
 _LARGEST_CONFIGURATION = 1 << 20
 _IN_PLACE = ("data/", "configs/")
-MANIFEST = "data/manifest.json"
+MANIFEST = "data/checksums.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class DataPlacement:
 def place_data(files: Iterable[DataFile], occupied: Iterable[str]) -> tuple[DataPlacement, ...]:
     """Where each data file goes. `occupied` are the paths of the generated files.
 
-    Raises WriteError when the code reads a file whose place the project needs for itself.
+    A file whose place the project needs for itself is left out; see `find_clashes`.
     """
     taken = {*occupied, MANIFEST}
     folders = {parent for path in taken for parent in _parents(path)} | {"data", "configs"}
@@ -66,13 +65,16 @@ def _link_for(file: DataFile, taken: set[str], folders: set[str]) -> str | None:
         link = next(free)
         if link not in taken:
             return link
-    if file.place is None:
-        return None
-    raise WriteError(
-        f"The research code reads {file.path}, and the project needs this path for a file of its own.",
-        where=str(file.place),
-        why=f"{file.path} of a generated project is made by graduate",
-        fix="rename the file in the research code, and where it is read",
+    return None
+
+
+def find_clashes(files: Iterable[DataFile], placements: Iterable[DataPlacement]) -> tuple[Hazard, ...]:
+    """The files that the code reads, and that could not be placed where it looks for them."""
+    placed = {each.file.path for each in placements}
+    return tuple(
+        Hazard("G114", f"{file.path} is a file of the project itself, and that one is read", file.place)
+        for file in files
+        if file.path not in placed and file.place is not None
     )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from graduate import __version__
@@ -16,7 +17,7 @@ from graduate.emit.imported import compare_imports
 from graduate.emit.makefile import find_absent, find_targets, render_makefile
 from graduate.emit.options import find_settings, render_default_yaml
 from graduate.emit.package import render_package
-from graduate.emit.placing import keep_folders, place_data, render_data
+from graduate.emit.placing import find_clashes, keep_folders, place_data, render_data
 from graduate.emit.record import RECORD, render_record
 from graduate.emit.render import render
 from graduate.emit.requirements import (
@@ -68,13 +69,15 @@ def render_project(bundle: Bundle) -> Project:
     values["baseline"] = record_baseline(texts, from_research, plain)
     texts |= _render_texts(bundle, values)
     placements = place_data(bundle.data_files, {*texts, *LOCKS, RECORD})
+    clashes = find_clashes(bundle.data_files, placements)
+    bundle = replace(bundle, modules=replace(modules, hazards=(*modules.hazards, *clashes)))
     data = render_data(placements, bundle.source_root)
     data += keep_folders(bundle.output_folders, [*texts, *(file.path for file in data)])
     texts["README.md"] = render("README.md.j2", **values, data=placements)
     paths = [*texts, *LOCKS, *(file.path for file in data)]
     texts[RECORD] = render_record(bundle, placements, paths)
     files = [*(ProjectFile(path, text=text) for path, text in texts.items()), *data]
-    return Project(modules.name, tuple(sorted(files, key=lambda file: file.path)))
+    return Project(modules.name, tuple(sorted(files, key=lambda file: file.path)), clashes)
 
 
 def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
@@ -89,7 +92,7 @@ def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
         ".gitignore": render("gitignore.j2", **values),
         "Makefile": render_makefile(values),
         "README.md": "",
-        "configs/default.yaml": render_default_yaml(values["settings"]),
+        bundle.modules.settings_file: render_default_yaml(values["settings"]),
         "requirements-audit.in": render_audit(),
         "requirements-dev.in": render_tools(),
         "requirements-service.in": render_service(),
@@ -125,6 +128,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
             _dotted(modules.name, each.path) for each in modules.modules if each.origin == "moved"
         ),
         "settings": settings,
+        "settings_file": modules.settings_file,
         "secrets": [each.variable for each in settings if each.option.secret],
         "tensorboard": any(each.name in ("tensorboard", "tensorboardx") for each in requirements),
         "targets": find_targets(),

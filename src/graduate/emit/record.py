@@ -28,6 +28,7 @@ def render_record(bundle: Bundle, placements: Iterable[DataPlacement], files: It
         "python": bundle.python,
         "programs": [_program(each) for each in modules.programs],
         "steps": [_step(each) for each in modules.steps],
+        "settings_file": modules.settings_file,
         "options": [_option(each) for each in modules.options],
         "rows": [_row(each) for each in modules.rows],
         "hazards": [_hazard(each) for each in modules.hazards],
@@ -102,6 +103,7 @@ def _option(option: Option) -> dict[str, Any]:
         "required": option.required,
         "secret": option.secret,
         "program": option.program,
+        "keys": list(option.keys),
         "place": _place(option.place),
     }
 

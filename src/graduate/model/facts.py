@@ -38,19 +38,21 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A setting of the research code: a constant, a field of a configuration class, or an option of its command line.
+    """A setting of the research code: a constant, a field of a configuration class, an option of its command line, or a
+    value of a configuration file.
 
     `name` is what the code calls it (`LR`, `batch_size`, `Config.lr`). `annotation` and `default`
     are Python source (`"float"`, `"0.1"`); `default` is the value the *program* starts with.
     `flags` are the option strings of the original command line, () for constants and positionals.
     `nargs` is argparse's, as source, or None. `choices` holds source texts. `required` options have no default.
+    `keys` lead to the value in the configuration file that `place` names, for those of the kind "file".
     """
 
     name: str
     annotation: str
     default: str
     place: Place
-    kind: Literal["constant", "argument"] = "constant"
+    kind: Literal["constant", "argument", "file"] = "constant"
     help: str = ""
     flags: tuple[str, ...] = ()
     action: OptionAction = "store"
@@ -60,6 +62,7 @@ class Option:
     required: bool = False
     secret: bool = False
     program: str = ""
+    keys: tuple[str, ...] = ()
 
 
 def with_own_flags(options: Iterable[Option]) -> tuple[Option, ...]:
@@ -204,6 +207,8 @@ class Facts:
     module_roles: tuple[tuple[str, Role], ...] = ()
     module_options: tuple[Option, ...] = ()
     """What can become a setting in local modules; the place of each tells which."""
+    file_options: tuple[Option, ...] = ()
+    """The values of the configuration files that the code loads; the place of each tells which."""
     data_files: tuple[DataFile, ...] = ()
     output_folders: tuple[str, ...] = ()
     dependencies: tuple[Dependency, ...] = ()

@@ -71,6 +71,14 @@ class ModulePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class FilePlan:
+    """The values of a configuration file that become settings, each by its keys with dots between: `model.width`."""
+
+    path: str
+    settings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramPlan:
     """The plan of one program. `settings` names the constants and options that become settings."""
 
@@ -99,4 +107,5 @@ class Plan:
     name: str
     programs: tuple[ProgramPlan, ...]
     modules: tuple[ModulePlan, ...] = ()
+    files: tuple[FilePlan, ...] = ()
     distributions: tuple[DistributionPlan, ...] = ()

@@ -9,6 +9,8 @@ from graduate.model.facts import DataFile, Dependency, Hazard, Option, Role
 from graduate.model.plan import Level
 from graduate.model.source import Place, Program
 
+SETTINGS_FILE = "configs/default.yaml"
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -81,7 +83,7 @@ class Modules:
     `modules` holds the package's files that came from the research code (the canonical modules of
     DESIGN §3 always, with only a docstring where a role is empty), `pipeline.py` and
     `config/settings.py`. `runtime` names the runtime files that this project needs
-    beside the ones that every project gets.
+    beside the ones that every project gets. `settings_file` holds the values of the settings.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Modules:
     runtime: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     """Names of values that hold a trained model, as far as the code tells."""
+    settings_file: str = SETTINGS_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,8 @@ class ProjectFile:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The whole generated project, ready to be written."""
+    """The whole generated project, ready to be written. `hazards` are those that show when its files are placed."""
 
     name: str
     files: tuple[ProjectFile, ...]
+    hazards: tuple[Hazard, ...] = ()

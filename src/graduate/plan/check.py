@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import get_args
 
 from graduate.errors import PlanError
-from graduate.model.facts import Facts, Option, ProgramFacts, Role, StatementFact
+from graduate.model.facts import Facts, ProgramFacts, Role, StatementFact
 from graduate.model.plan import LEVELS, Plan, ProgramPlan, SegmentPlan
 from graduate.model.source import Sources
 from graduate.plan.distributions import find_fault
@@ -74,6 +74,7 @@ def _find_problems(plan: Plan, sources: Sources, facts: Facts) -> Iterator[_Prob
         yield from _check_spine(program, found, sources, at)
         yield from _check_definitions(program, found, at)
     yield from _check_modules(plan, sources, facts)
+    yield from _check_files(plan, facts)
     yield from _check_distributions(plan, facts)
 
 
@@ -92,18 +93,17 @@ def _check_program(
             (*at, "level"), f"there is no level {program.level!r}", "a level says how far code is refactored",
             f"use one of {_list(LEVELS)}",
         )  # fmt: skip
-    yield from _check_settings(program.settings, found.options, found.path, at)
+    yield from _check_settings(program.settings, {o.name for o in found.options}, found.path, at)
 
 
-def _check_settings(names: Iterable[str], known: Iterable[Option], path: str, at: Key) -> Iterator[_Problem]:
-    options = {option.name for option in known}
+def _check_settings(names: Iterable[str], known: set[str], path: str, at: Key) -> Iterator[_Problem]:
     for name in names:
-        if name not in options:
+        if name not in known:
             yield _Problem(
                 (*at, "settings"),
                 f"{name} cannot become a setting",
-                f"{path} has no constant, field or option of this name that is bound once",
-                f"remove it; possible are {_list(sorted(options)) or 'none'}",
+                f"{path} has no constant, field, option or value of this name that is bound once",
+                f"remove it; possible are {_list(sorted(known)) or 'none'}",
             )
 
 
@@ -327,7 +327,7 @@ def _check_modules(plan: Plan, sources: Sources, facts: Facts) -> Iterator[_Prob
                 f"use one of {_list(ROLES)}",
             )  # fmt: skip
         seen.add(module.path)
-        known = [option for option in facts.module_options if option.place.path == module.path]
+        known = {option.name for option in facts.module_options if option.place.path == module.path}
         yield from _check_settings(module.settings, known, module.path, key)
         yield from _check_home(module.home, (*key, "home"))
         if module.home in homes or module.home in CANONICAL:
@@ -341,6 +341,19 @@ def _check_modules(plan: Plan, sources: Sources, facts: Facts) -> Iterator[_Prob
             ("modules",), f"{path} has no home", "every local module has to go somewhere",
             f"add it, for example with home: utils/{PurePosixPath(path).name}",
         )  # fmt: skip
+
+
+def _check_files(plan: Plan, facts: Facts) -> Iterator[_Problem]:
+    for index, file in enumerate(plan.files):
+        key: Key = ("files", index)
+        known = {".".join(option.keys) for option in facts.file_options if option.place.path == file.path}
+        if not known:
+            yield _Problem(
+                (*key, "file"), f"{file.path} is no configuration file of these programs",
+                "none of them loads it, or nothing in it could be a setting", "remove it",
+            )  # fmt: skip
+        else:
+            yield from _check_settings(file.settings, known, file.path, key)
 
 
 def _check_distributions(plan: Plan, facts: Facts) -> Iterator[_Problem]:

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import PurePosixPath
 
 from graduate.model.facts import Facts, ProgramFacts, Role
-from graduate.model.plan import ROLE_HOMES, DefinitionPlan, ModulePlan, ProgramPlan
+from graduate.model.plan import ROLE_HOMES, DefinitionPlan, FilePlan, ModulePlan, ProgramPlan
 from graduate.model.source import SourceModule, Sources
 
 FOLDERS = ("data", "models", "training", "utils", "config")
@@ -223,6 +223,14 @@ def propose_modules(sources: Sources, facts: Facts) -> tuple[ModulePlan, ...]:
             home = f"{folder}/{name}/{inner}" if inner else f"{folder}/{name}"
             plans.append(ModulePlan(path, home, roles.get(path, "other"), settings.get(path, ())))
     return tuple(sorted(plans, key=lambda plan: plan.path))
+
+
+def propose_files(facts: Facts) -> tuple[FilePlan, ...]:
+    """All values of the configuration files as settings."""
+    settings: dict[str, tuple[str, ...]] = {}
+    for option in facts.file_options:
+        settings[option.place.path] = (*settings.get(option.place.path, ()), ".".join(option.keys))
+    return tuple(FilePlan(path, names) for path, names in settings.items())
 
 
 def find_local_modules(sources: Sources) -> list[str]:

@@ -16,7 +16,7 @@ from graduate.plan.titles import MAX_COMMENT_WORDS, MAX_HEADING_WORDS, Title, ma
 RESERVED = frozenset(
     {
         "settings", "context", "setup", "state", "checkpoint", "Checkpoint", "LoopState", "Pipeline", "Step",
-        "PIPELINE", "source_path", "display", "shell", "preprocessing", "datasets", "loaders",
+        "PIPELINE", "source_path", "with_settings", "display", "shell", "preprocessing", "datasets", "loaders",
         "architectures", "losses", "trainer", "evaluation", "metrics", "functions",
     }
 )  # fmt: skip

@@ -12,7 +12,7 @@ from graduate.model.source import SourceModule, Sources
 from graduate.plan.cuts import SEGMENT_ROLES, Cut, cut_spine
 from graduate.plan.distributions import propose_distributions
 from graduate.plan.evidence import is_import
-from graduate.plan.homes import propose_definitions, propose_modules
+from graduate.plan.homes import propose_definitions, propose_files, propose_modules
 from graduate.plan.names import SegmentNames, find_taken_names, name_steps
 from graduate.plan.segmentation import Run
 from graduate.plan.steps import STEP_ROLES
@@ -57,6 +57,7 @@ def propose(sources: Sources, facts: Facts) -> Plan:
         name=sources.name,
         programs=propose_definitions(sources, facts, tuple(programs)),
         modules=propose_modules(sources, facts),
+        files=propose_files(facts),
         distributions=propose_distributions(facts.dependencies),
     )
 

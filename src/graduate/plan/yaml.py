@@ -17,6 +17,7 @@ from graduate.model.facts import Facts, Role
 from graduate.model.plan import (
     DefinitionPlan,
     DistributionPlan,
+    FilePlan,
     Level,
     ModulePlan,
     Plan,
@@ -38,6 +39,7 @@ segments  whole statements, all of them, in their order; each becomes one functi
 definitions, modules   where functions, classes and local modules go: a file in data/, models/, training/,
           utils/ or config/
 settings  the constants and options that become settings
+files     configuration files, and which of their values become settings
 distributions   for modules that several distributions provide, the one to install
 """
 _INDENT = 2
@@ -54,6 +56,10 @@ def dump(plan: Plan, sources: Sources) -> str:
     document["programs"] = [_dump_program(program, sources) for program in plan.programs]
     if plan.modules:
         document["modules"] = [_dump_module(module) for module in plan.modules]
+    if plan.files:
+        document["files"] = [
+            CommentedMap(file=each.path, settings=_in_one_line(each.settings)) for each in plan.files
+        ]
     if plan.distributions:
         document["distributions"] = _dump_distributions(plan.distributions)
     document.yaml_set_start_comment(HEADER.format(name=plan.name))
@@ -203,7 +209,10 @@ class _Reader:
 
     def read(self) -> Plan:
         top = self._mapping(
-            self._document, (), required={"project", "programs"}, optional={"modules", "distributions"}
+            self._document,
+            (),
+            required={"project", "programs"},
+            optional={"modules", "files", "distributions"},
         )
         return Plan(
             name=self._text(top, "project", ()),
@@ -214,6 +223,9 @@ class _Reader:
             modules=tuple(
                 self._module(node, ("modules", i))
                 for i, node in enumerate(self._sequence(top, "modules", ()))
+            ),
+            files=tuple(
+                self._file(node, ("files", i)) for i, node in enumerate(self._sequence(top, "files", ()))
             ),
             distributions=tuple(self._distributions(top)),
         )
@@ -290,6 +302,11 @@ class _Reader:
             role=cast(Role, self._text(fields, "role", at)),
             settings=tuple(str(name) for name in self._sequence(fields, "settings", at)),
         )
+
+    def _file(self, node: object, at: Key) -> FilePlan:
+        fields = self._mapping(node, at, required={"file", "settings"}, optional=set())
+        names = tuple(str(name) for name in self._sequence(fields, "settings", at))
+        return FilePlan(self._text(fields, "file", at), names)
 
     def _lines(self, text: str, module: SourceModule, key: Key) -> tuple[int, int]:
         if match := _LINES.fullmatch(text.strip()):

@@ -77,6 +77,30 @@ def look_at(module: SourceModule, local: LocalModules) -> Seen:
     )
 
 
+def find_certain_imports(module: SourceModule, local: LocalModules) -> tuple[str, ...]:
+    """The local modules that a module imports in any case: not those that a function imports on a condition."""
+    return local.find_imports(module.path, module.text, _without_choices(parse_python(module.text)))[0]
+
+
+def _without_choices(tree: ast.Module) -> ast.Module:
+    """The tree, without what functions do on a condition."""
+
+    class Pruner(ast.NodeTransformer):
+        inside = False
+
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+            before, self.inside = self.inside, True
+            self.generic_visit(node)
+            self.inside = before
+            return node
+
+        def visit_If(self, node: ast.If) -> ast.AST:
+            return ast.copy_location(ast.Pass(), node) if self.inside else self.generic_visit(node)
+
+    pruned: ast.Module = Pruner().visit(tree)
+    return pruned
+
+
 def _drives(node: ast.stmt) -> bool:
     """Whether a top-level statement does something: not an import, a definition, a constant or a docstring."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or is_import_only(node):

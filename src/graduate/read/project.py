@@ -17,6 +17,7 @@ from graduate.read.notebook import read_notebook
 from graduate.read.parsing import parse_python
 from graduate.read.programs import (
     Seen,
+    find_certain_imports,
     find_exports,
     find_folder,
     find_program_names,
@@ -88,7 +89,7 @@ def _read_folder(root: Path, shown: str, python2: bool) -> Sources:
         m.path for m in modules if m.kind == "notebook"
     }
     programs = find_programs(seen, commands, ran, {file.path for file in found.files})
-    _refuse_broken(root, broken, programs, seen, commands)
+    _refuse_broken(root, broken, programs, modules, local, commands)
     if not programs:
         raise ReadError(
             f"{shown} holds no program.",
@@ -161,15 +162,18 @@ def _refuse_broken(
     root: Path,
     broken: dict[str, ReadError],
     programs: Sequence[Program],
-    seen: Sequence[Seen],
+    modules: Sequence[SourceModule],
+    local: LocalModules,
     commands: Sequence[Command],
 ) -> None:
     """A file that cannot be read stops the conversion only when it is what people run, or a program needs it."""
-    by_path = {one.path: one for one in seen}
+    if not broken:
+        return
+    by_path = {module.path: module for module in modules}
     needed = [command.path for command in commands] + [program.path for program in programs]
     known = set(needed)
     for path in needed:
-        for imported in by_path[path].imports if path in by_path else ():
+        for imported in find_certain_imports(by_path[path], local) if path in by_path else ():
             if imported not in known:
                 known.add(imported)
                 needed.append(imported)

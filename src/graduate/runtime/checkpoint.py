@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from . import positions
@@ -33,6 +33,11 @@ class LoopState:
 
     def __init__(self, /, **names: Any) -> None:
         vars(self).update(names)
+
+    @staticmethod
+    def take(state: LoopState, values: Mapping[str, Any], /, *names: str) -> None:
+        """Put those of the names on the state that have a value now."""
+        vars(state).update({name: values[name] for name in names if name in values})
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

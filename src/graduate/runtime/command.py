@@ -150,7 +150,8 @@ def _help(package: str, given: list[str]) -> int:
     importlib.import_module(f"{package}.config.settings")
     settings = configuration.loaded()
     if settings is not None and settings.options():
-        print("\nsettings (configs/default.yaml, environment, command line; the last one wins):")
+        file = configuration.CONFIG_FILE.relative_to(PROJECT_ROOT)
+        print(f"\nsettings ({file}, environment, command line; the last one wins):")
         for each in settings.options():
             flags = ", ".join(dict.fromkeys((*each.flags, f"--{each.name.replace('_', '-')}")))
             default = "required" if each.default is configuration.REQUIRED else f"{each.default!r}"

@@ -1,4 +1,4 @@
-"""Settings: `configs/default.yaml`, then environment variables, then the command line, in rising order.
+"""Settings: a file (`configs/default.yaml`), then environment variables, then the command line, in rising order.
 
 Written without importing a validation library up front, so that looking at a finished pipeline stays fast:
 pydantic is imported only when a value has to be converted.
@@ -28,6 +28,8 @@ REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 
 _command_line: list[str] = []
 _loaded: list[ProjectSettings] = []
+_given: set[str] = set()
+"""The settings that the environment or the command line gave, perhaps their default."""
 on_read: list[Callable[[str, str], None]] = []
 """Told the name and a text of the value at the first read of a setting since `tell_again`: steps depend on it."""
 
@@ -48,6 +50,7 @@ class Option:
         self.positional: bool = details["positional"]
         self.required: bool = details["required"]
         self.secret: bool = details["secret"]
+        self.within: tuple[str, ...] | None = details["within"]
         self.name = ""
         self.annotation: Any = Any
 
@@ -98,8 +101,12 @@ def option(
     positional: bool = False,
     required: bool = False,
     secret: bool = False,
+    within: tuple[str, ...] | None = None,
 ) -> Any:
-    """A setting with the value that the research code started with. The rest is as in argparse."""
+    """A setting with the value that the research code started with. The rest is as in argparse.
+
+    `within` names the configuration file that holds the value, and the keys that lead to it there.
+    """
     return Option(REQUIRED if required else default, locals())
 
 
@@ -122,8 +129,11 @@ class ProjectSettings:
         }
 
     @classmethod
-    def load(cls) -> Self:
-        """The settings of this process."""
+    def load(cls, file: str = "") -> Self:
+        """The settings of this process. `file` is theirs where `configs/default.yaml` is the research code's own."""
+        global CONFIG_FILE
+        if file:
+            CONFIG_FILE = PROJECT_ROOT / file
         settings = cls.__new__(cls)
         settings.__dict__["_values"] = None
         _loaded.append(settings)
@@ -142,7 +152,7 @@ class ProjectSettings:
         if value is REQUIRED:
             raise missing(self._options[name])
         for tell in on_read:
-            tell(name, self._options[name].describe(value))
+            tell(name, self._text(name, value))
         if self is loaded():
             self.__dict__[name] = value
         return value
@@ -160,18 +170,28 @@ class ProjectSettings:
         return argparse.Namespace(**{attribute: self.read(name) for attribute, name in chosen.items()})
 
     def given(self, flags: dict[str, str]) -> list[str]:
-        """The command line that sets what has not its default; `flags` are the flags of the settings."""
+        """The command line that sets what was given; `flags` are the flags of the settings."""
         line: list[str] = []
         for flag, name in flags.items():
             option, value = self._options[name], self.read(name)
-            if value != option.default:
+            if value != option.default or (option.action == "store" and self.was_given(name)):
                 line += option.arguments(flag, value)
         return line
 
+    def was_given(self, name: str) -> bool:
+        """Whether a setting has another value than its default, or was given that one by name."""
+        return bool(self.values()[name] != self._options[name].default) or name in _given
+
     def describe(self, name: str) -> str | None:
         """The text that a read of this setting would be recorded with; None when there is no such setting."""
-        each = self._options.get(name)
-        return None if each is None else each.describe(self.values()[name])
+        return self._text(name, self.values()[name]) if name in self._options else None
+
+    def _text(self, name: str, value: Any) -> str:
+        """A value as text. Where it is put over a file's or a command line's, it counts that it was given."""
+        each = self._options[name]
+        decides = each.within is not None or any(other.endswith("arguments") for other in self._options)
+        is_given = decides and value == each.default and name in _given
+        return each.describe(value) + (" (given)" if is_given else "")
 
     def describe_all(self) -> dict[str, str]:
         """Every setting as text, without secrets."""
@@ -252,6 +272,7 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
     """Every value from the highest source that gives it."""
     options = cls._options
     values = {name: copied(each.default) for name, each in options.items()}
+    _given.clear()
     # A class of options is a key like any other, which its type does not say.
     hints = _annotations(typing.cast(Any, cls))
     for each in options.values():
@@ -265,11 +286,14 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
         if text is None and each.secret:
             text = _read_secret(variable + "_FILE")
         if text is not None:
+            _given.add(name)
             values[name] = convert(each, text, f"environment variable {variable}")
     if _command_line:
         from .command_line import parse
 
-        values.update(parse(options, _command_line))
+        parsed = parse(options, _command_line)
+        _given.update(parsed)
+        values.update(parsed)
     return values
 
 

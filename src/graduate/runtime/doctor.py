@@ -107,14 +107,14 @@ def _check_checkpoints(state: State, found: Findings) -> None:
 
 
 def check_manifest() -> Iterator[str]:
-    """What is wrong with the data files that data/manifest.json lists."""
-    path = PROJECT_ROOT / "data" / "manifest.json"
+    """What is wrong with the data files that data/checksums.json lists."""
+    path = PROJECT_ROOT / "data" / "checksums.json"
     if not path.exists():
         return
     try:
         files: dict[str, Any] = json.loads(path.read_bytes())["files"]
     except (ValueError, KeyError, TypeError):
-        yield "data/manifest.json cannot be read"
+        yield "data/checksums.json cannot be read"
         return
     for name, expected in files.items():
         target = PROJECT_ROOT / name

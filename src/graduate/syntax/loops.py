@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from graduate.syntax.assignment import State, Uses
 from graduate.syntax.flow import Flow
 from graduate.syntax.liveness import LoopLiveness
-from graduate.syntax.nodes import dotted
+from graduate.syntax.nodes import dotted, shows_locals
 from graduate.syntax.scopes import Occurrence, Scope, walk_same_scope
 
 LoopNode = ast.For | ast.While
@@ -30,8 +30,9 @@ class LoopPlan:
     """How one outermost loop of a unit is made resumable.
 
     `state` are the names that live on the state object; `initial` those of them that have a value
-    before the loop; `objects` the other names whose objects the loop may mutate; `after` the names
-    that later code reads, `guarded` those of them that may be missing when the loop ran no iteration.
+    before the loop; `objects` the other names whose objects the loop may mutate; `perhaps` those of both
+    that may have no value before it; `after` the names that later code reads, `guarded` those of them that may
+    be missing when the loop ran no iteration.
     `scopes` are those whose names the unit holds.
     `why_not` is the reason why it is left as it is ("" when it is not).
     """
@@ -40,6 +41,7 @@ class LoopPlan:
     inner: tuple[LoopNode, ...] = ()
     state: tuple[str, ...] = ()
     initial: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     guarded: tuple[str, ...] = ()
@@ -165,24 +167,22 @@ def _plan(
     for each in (loop, *inner):
         on_state |= (stored & liveness[each].head) - _only_targets(local, each, loop, inner, unit)
     why_not = _why_not(unit, loop, local, on_state, captured)
-    maybe = {n for n in on_state if n not in certain and _assigned_before(unit, loop, n)}
-    if not why_not and maybe:
-        why_not = f"{_listed(maybe)} may have no value before it"
+    perhaps = {n for n in on_state if n not in certain and _assigned_before(unit, loop, n)}
     if why_not:
         return LoopPlan(loop, inner, why_not=why_not)
     used = unit.flow.loads(loop) | {o.name for o in local}
     objects = {
-        n
-        for n in (used | live)
-        if unit.is_local(n) and n not in stored and n in certain and not _is_plain(unit, n, loop)
+        n for n in (used | live) if unit.is_local(n) and n not in stored and not _is_plain(unit, n, loop)
     }
+    perhaps |= {n for n in objects - certain if _assigned_before(unit, loop, n)}
     after = on_state & live
     return LoopPlan(
         node=loop,
         inner=inner,
         state=_ordered(on_state, local),
         initial=_ordered({n for n in on_state if n in certain}, local),
-        objects=tuple(sorted(objects)),
+        perhaps=tuple(sorted(perhaps)),
+        objects=tuple(sorted(objects & certain)),
         after=_ordered(after, local),
         guarded=_ordered({n for n in after if n not in certain and not _read_anyway(unit, loop, n)}, local),
         scopes=tuple(unit.scopes),
@@ -306,6 +306,12 @@ def _why_not(
     impure = _impure_test(loop)
     if impure:
         return impure
+    shown = next(
+        (n for s in unit.body for n in walk_same_scope(s) if shows_locals(n) and n.lineno >= loop.lineno),
+        None,
+    )
+    if shown is not None:
+        return f"line {shown.lineno} shows the names of the function ({ast.unparse(shown)})"
     for o in local:
         if o.name in on_state and o.form not in {"name"} and o.use == "store":
             return f"{o.name} is bound by a {o.form} statement in it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import TypeGuard
 
 _LEAVES = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
 
@@ -35,3 +36,25 @@ def dotted(node: ast.AST) -> str:
     if not isinstance(node, ast.Name):
         return ""
     return ".".join([node.id, *reversed(parts)])
+
+
+def shows_locals(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether a call gives the local names of where it stands: `locals()`, `vars()`, `dir()`."""
+    match node:
+        case ast.Call(func=ast.Name(id="locals" | "vars" | "dir"), args=[], keywords=[]):
+            return True
+        case _:
+            return False
+
+
+def named_global(node: ast.AST) -> str:
+    """The name in `globals()["name"]` where it is read, "" for anything else."""
+    match node:
+        case ast.Subscript(
+            value=ast.Call(func=ast.Name(id="globals"), args=[], keywords=[]),
+            slice=ast.Constant(value=str(name)),
+            ctx=ast.Load(),
+        ) if name.isidentifier():
+            return name
+        case _:
+            return ""

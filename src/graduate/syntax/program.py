@@ -10,6 +10,7 @@ from functools import cached_property
 from graduate.syntax.flow import Flow
 from graduate.syntax.imports import bindings, is_import_only, qualified_names
 from graduate.syntax.movable import Definition, find_movable
+from graduate.syntax.nodes import shows_locals
 from graduate.syntax.scopes import Names, Occurrence, Scope, Use, resolve_names
 from graduate.syntax.spine import Spine, SpineStatement, find_spine
 from graduate.syntax.text import SourceText
@@ -106,12 +107,22 @@ class ProgramSyntax:
         return frozenset(found)
 
     def dynamic_names(self) -> ast.Call | None:
-        """A call by which code reaches its names dynamically (`exec`, `globals()`); None if there is none."""
-        for node in ast.walk(self.source.tree):
+        """A call by which code reaches its names dynamically (`exec`, `globals()`); None if there is none.
+
+        `globals()["name"]` is that name, and what a function asks for its own local names stays as it is.
+        """
+        stack: list[tuple[ast.AST, bool]] = [(self.source.tree, True)]
+        while stack:
+            node, in_spine = stack.pop()
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DYNAMIC:
-                if node.func.id in {"vars", "dir"} and node.args:
-                    continue
-                return node
+                is_lookup = node.func.id in {"vars", "dir"} and bool(node.args)
+                if not is_lookup and node not in self.names.items and (in_spine or not shows_locals(node)):
+                    return node
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                in_spine = self.is_spine_scope(self.names.scopes[node])
+            elif isinstance(node, ast.ClassDef):
+                in_spine = True
+            stack += [(child, in_spine) for child in ast.iter_child_nodes(node)]
         return None
 
 

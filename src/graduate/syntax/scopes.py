@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from graduate.syntax.fstrings import find_fields, parse_field
+from graduate.syntax.nodes import named_global
 from graduate.syntax.text import SourceText
 
 ScopeKind = Literal["module", "function", "class", "comprehension"]
@@ -66,12 +67,15 @@ class Scope:
 
 
 Use = Literal["load", "store", "del"]
-Form = Literal["name", "def", "class", "import", "except", "global", "walrus", "match", "argument"]
+Form = Literal["name", "def", "class", "import", "except", "global", "walrus", "match", "argument", "item"]
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One use of a name: bytes `start`..`end` of the identifier, where it is used and where it is bound."""
+    """One use of a name: bytes `start`..`end` of the identifier, where it is used and where it is bound.
+
+    The form "item" is `globals()["name"]`, where that is the same as `name`.
+    """
 
     name: str
     start: int
@@ -101,6 +105,8 @@ class Names:
     occurrences: list[Occurrence]
     scopes: dict[ast.AST, Scope]
     debug_fields: list[DebugField]
+    items: set[ast.AST] = field(default_factory=set)
+    """The calls of `globals()` that stand in an occurrence of the form "item"."""
     starts: list[int] = field(default_factory=list)
 
     def within(self, start: int, end: int) -> list[Occurrence]:
@@ -120,7 +126,7 @@ def resolve_names(source: SourceText) -> Names:
     for statement in source.tree.body:
         visitor.visit(statement)
     visitor.occurrences.sort(key=lambda o: (o.start, o.end))
-    return Names(module, visitor.occurrences, visitor.scopes, visitor.debug_fields)
+    return Names(module, visitor.occurrences, visitor.scopes, visitor.debug_fields, visitor.items)
 
 
 def bound_names(statements: list[ast.stmt]) -> set[str]:
@@ -182,6 +188,7 @@ class _Resolver:
         self.occurrences: list[Occurrence] = []
         self.scopes: dict[ast.AST, Scope] = {source.tree: module}
         self.debug_fields: list[DebugField] = []
+        self.items: set[ast.AST] = set()
         self.shift: tuple[SourceText, int] | None = None
 
     def offset(self, line: int, column: int) -> int:
@@ -203,6 +210,8 @@ class _Resolver:
             case ast.Name():
                 use: Use = {ast.Load: "load", ast.Store: "store", ast.Del: "del"}[type(node.ctx)]  # type: ignore[assignment]
                 self.add(node.id, self.offset(node.lineno, node.col_offset), use, "name")
+            case ast.Subscript() if self._is_item(node):
+                self._item(node)
             case ast.NamedExpr():
                 self.add(
                     node.target.id, self.offset(node.target.lineno, node.target.col_offset), "store", "walrus"
@@ -237,6 +246,20 @@ class _Resolver:
                 self._children(node)
             case _:
                 self._children(node)
+
+    def _is_item(self, node: ast.Subscript) -> bool:
+        """Whether `globals()["name"]` can be spelt `name` here."""
+        name = named_global(node)
+        return bool(name) and self.scope.resolve(name) is self.scope.module
+
+    def _item(self, node: ast.Subscript) -> None:
+        start = self.offset(node.lineno, node.col_offset)
+        end = self.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
+        module = self.scope.module
+        self.items.add(node.value)
+        self.occurrences.append(
+            Occurrence(named_global(node), start, end, "load", "item", self.scope, module)
+        )
 
     def _children(self, node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):

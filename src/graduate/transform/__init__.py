@@ -11,7 +11,9 @@ from graduate.model.facts import Facts, Hazard, Option
 from graduate.model.plan import LEVELS, Level, Plan, ProgramPlan
 from graduate.model.project import Modules, ProgramResult
 from graduate.model.source import SourceModule, Sources
-from graduate.syntax.imports import bindings
+from graduate.syntax.config_loads import ConfigLoad, find_config_loads, may_load
+from graduate.syntax.imports import bindings, qualified_names
+from graduate.syntax.nodes import list_nodes
 from graduate.syntax.program import take_apart
 from graduate.syntax.search_path import find_search_folders
 from graduate.transform.build_package import PackageBuilder
@@ -23,6 +25,7 @@ from graduate.transform.find_models import find_models
 from graduate.transform.lift_globals import lift_globals
 from graduate.transform.local_modules import LocalModules
 from graduate.transform.move_constants_to_settings import (
+    load_files_with_settings,
     move_class_fields_to_settings,
     move_constants_to_settings,
     replace_argument_parser,
@@ -32,6 +35,7 @@ from graduate.transform.render_settings import name_fields, name_of_module_optio
 PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     move_constants_to_settings,
     move_class_fields_to_settings,
+    load_files_with_settings,
     replace_argument_parser,
     collect_setup,
     cut_segments,
@@ -134,6 +138,7 @@ def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish
         hazards=tuple(_hazards(facts, drafts)),
         runtime=(),
         models=builder.models,
+        settings_file=builder.settings_file,
     )
 
 
@@ -217,7 +222,25 @@ def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, 
         for option in facts.module_options
         if option.name in chosen_there.get(option.place.path, ())
     ]
-    return tuple(found)
+    return (*found, *_find_file_options(sources, facts, plan, wishes))
+
+
+def _find_file_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish]) -> list[Option]:
+    """The values of configuration files that the plan names, where code that is moved loads them: what runs as it
+    stands would not ask the settings."""
+    wrapped = {program.path for program in plan.programs if wishes[program.name].level == "wrapped"}
+    loads: list[ConfigLoad] = []
+    for module in sources.modules if facts.file_options else ():
+        if module.path not in wrapped:
+            nodes = list_nodes(ast.parse(module.text))
+            loads += find_config_loads(nodes, qualified_names(nodes))
+    chosen = {file.path: file.settings for file in plan.files}
+    return [
+        option
+        for option in facts.file_options
+        if ".".join(option.keys) in chosen.get(option.place.path, ())
+        and any(may_load(load, option.place.path) for load in loads)
+    ]
 
 
 def _mentions_command_line(module: SourceModule) -> bool:

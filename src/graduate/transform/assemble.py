@@ -22,6 +22,7 @@ PROJECT_NAMES = {
     "Checkpoint": "utils/resume.py",
     "LoopState": "utils/resume.py",
     "source_path": "utils/paths.py",
+    "with_settings": "utils/config_files.py",
     "display": "utils/notebook.py",
     "show_error": "utils/notebook.py",
     "shell": "utils/notebook.py",

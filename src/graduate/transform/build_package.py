@@ -18,7 +18,7 @@ from graduate.transform.find_module_state import find_module_state
 from graduate.transform.homes import CANONICAL, order_homes
 from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
 from graduate.transform.move_modules import move_module
-from graduate.transform.render_settings import name_of_module_option, render_settings
+from graduate.transform.render_settings import choose_settings_file, name_of_module_option, render_settings
 from graduate.transform.write_pipeline import (
     StepText,
     docstring,
@@ -56,6 +56,7 @@ class PackageBuilder:
         self.roles: dict[str, Role] = {d.name: d.role for d in facts.local_modules}
         self.wrapped: dict[str, int] = {}
         self.wrapped_homes: set[str] = set()
+        self.settings_file = choose_settings_file((file.path for file in facts.data_files), plan.name)
 
     # What is added.
 
@@ -312,13 +313,16 @@ class PackageBuilder:
                 roles=self.roles,
                 with_loops=with_loops,
                 settings={name: fields[key] for name, key in named.items() if key in fields},
+                options=options,
             )
             self.others.append(generated)
             self.other_rows += rows
         self._re_export()
         for module in self.modules.values():
             write_module(module, self.homes, self.local, _unresolved)
-        self.settings = render_settings(self.plan.name, [(fields[o.program, o.name], o) for o in options])
+        self.settings = render_settings(
+            self.plan.name, [(fields[o.program, o.name], o) for o in options], self.settings_file
+        )
         context = any(d.context for d in self.drafts.values())
         self.pipeline = render_pipeline(
             self.plan.name, self.functions, self.texts, self.setups, context, self._find_state(), self.models

@@ -15,7 +15,7 @@ from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import Edit
 from graduate.transform.local_modules import LocalModules
 
-OWN_NAMES = ("settings", "context", "Checkpoint", "LoopState", "source_path")
+OWN_NAMES = ("settings", "context", "Checkpoint", "LoopState", "source_path", "with_settings")
 """Names of the project that the transformation brings into the author's code."""
 
 

@@ -11,6 +11,7 @@ import ast
 
 from graduate.syntax.assignment import Uses
 from graduate.syntax.movable import Definition
+from graduate.syntax.nodes import shows_locals
 from graduate.syntax.scopes import Occurrence, Scope
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft
 
@@ -128,8 +129,11 @@ def _unliftable(
             bad.add(o.name)
     for name in needs:
         node = draft.syntax.definitions[name].node
-        if needs[name] and any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
-            # A generator reads its globals while it is consumed, perhaps after they changed.
+        if needs[name] and any(
+            isinstance(n, ast.Yield | ast.YieldFrom) or shows_locals(n) for n in ast.walk(node)
+        ):
+            # A generator reads its globals while it is consumed, perhaps after they changed; and a further
+            # parameter would be seen by `locals()`.
             bad.add(name)
     return bad
 

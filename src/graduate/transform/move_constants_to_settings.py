@@ -1,4 +1,5 @@
-"""Passes: constants of the spine and defaults of configuration classes are read from the settings, under their names.
+"""Passes: constants of the spine, defaults of configuration classes and values of configuration files are read from the
+settings, under their names.
 
 A constant is assigned once, so every use of it, in functions too, can read the setting instead.
 """
@@ -8,6 +9,9 @@ from __future__ import annotations
 import ast
 
 from graduate.syntax.config_classes import find_config_fields
+from graduate.syntax.config_loads import find_config_loads, may_load
+from graduate.syntax.imports import qualified_names
+from graduate.syntax.nodes import list_nodes
 from graduate.syntax.text import Edit
 from graduate.transform.draft import ProgramDraft
 
@@ -47,6 +51,23 @@ def read_constants_from_settings(draft: ProgramDraft) -> None:
         if target.id in draft.plan.settings and node.value is not None:
             setting = f"{draft.own_names['settings']}.{draft.fields[target.id]}"
             draft.edits.append(Edit(source.start(node.value), source.end(node.value), setting))
+
+
+def load_files_with_settings(draft: ProgramDraft) -> None:
+    """`yaml.safe_load(f)` becomes `with_settings(yaml.safe_load, f)` where the file has values that are settings."""
+    files = {option.place.path for option in draft.options if option.kind == "file"}
+    if not files:
+        return
+    source = draft.syntax.source
+    nodes = list_nodes(source.tree)
+    for load in find_config_loads(nodes, qualified_names(nodes)):
+        if any(may_load(load, file) for file in files):
+            start, opening = source.start(load.call), source.end(load.call.func)
+            first = source.start(load.call.args[0])
+            draft.edits.append(Edit(start, start, f"{draft.own_names['with_settings']}("))
+            # What stands between the bracket and the argument stays: it may be a comment.
+            bracket = opening + source.data[opening:first].index(b"(")
+            draft.edits.append(Edit(opening, bracket + 1, ", "))
 
 
 def replace_argument_parser(draft: ProgramDraft) -> None:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from graduate.model.facts import ProgramFacts, Role
+from graduate.model.facts import Option, ProgramFacts, Role
 from graduate.model.plan import ProgramPlan
 from graduate.model.project import GeneratedModule, Row
 from graduate.model.source import SourceModule
@@ -18,6 +18,7 @@ from graduate.transform.assemble import PROJECT_NAMES, free_names, import_of_own
 from graduate.transform.draft import ProgramDraft
 from graduate.transform.local_modules import LocalModules, dotted_home
 from graduate.transform.move_constants_to_settings import (
+    load_files_with_settings,
     move_class_fields_to_settings,
     read_constants_from_settings,
 )
@@ -33,14 +34,17 @@ def move_module(
     name: str = "",
     with_loops: bool = True,
     settings: Mapping[str, str] = MappingProxyType({}),
+    options: tuple[Option, ...] = (),
 ) -> tuple[GeneratedModule, list[Row], list[LoopPlan]]:
     """A source module at its new place: imports of local modules, `__file__` and `__name__` rewritten,
     its training loops resumable. `name` is what `__name__` is (as it was when it was imported by default); `settings`
-    maps its constants and fields to the fields of the settings that they are read from."""
+    maps its constants and fields to the fields of the settings that they are read from; `options` are all settings."""
     syntax = take_apart(module.path, module.text)
     facts = ProgramFacts(module.path, module.path, (), (), (), (), ())
     plan = ProgramPlan(module.path, module.path, "steps", (), settings=tuple(settings))
     draft = ProgramDraft(module, syntax, facts, plan, "steps", local, dict(settings))
+    draft.options = options
+    load_files_with_settings(draft)
     move_class_fields_to_settings(draft)
     read_constants_from_settings(draft)
     trainers = frozenset(n for n, r in roles.items() if r == "train")

@@ -10,29 +10,20 @@ from dataclasses import replace
 from typing import NoReturn
 
 from graduate.model.facts import Option, with_own_flags
+from graduate.model.project import SETTINGS_FILE
 
-RESERVED = frozenset(
+METHODS = frozenset(
     [
-        "copy",
-        "json",
-        "dict",
-        "schema",
-        "construct",
-        "validate",
-        "parse_obj",
-        "parse_raw",
-        "parse_file",
-        "from_orm",
-        "update_forward_refs",
-        "schema_json",
-        "load",
-        "namespace",
-        "model_fields",
-        "model_config",
-        "model_dump",
-        "fields",
+        "values", "read", "namespace", "given", "was_given", "describe", "describe_all", "known", "check_required",
+        "options", "load",
     ]
-)
+)  # fmt: skip
+"""The public methods of `ProjectSettings`: a setting of such a name would hide one."""
+RESERVED = METHODS | {
+    "option", "settings", "Settings", "ProjectSettings", "Any", "Literal", "Path",
+    "int", "float", "complex", "str", "bytes", "bool", "list", "tuple", "dict", "set", "frozenset",
+}  # fmt: skip
+"""Names that the settings module needs for itself, the types in its annotations too."""
 
 
 def name_of_module_option(path: str, name: str) -> str:
@@ -69,7 +60,10 @@ def name_fields(options: Sequence[Option]) -> dict[tuple[str, str], str]:
 
 
 def _is_same(one: Option, other: Option) -> bool:
-    return (one.annotation, one.default, one.kind, one.flags) == (
+    if one is other:
+        return True
+    # A value in a file is set there: no two of them are one setting.
+    return "file" not in (one.kind, other.kind) and (one.annotation, one.default, one.kind, one.flags) == (
         other.annotation,
         other.default,
         other.kind,
@@ -141,10 +135,22 @@ def arguments_option(program: str, arguments: Sequence[str], option_place: Optio
     return repr(shlex.join(arguments))
 
 
-def render_settings(title: str, fields: Iterable[tuple[str, Option]]) -> str:
+def choose_settings_file(data: Iterable[str], name: str) -> str:
+    """The project's settings file: `configs/default.yaml`, unless the research code has a file of that name."""
+    taken = set(data)
+    candidates = (
+        SETTINGS_FILE,
+        "configs/settings.yaml",
+        f"configs/{name}.yaml",
+        f"configs/{name}_settings.yaml",
+    )
+    return next((path for path in candidates if path not in taken), SETTINGS_FILE)
+
+
+def render_settings(title: str, fields: Iterable[tuple[str, Option]], file: str = SETTINGS_FILE) -> str:
     """The text of the settings module; `fields` are (field name, option), each name once."""
     lines = [
-        f'"""The settings of {title}: configs/default.yaml, then environment variables, then the command line."""',
+        f'"""The settings of {title}: {file}, then environment variables, then the command line."""',
         "",
         "from __future__ import annotations",
         "",
@@ -174,7 +180,8 @@ def render_settings(title: str, fields: Iterable[tuple[str, Option]]) -> str:
         lines += body
     else:
         lines += ['    """The research code has no constants or options that could be settings."""']
-    lines += ["", "", "settings = Settings.load()", ""]
+    given = "" if file == SETTINGS_FILE else f'"{file}"'
+    lines += ["", "", f"settings = Settings.load({given})", ""]
     return "\n".join(lines)
 
 
@@ -191,6 +198,8 @@ def _field(name: str, option: Option) -> list[str]:
         arguments.append(f"nargs={option.nargs}")
     if option.choices:
         arguments.append(f"choices=({', '.join(option.choices)},)")
+    if option.keys:
+        arguments.append(f"within={(option.place.path, *option.keys)!r}")
     for flag in ("positional", "required", "secret"):
         if getattr(option, flag):
             arguments.append(f"{flag}=True")

@@ -99,6 +99,9 @@ class UnitWriter:
         if len(lines[0]) + len(own) > 100:
             items = "".join(f"\n{own}{INDENT}{n}={n}," for n in held)
             lines = [f"{state} = {stored}({items}\n{own})"]
+        if plan.perhaps:
+            names = ", ".join(f'"{each}"' for each in plan.perhaps)
+            lines.append(f"{own}{stored}.take({state}, locals(), {names})")
         lines.append(f'{own}with {opened}("{name}", {state}) as {checkpoint}:')
         lines.append(loop)
         for after in plan.after:
@@ -120,7 +123,7 @@ class UnitWriter:
                 edits.extend(self._passed(o, plans))
             if o.form == "def" and o.name in self.draft.lifted and self.draft.syntax.is_spine_scope(o.scope):
                 edits.extend(self._parameters(o))
-            if o.form in ("name", "walrus") and text != o.name:
+            if o.form == "item" or (o.form in ("name", "walrus") and text != o.name):
                 edits.append(Edit(o.start, o.end, text))
         edits.extend(self._loop_heads(start, end, plans))
         edits.extend(self._debug_fields(start, end, edits))

@@ -28,6 +28,7 @@ class ProjectOption:
     takes_several: bool = False
     path: str = ""
     line: int = 0
+    keys: tuple[str, ...] = ()
 
     @property
     def is_switch(self) -> bool:
@@ -117,6 +118,7 @@ def _conversion(record: dict[str, Any]) -> Conversion:
             option.get("nargs") not in (None, "'?'", '"?"'),
             option.get("place", {}).get("path", ""),
             option.get("place", {}).get("line", 0),
+            tuple(option.get("keys", ())),
         )
         for option in record.get("options", [])
     )

@@ -6,10 +6,14 @@ import ast
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
 
 from graduate.errors import VerifyError
 from graduate.model.source import Program, SourceModule
 from graduate.syntax.config_classes import find_config_fields
+from graduate.syntax.config_values import find_format, find_values, replace_value
 from graduate.verify.conversion_record import Conversion, ProjectOption
 
 
@@ -37,7 +41,8 @@ def read_overrides(settings: Sequence[str], conversion: Conversion) -> tuple[Ove
                 fix="one of: " + ", ".join(known) if known else "the project has no settings",
             )
         found += [Override(option, value) for option in exact or options]
-    return tuple(found)
+    # In the order in which the project puts them on a command line: a program may print what it is given.
+    return tuple(sorted(found, key=lambda override: conversion.options.index(override.option)))
 
 
 def project_arguments(overrides: Iterable[Override]) -> tuple[str, ...]:
@@ -110,6 +115,24 @@ def rewrite_module(module: SourceModule, overrides: Iterable[Override]) -> str:
     return text
 
 
+def rewrite_files(root: Path, overrides: Iterable[Override]) -> None:
+    """Set the values of configuration files below `root`. Raises VerifyError when a file has no such value."""
+    for override in overrides:
+        option = override.option
+        if option.kind != "file":
+            continue
+        path = root / option.path
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+        kind = find_format(option.path)
+        found = next((each for each in find_values(text, kind) if each.keys == option.keys), None)
+        if found is None:
+            raise _not_found(option, option.path)
+        value = override.value if isinstance(found.value, str) else yaml.safe_load(override.value)
+        if isinstance(found.value, float) and type(value) is int:
+            value = float(value)
+        path.write_text(replace_value(text, found, value, kind), encoding="utf-8")
+
+
 def rewrite_constants(module: SourceModule, program: Program, overrides: Iterable[Override]) -> str:
     """The text of an entry module with its constants set to the given values."""
     text = module.text
@@ -138,7 +161,7 @@ def _rewrite(text: str, option: ProjectOption, value: str, path: str) -> str:
 
 def _not_found(option: ProjectOption, path: str) -> VerifyError:
     return VerifyError(
-        f"The constant {option.field} was not found in the research code.",
+        f"The {'value' if option.keys else 'constant'} {option.field} was not found in the research code.",
         where=path,
         fix="convert again, so that the project fits the source",
     )

@@ -22,6 +22,7 @@ from graduate.verify.overrides import (
     project_arguments,
     project_variables,
     rewrite_constants,
+    rewrite_files,
     rewrite_module,
 )
 from graduate.verify.scratch import Snapshot, copy_project, copy_source, find_changes, take_snapshot
@@ -161,7 +162,8 @@ def figure_name(index: int) -> str:
 
 
 def _write_changed(bench: Bench, root: Path) -> None:
-    """Local modules that were Python 2, or whose constants are set for the verification."""
+    """Local modules that were Python 2, and what is set for the verification in modules and configuration files."""
+    rewrite_files(root, bench.overrides)
     for module in bench.sources.modules:
         text = rewrite_module(module, bench.overrides)
         if (module.modernized or text != module.text) and module.kind != "notebook":

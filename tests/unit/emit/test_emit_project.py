@@ -31,7 +31,7 @@ LAYOUT = [
     "compose.yaml",
     "configs/default.yaml",
     "conversion.json",
-    "data/manifest.json",
+    "data/checksums.json",
     "pyproject.toml",
     "requirements-dev.in",
     "requirements.in",
@@ -210,7 +210,7 @@ def test_a_file_that_is_too_big_is_declared_and_its_folder_is_there(bundle: Bund
     project = render_project(replace(bundle, data_files=files, source_root=str(source)))
     write_project(project, tmp_path / "out", source_root=source)
     assert (tmp_path / "out" / "images").resolve() == tmp_path / "out" / "data" / "images"
-    entry = json.loads(text_of(project, "data/manifest.json"))["files"]["data/images/big.bin"]
+    entry = json.loads(text_of(project, "data/checksums.json"))["files"]["data/images/big.bin"]
     assert "Copy or link images/big.bin" in entry["message"]
     assert "**not copied**" in text_of(project, "README.md")
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from graduate.emit.placing import find_missing, place_data, render_data
+from graduate.emit.placing import find_clashes, find_missing, place_data, render_data
 from graduate.emit.write import write_project
-from graduate.errors import WriteError
 from graduate.model.facts import DataFile
 from graduate.model.project import Project
 from graduate.model.source import Place
@@ -85,19 +84,13 @@ def test_the_code_finds_its_files(name: str, tmp_path: Path) -> None:
         assert (tmp_path / "out" / path).read_text() == path
 
 
-@pytest.mark.parametrize(
-    "path", ["configs/default.yaml", "README.md", "study/pipeline.py", "data/manifest.json"]
-)
+@pytest.mark.parametrize("path", ["README.md", "study/pipeline.py", "data/checksums.json"])
 def test_a_file_that_is_read_and_whose_place_is_taken(path: str) -> None:
-    with pytest.raises(WriteError) as caught:
-        place_data([file(path, place=Place("train.py", 7, 7))], OCCUPIED)
-    error = caught.value
-    assert (
-        error.what
-        == f"The research code reads {path}, and the project needs this path for a file of its own."
-    )
-    assert error.where == "train.py:7"
-    assert error.fix == "rename the file in the research code, and where it is read"
+    read = file(path, place=Place("train.py", 7, 7))
+    placements = place_data([read, file("a.csv")], OCCUPIED)
+    assert [each.file.path for each in placements] == ["a.csv"]
+    (clash,) = find_clashes([read, file("a.csv"), file("Makefile")], placements)
+    assert (clash.code, str(clash.place)) == ("G114", "train.py:7")
 
 
 def test_a_file_that_nobody_reads_gives_way() -> None:
@@ -110,7 +103,7 @@ def test_a_big_file_is_declared() -> None:
     files = {each.path: each for each in render_data(placements, "/research")}
     assert "data/big.bin" not in files
     assert files["big.bin"].link_to == "data/big.bin"
-    listed = json.loads(files["data/manifest.json"].text or "")["files"]
+    listed = json.loads(files["data/checksums.json"].text or "")["files"]
     assert listed["data/big.bin"] == {
         "bytes": 5,
         "sha256": "0" * 64,

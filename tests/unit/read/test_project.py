@@ -127,6 +127,11 @@ ORDERS: list[tuple[str, dict[str, str], list[str]]] = [
         {"n.ipynb": "x = 1\nprint(x)", "n.py": "x = 1\nprint(x)\n"},
         ["n.ipynb"],
     ),
+    (
+        "broken, and imported on a condition",
+        {"a.py": "def f(x):\n    if x:\n        import old\nf(0)", "old.py": "print 'x'"},
+        ["a.py"],
+    ),
     ("broken but not needed", {"a.py": "print(1)", "old.py": "print 'x'"}, ["a.py"]),
     ("an empty notebook is passed over", {"a.py": "print(1)", "Untitled.ipynb": ""}, ["a.py"]),
 ]

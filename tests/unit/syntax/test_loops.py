@@ -50,6 +50,13 @@ def test_an_inner_training_loop_is_resumable_too() -> None:
     assert plan.state == ("total",)
 
 
+def test_names_that_may_have_a_value_before_are_carried_when_they_have() -> None:
+    plan = plan_of(
+        "if r:\n    b, c = 0, []\nfor e in r:\n    if e:\n        b = b + 1\n        c.append(e)", "r"
+    )
+    assert (plan.why_not, plan.initial, plan.perhaps, plan.objects) == ("", (), ("b", "c"), ("r",))
+
+
 def test_no_inner_loop_behind_a_jump() -> None:
     plan = plan_of("for e in r:\n    if e: continue\n    for x in loader:\n        x.backward()", "r, loader")
     assert plan.inner == ()
@@ -63,7 +70,7 @@ def test_no_inner_loop_behind_a_jump() -> None:
         ("for e in r:\n    yield e\n    a = 1", "it stands in a generator or coroutine"),
         ("q = [1]\nfor e in q:\n    q = q + [e]", "it iterates over q, which it assigns"),
         ("b = 0\ng = lambda: b\nfor e in r:\n    b = b + g()", "b is also used by a nested function"),
-        ("if r:\n    b = 0\nfor e in r:\n    b = b + 1", "b may have no value before it"),
+        ("for e in r:\n    a = 1\n    print(locals())", "line 4 shows the names of the function (locals())"),
     ],
 )
 def test_why_not(body: str, why: str) -> None:

@@ -54,7 +54,7 @@ RUNS = [
     "status",
 ]
 MANIFEST: dict[str, dict[str, Any]] = json.loads(
-    (ROOT / "data" / "manifest.json").read_text(encoding="utf-8")
+    (ROOT / "data" / "checksums.json").read_text(encoding="utf-8")
 )["files"]
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 

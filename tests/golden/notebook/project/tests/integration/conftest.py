@@ -119,7 +119,7 @@ def new_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], R
     """Makes a fresh copy to run in, with these settings."""
     missing = [
         entry["message"]
-        for path, entry in json.loads((ROOT / "data" / "manifest.json").read_text(encoding="utf-8"))[
+        for path, entry in json.loads((ROOT / "data" / "checksums.json").read_text(encoding="utf-8"))[
             "files"
         ].items()
         if "message" in entry and not (ROOT / path).exists()

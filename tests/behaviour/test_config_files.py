@@ -1,0 +1,106 @@
+"""Values of configuration files are settings: the same run without them, and each of them reaches the program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from graduate import conversion
+from graduate.verify.report import render_text
+
+FILES = {
+    "configs/base.yaml": "model:\n  width: 8   # hidden units\ntrain:\n  lr: 1e-2\n  epochs: 3\n",
+    "opts.json": '{\n\t"noise": 0.5,\n\t"label": "run one"\n}\n',
+    "run.ini": "[data]\nsamples = 20\n",
+    "run.toml": 'scale = 2.0\n[out]\nfile = "out.txt"\n',
+    "helpers.py": "import yaml\n\n\ndef load(path):\n    with open(path) as f:\n        return yaml.safe_load(f)\n",
+    "train.py": """\
+import argparse, configparser, json, random, tomllib
+from types import SimpleNamespace
+import helpers
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--config", default="configs/base.yaml")
+args = parser.parse_args()
+cfg = helpers.load(args.config)
+with open("opts.json") as handle:
+    opts = json.loads(handle.read(), object_hook=lambda found: SimpleNamespace(**found))
+ini = configparser.ConfigParser()
+ini.read(["run.ini"])
+with open("run.toml", "rb") as f:
+    extra = tomllib.load(f)
+random.seed(3)
+w = 0.0
+for epoch in range(cfg["train"]["epochs"]):
+    for _ in range(int(ini["data"]["samples"])):
+        w += float(cfg["train"]["lr"]) * (random.random() - opts.noise) * cfg["model"]["width"] * extra["scale"]
+    print(epoch, w)
+print(opts.label)
+with open(extra["out"]["file"], "w") as out:
+    out.write(str(w))
+""",
+}
+SETTINGS = ("epochs=2", "lr=0.5", "samples=4", "noise=0.25", "scale=3", "width=2", "label=two", "file=x.txt")
+
+
+def _run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "study", *arguments]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+
+def test_values_of_files_reach_the_program(tmp_path: Path) -> None:
+    source = tmp_path / "study"
+    for path, text in FILES.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(text)
+    project = conversion.convert(source, tmp_path / "project", lock=False).out
+    for given in ((), SETTINGS):
+        verdict = conversion.verify(
+            source, project, python=Path(sys.executable), settings=given, kills=0, timeout=60, seed=1
+        )
+        assert verdict.proved, render_text(verdict)
+    assert {path: (source / path).read_text() for path in FILES} == FILES
+    usual = _run(project, "train-all")
+    assert "run one" in usual.stdout
+    # The file can still be edited, and a setting wins over it, also with the value of the day of conversion.
+    (project / "run.ini").write_text("[data]\nsamples = 1\n")
+    edited = _run(project, "train-all")
+    assert edited.stdout != usual.stdout
+    assert _run(project, "train-all", "--samples=20").stdout == usual.stdout
+    assert "label" in _run(project, "status", "--label=other").stdout
+    # A file without the part says so.
+    (project / "run.ini").write_text("[other]\n")
+    failed = _run(project, "train-all", "--samples=5")
+    assert failed.returncode != 0
+    assert "'samples' has no place in run.ini" in failed.stderr
+
+
+def test_the_project_gives_way_where_the_research_code_has_a_file_of_its_name(tmp_path: Path) -> None:
+    source = tmp_path / "study"
+    (source / "configs").mkdir(parents=True)
+    (source / "configs/default.yaml").write_text("lr: 0.5\n")
+    (source / "data").mkdir()
+    (source / "data/manifest.json").write_text('{"files": {"x": 2}}')
+    (source / "README.md").write_text("# Mine\n")
+    (source / "train.py").write_text(
+        """\
+import json, yaml
+steps = 2
+with open("configs/default.yaml") as f:
+    cfg = yaml.safe_load(f)
+files = json.load(open("data/manifest.json"))["files"]
+for i in range(steps):
+    print(i, cfg["lr"] * files["x"])
+print(len(open("README.md").read()) > 0)
+"""
+    )
+    made = conversion.convert(source, tmp_path / "project", lock=False)
+    assert [(each.code, str(each.place)) for each in made.modules.hazards] == [("G114", "train.py:8")]
+    settings = (made.out / "configs/settings.yaml").read_text()
+    assert "steps: 2" in settings
+    assert "lr: 0.5" in settings
+    verdict = conversion.verify(source, made.out, python=Path(sys.executable), kills=0, timeout=60, seed=1)
+    assert verdict.proved, render_text(verdict)
+    (made.out / "configs/settings.yaml").write_text("steps: 1\nlr: 2.0\n")
+    assert _run(made.out, "train-all").stdout == "0 4.0\nTrue\n"
