@@ -170,6 +170,10 @@ def test_serve_waits_for_a_model_and_takes_a_newer_one(tmp_path: Path) -> None:
         assert "has finished yet" in service.wait_for("/ready", 503)
         assert service.ask("/predict", {"inputs": [[4.0, 5.0]]})[0] == 503
         project.run("train-all", PIPELINE_DESCRIBE_MODEL="0")
+        end = time.monotonic() + 60
+        while "has recorded its input" not in service.wait_for("/ready", 503):
+            assert time.monotonic() < end
+        project.run("describe-model")
         first = json.loads(service.wait_for("/ready"))["hash"]
         project.run("train-all", "--fresh", FACTOR="2")
         end = time.monotonic() + 60
@@ -250,7 +254,7 @@ def test_a_kept_model_that_shares_something_with_the_context_does_not_bring_its_
     """
     project = make_project(tmp_path, pipeline, mean=MEAN)
     project.run("train-all", FAIL="1", check=1)
-    assert project.run("train-all").stdout == "count 10\n"
+    assert project.run("train-all", SERVE_INPUT_SHAPE="2").stdout == "count 10\n"
     with running(project, "serve", SERVE_INPUT_SHAPE="2") as service:
         service.wait_for("/ready")
         assert service.ask("/predict", {"inputs": [[1.0, 3.0]]})[0] == 200

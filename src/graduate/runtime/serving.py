@@ -113,9 +113,9 @@ class Service:
     def _described(self, state: State, stored: model_record.Stored, model: Any) -> dict[str, Any]:
         """The recorded input, when it is still that of the model. Raises `NoModel`."""
         known = model_record.read()
-        found = model_record.describe(self.pipeline, state, stored, model)
         if known is None:
-            return found
+            raise model_record.NoModel("no good run has recorded its input yet; `describe-model` does it")
+        found = model_record.describe(self.pipeline, state, stored, model)
         if changed := model_record.differences(known, found):
             raise model_record.NoModel(
                 f"{changed}, as was recorded; `describe-model --accept` records it anew"
