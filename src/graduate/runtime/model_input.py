@@ -83,6 +83,32 @@ def predict(model: Any, described: Described, rows: list[Any]) -> dict[str, Any]
     return result
 
 
+def takes(model: Any, described: Described) -> bool:
+    """Whether a model takes the described input, tried with a row in the middle of what was seen."""
+    try:
+        return len(_call(model, to_batch(described, [_sample(described)] * 2))) == 2
+    except Exception:
+        return False
+
+
+def _sample(described: Described) -> Any:
+    if described["kind"] == "texts":
+        return "text"
+    if described["kind"] == "table":
+        return {name: _middle(column) for name, column in described["columns"].items()}
+    row: Any = _middle(described)
+    for length in reversed(described["shape"]):
+        row = [row] * length
+    return row
+
+
+def _middle(described: Described) -> Any:
+    if described.get("categories"):
+        return described["categories"][0]
+    middle = (described.get("min", 0) + described.get("max", 0)) / 2
+    return middle if described["dtype"].startswith("float") else int(middle)
+
+
 def to_batch(described: Described, rows: list[Any]) -> Any:
     """Checked rows as what the model was trained with: a frame with its types, an array, or a list of texts."""
     if described["kind"] == "texts":

@@ -115,12 +115,11 @@ class Service:
         known = model_record.read()
         if known is None:
             raise model_record.NoModel("no good run has recorded its input yet; `describe-model` does it")
+        if model_input.takes(model, known["input"]):
+            return known
         found = model_record.describe(self.pipeline, state, stored, model)
-        if changed := model_record.differences(known, found):
-            raise model_record.NoModel(
-                f"{changed}, as was recorded; `describe-model --accept` records it anew"
-            )
-        return known
+        changed = model_record.differences(known, found) or "it fails on the input"
+        raise model_record.NoModel(f"{changed} that was recorded; `describe-model --accept` records it anew")
 
     # -- the application --------------------------------------------------------------------
 

@@ -28,6 +28,9 @@ def test_a_table_with_its_columns_in_order() -> None:
     assert answer["predictions"] == ["yes"]
     assert answer["classes"] == ["no", "yes"]
     assert sum(answer["probabilities"][0]) == pytest.approx(1)
+    assert model_input.takes(model, found["input"])
+    del found["input"]["columns"]["a"]
+    assert not model_input.takes(model, found["input"])
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,8 @@ def test_an_array_with_its_shape() -> None:
     assert found is not None
     assert found["input"] == {"kind": "array", "shape": [2], "dtype": "float64", "min": 0.0, "max": 4.0}
     assert found["output"] == {"shape": [], "dtype": "float64"}
+    assert model_input.takes(model, found["input"])
+    assert not model_input.takes(model, {**found["input"], "shape": [3]})
     assert describe(model, np.zeros((4, 3))) is None
     assert describe_from_model(model) is not None, "scikit-learn says how many features there are"
 
@@ -121,6 +126,7 @@ def test_the_shape_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
     found = model_input.describe_from_shape(model)
     assert found is not None
     assert found["input"]["shape"] == [3, 8, 8]
+    assert model_input.takes(model, found["input"])
 
 
 def test_a_booster_of_xgboost() -> None:
