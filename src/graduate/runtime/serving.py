@@ -26,6 +26,8 @@ LOOK_EVERY = float(os.environ.get("SERVE_LOOK_SECONDS", 5))
 """Seconds after which it is looked whether the pipeline has stored another model."""
 
 
+_READ_ON = 8
+"""How many times MOST_BYTES of a body that is too big are read before it is refused."""
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 # Made by calls, not as classes, since types are checked without looking into libraries.
 Answer: Any = create_model(
@@ -217,18 +219,22 @@ async def refuse(_: Request, error: Exception) -> JSONResponse:
 
 
 async def read_body(scope: Any, receive: Any) -> bytes | None:
-    """The body of a request; None when it is bigger than MOST_BYTES."""
+    """The body of a request; None when it is bigger than MOST_BYTES.
+
+    What is too much is read and thrown away, up to a limit: a client that is cut off while it sends sees no answer.
+    """
     told = dict(scope["headers"]).get(b"content-length", b"0")
-    if not told.isdigit() or int(told) > MOST_BYTES:
+    if not told.isdigit() or int(told) > MOST_BYTES * _READ_ON:
         return None
-    body, more = bytearray(), True
-    while more:
+    body, size, more = bytearray(), 0, True
+    while more and size <= MOST_BYTES * _READ_ON:
         message = await receive()
-        body += message.get("body", b"")
+        chunk = message.get("body", b"")
+        size += len(chunk)
         more = message.get("more_body", False)
-        if len(body) > MOST_BYTES:
-            return None
-    return bytes(body)
+        if size <= MOST_BYTES:
+            body += chunk
+    return bytes(body) if size <= MOST_BYTES else None
 
 
 def replay(body: bytes, receive: Any) -> Any:
