@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,30 @@ print(len(open("README.md").read()) > 0)
     assert verdict.proved, render_text(verdict)
     (made.out / "configs/settings.yaml").write_text("steps: 1\nlr: 2.0\n")
     assert _run(made.out, "train-all").stdout == "0 4.0\nTrue\n"
+
+
+def test_environment_variables_are_settings(tmp_path: Path) -> None:
+    source = tmp_path / "study"
+    source.mkdir()
+    (source / "util.py").write_text('import os\nROOT = os.getenv("STUDY_ROOT_X", "data")\n')
+    (source / "train.py").write_text(
+        """\
+import os
+import util
+steps = int(os.environ.get("N_STEPS", 3))
+os.environ["MINE"] = "1"
+for i in range(steps):
+    print(i, util.ROOT, os.getenv("DEBUG_X"), os.environ.get("MINE", "0"))
+"""
+    )
+    project = conversion.convert(source, tmp_path / "project", lock=False).out
+    for given in ((), ("N_STEPS=2", "DEBUG_X=yes", "STUDY_ROOT_X=there")):
+        verdict = conversion.verify(
+            source, project, python=Path(sys.executable), settings=given, kills=0, timeout=60, seed=1
+        )
+        assert verdict.proved, render_text(verdict)
+    environment = {**os.environ, "N_STEPS": "1", "DEBUG_X": "on"}
+    command = [sys.executable, "-m", "study", "train-all", "--debug_x=off"]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "0 data off 1\n"
+    assert "N_STEPS changed from '1' to 3" in _run(project, "status", "--debug_x=off").stdout

@@ -165,6 +165,27 @@ if value == 3:
     sys.exit(0)
 print("never")
 """,
+    "a main function that returns early, with names of the top level": """
+def show(value):
+    print("value", value)
+def main(seed, pair):
+    low, high = pair
+    if seed < 0:
+        show("never")
+        return
+    for i in range(low, high):
+        show(i * seed)
+    if high > 3:
+        if low == 1:
+            show("enough")
+            return 0
+    show("never")
+if __name__ == "__main__":
+    low, high = 1, 4
+    pair = (low, high)
+    seed = 2
+    main(seed, pair)
+""",
     "a main function with arguments": """
 import math
 FACTOR = 2.5

@@ -12,11 +12,13 @@ from graduate.analyse.data_files import find_data_files, find_output_folders
 from graduate.analyse.dependencies import find_contradictions, find_dependencies
 from graduate.analyse.exec_options import find_exec_options
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
+from graduate.analyse.hydra_options import find_hydra_options
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.python_version import find_python
 from graduate.analyse.roles import find_definition_role, find_statement_role
 from graduate.analyse.settings import as_passed, find_argparse, find_class_fields, find_constants
 from graduate.analyse.storable import find_figures, find_unstorable
+from graduate.analyse.variables import find_variable_options
 from graduate.model.facts import (
     ArgparseFacts,
     DefinitionFact,
@@ -48,6 +50,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
     local: list[DefinitionFact] = []
     module_roles: list[tuple[str, Role]] = []
     module_options: list[Option] = []
+    variables = find_variable_options(sources, _place_of)
     data_files = find_data_files(sources)
     # What is opened as a file has its values from that file, not from the module that it is too.
     opened = {file.path for file in data_files}
@@ -61,11 +64,13 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         module_roles.append((module.path, find_main_role(module, found)))
         if module.path not in opened:
             module_options += find_module_options(module, parsed)
+        known_names = {option.name for option in module_options if option.place.path == module.path}
+        module_options += [o for o in variables.get(module.path, ()) if o.name not in known_names]
     programs = []
     declared = DeclaredOptions(sources)
     for program in sources.programs:
         tell(f"analysing {program.path}")
-        programs.append(analyse_program(sources, program, known, declared))
+        programs.append(analyse_program(sources, program, known, declared, variables.get(program.path, ())))
     tell("finding data files and dependencies")
     dependencies = find_dependencies(sources)
     return Facts(
@@ -159,9 +164,14 @@ def find_main_role(module: SourceModule, definitions: list[DefinitionFact]) -> R
 
 
 def analyse_program(
-    sources: Sources, program: Program, known: dict[str, Role], declared: DeclaredOptions
+    sources: Sources,
+    program: Program,
+    known: dict[str, Role],
+    declared: DeclaredOptions,
+    variables: tuple[Option, ...] = (),
 ) -> ProgramFacts:
-    """The facts of one program. `known` gives the roles of functions and classes of local modules."""
+    """The facts of one program. `known` gives the roles of functions and classes of local modules, `variables` are the
+    environment variables that it reads."""
     module = sources.module(program.path)
     place = _place_of(module)
     syntax = take_apart(program.path, module.text)
@@ -180,6 +190,8 @@ def analyse_program(
         options += [replace(o, program=program.name) for o in parser.options]
     elif parser is not None:
         hazards.append(hazard("G107", parser.why_not, module, max(parser.parse_line, 1)))
+    taken = {option.name for option in options}
+    options += [replace(o, program=program.name) for o in variables if o.name not in taken]
     nodes = [d.node for d in syntax.definitions.values()]
     definitions = _definition_facts(nodes, module, syntax.qualified, known)
     roles = {**known, **{d.name: d.role for d in definitions if d.role != "other"}}
@@ -191,6 +203,7 @@ def analyse_program(
         passed = tuple(option for option in parser.options if option.flags)
     else:
         passed = declared.find(module.path)
+        passed += find_hydra_options(sources, module)
         passed += find_exec_options(sources, module, [s.node for s in syntax.spine.statements], place)
         passed += tuple(as_passed(field, owners[field.name]) for field in fields if owners[field.name])
     unstorable = find_unstorable(syntax)

@@ -79,14 +79,15 @@ def _options(path: str, text: str, taken: set[str]) -> list[Option]:
     if len(values) > _MOST_VALUES:
         return []
     owner = posixpath.splitext(path)[0]
-    options = [each for value in values if (each := _option(path, owner, value)) is not None]
+    options = [each for value in values if (each := make_option(path, owner, value)) is not None]
     if taken.intersection(option.name for option in options):
-        options = [each for value in values if (each := _option(path, path, value)) is not None]
+        options = [each for value in values if (each := make_option(path, path, value)) is not None]
     names = [option.name for option in options]
     return [option for option in options if names.count(option.name) == 1]
 
 
-def _option(path: str, owner: str, value: ConfigValue) -> Option | None:
+def make_option(path: str, owner: str, value: ConfigValue) -> Option | None:
+    """The setting that a value of the file `path` is, called by `owner` and its keys; None when it can be none."""
     names = [re.sub(r"\W", "_", key) for key in value.keys]
     annotation = _annotation(value.value)
     if annotation is None or not names[-1].isidentifier() or names[-1].startswith("_"):

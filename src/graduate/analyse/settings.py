@@ -17,6 +17,7 @@ from graduate.analyse.literals import Folded, fold_constant, infer_annotation
 from graduate.model.facts import Option, OptionAction
 from graduate.model.source import Place
 from graduate.syntax.config_classes import find_config_fields
+from graduate.syntax.environment import EnvironmentRead
 
 __all__ = ["find_argparse", "find_class_fields", "find_constants"]
 
@@ -81,6 +82,32 @@ def find_class_fields(body: Sequence[ast.stmt], text: str, place: PlaceOf) -> tu
                 place=place(field.statement),
                 help=field.help or find_comment(lines, field.statement),
                 secret=isinstance(folded.value, str) and is_secret(field.attribute, folded.value),
+            )
+        )
+    return tuple(found)
+
+
+def find_variables(reads: Sequence[EnvironmentRead], place: PlaceOf) -> tuple[Option, ...]:
+    """The environment variables that code reads with one plain default, or with none."""
+    found: list[Option] = []
+    for name in dict.fromkeys(read.name for read in reads):
+        own = [read for read in reads if read.name == name]
+        folded = Folded(None) if own[0].default is None else fold_constant(own[0].default)
+        kind = None if folded is None else infer_annotation(folded.value)
+        if folded is None or kind not in (*_SCALARS, "None") or "\n" in str(folded.value):
+            continue
+        if len({None if read.default is None else ast.dump(read.default) for read in own}) > 1:
+            continue
+        found.append(
+            Option(
+                name=name,
+                annotation={"str": "str", "None": "str | None"}.get(kind, f"{kind} | str"),
+                default=repr(folded.value),
+                place=place(own[0].call),
+                kind="environment",
+                help=f"the environment variable {name}",
+                secret=bool(_SECRET.search(name) or _MAYBE_SECRET.search(name)),
+                keys=(name,),
             )
         )
     return tuple(found)

@@ -31,6 +31,7 @@ def render_tests(bundle: Bundle, settings: Sequence[Setting]) -> dict[str, str]:
         "targets": [each.name for each in find_targets()],
         "libraries": sorted(imports - {"yaml"}),
         "cases": find_cases(settings),
+        "variables": sorted({each.option.keys[0] for each in settings if each.option.kind == "environment"}),
         "small": list(find_small_settings(settings)),
         "smaller": count_times_smaller(settings),
         "required": required,

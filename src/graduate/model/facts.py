@@ -38,21 +38,22 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A setting of the research code: a constant, a field of a configuration class, an option of its command line, or a
-    value of a configuration file.
+    """A setting of the research code: a constant, a field of a configuration class, an option of its command line, a
+    value of a configuration file, or an environment variable.
 
     `name` is what the code calls it (`LR`, `batch_size`, `Config.lr`). `annotation` and `default`
     are Python source (`"float"`, `"0.1"`); `default` is the value the *program* starts with.
     `flags` are the option strings of the original command line, () for constants and positionals.
     `nargs` is argparse's, as source, or None. `choices` holds source texts. `required` options have no default.
-    `keys` lead to the value in the configuration file that `place` names, for those of the kind "file".
+    `keys` lead to the value in the configuration file that `place` names, for those of the kind "file"; for hydra's
+    arguments they are the spelling, for the kind "environment" the name of the variable.
     """
 
     name: str
     annotation: str
     default: str
     place: Place
-    kind: Literal["constant", "argument", "file"] = "constant"
+    kind: Literal["constant", "argument", "file", "environment"] = "constant"
     help: str = ""
     flags: tuple[str, ...] = ()
     action: OptionAction = "store"

@@ -51,6 +51,7 @@ class Option:
         self.required: bool = details["required"]
         self.secret: bool = details["secret"]
         self.within: tuple[str, ...] | None = details["within"]
+        self.variable: str = details["variable"]
         self.name = ""
         self.annotation: Any = Any
 
@@ -65,7 +66,9 @@ class Option:
         return instance.read(self.name)
 
     def arguments(self, flag: str, value: Any) -> list[str]:
-        """What sets this value on a command line that has the option."""
+        """What sets this value on a command line that has the option; hydra's have keys for flags."""
+        if not flag.startswith("-"):
+            return [f"{flag}={_for_hydra(value)}"]
         if self.action == "append":
             return [part for each in value[len(self.default or ()) :] for part in (flag, str(each))]
         if self.action == "count":
@@ -102,10 +105,12 @@ def option(
     required: bool = False,
     secret: bool = False,
     within: tuple[str, ...] | None = None,
+    variable: str = "",
 ) -> Any:
     """A setting with the value that the research code started with. The rest is as in argparse.
 
-    `within` names the configuration file that holds the value, and the keys that lead to it there.
+    `within` names the configuration file that holds the value, and the keys that lead to it there; `variable` the
+    environment variable that the research code read.
     """
     return Option(REQUIRED if required else default, locals())
 
@@ -244,6 +249,17 @@ def copied(default: Any) -> Any:
     return copy.deepcopy(default) if isinstance(default, (list, dict, set)) else default
 
 
+def _for_hydra(value: Any) -> str:
+    """A value as hydra's grammar has it."""
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_./][\w./:-]*", value):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_for_hydra, value))}]"
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
 def missing(each: Option) -> Problem:
     how = each.name if each.positional else _long_flag(each)
     return Problem(
@@ -281,19 +297,23 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
         values[name] = _from_file(options[name], value)
     prefix = cls.__module__.partition(".")[0].upper()
     for name, each in options.items():
-        variable = f"{prefix}_{name.upper()}"
-        text = os.environ.get(variable)
-        if text is None and each.secret:
-            text = _read_secret(variable + "_FILE")
-        if text is not None:
-            _given.add(name)
-            values[name] = convert(each, text, f"environment variable {variable}")
+        for variable in filter(None, (each.variable, f"{prefix}_{name.upper()}")):
+            text = os.environ.get(variable)
+            if text is None and each.secret:
+                text = _read_secret(variable + "_FILE")
+            if text is not None:
+                _given.add(name)
+                values[name] = convert(each, text, f"environment variable {variable}")
     if _command_line:
         from .command_line import parse
 
         parsed = parse(options, _command_line)
         _given.update(parsed)
         values.update(parsed)
+    for name, each in options.items():
+        # Programs that this one starts, and libraries, see what was set otherwise too.
+        if each.variable and values[name] is not None and values[name] != each.default:
+            os.environ[each.variable] = str(values[name])
     return values
 
 

@@ -74,7 +74,8 @@ def find_spine(source: SourceText, names: Names) -> Spine:
     opened = [(node, name) for node, name in calls if name]
     main = functions[opened[0][1]] if len(opened) == 1 else None
     if main is not None:
-        spine.why_closed = _why_closed(source, names, main, opened[0][0])
+        is_last = flat[-1][0] is opened[0][0]
+        spine.why_closed = _why_closed(source, names, main, opened[0][0], is_last)
         if spine.why_closed:
             main = None
     for node, start in flat:
@@ -114,8 +115,26 @@ def _returns(main: ast.FunctionDef) -> list[ast.Return]:
     return [n for statement in main.body for n in walk_same_scope(statement) if isinstance(n, ast.Return)]
 
 
-def _why_closed(source: SourceText, names: Names, main: ast.FunctionDef, call_statement: ast.stmt) -> str:
-    """Why the body of `main` cannot take the place of its call; "" when it can."""
+def find_early_returns(main: ast.FunctionDef) -> list[ast.Return]:
+    """The returns of `main` before its last statement that stand in nothing but conditions, and return nothing."""
+    found: list[ast.Return] = []
+    bodies: list[list[ast.stmt]] = [main.body]
+    while bodies:
+        for statement in bodies.pop():
+            if isinstance(statement, ast.If):
+                bodies += [statement.body, statement.orelse]
+            elif isinstance(statement, ast.Return) and _is_success(statement.value):
+                found.append(statement)
+    return [each for each in found if each is not main.body[-1]]
+
+
+def _why_closed(
+    source: SourceText, names: Names, main: ast.FunctionDef, call_statement: ast.stmt, is_last: bool
+) -> str:
+    """Why the body of `main` cannot take the place of its call; "" when it can.
+
+    Where the call is the last statement (`is_last`), to return early from `main` is to end the program.
+    """
     arguments = main.args
     uses = [o for o in names.occurrences if o.scope is names.module and o.name == main.name]
     if len(uses) > 2:
@@ -128,7 +147,8 @@ def _why_closed(source: SourceText, names: Names, main: ast.FunctionDef, call_st
         if isinstance(node, ast.Yield | ast.YieldFrom | ast.Await):
             return f"{main.name}() is a generator or coroutine"
     returns = _returns(main)
-    if any(r is not main.body[-1] for r in returns):
+    early = find_early_returns(main) if is_last and not isinstance(call_statement, ast.Assign) else []
+    if any(r is not main.body[-1] and r not in early for r in returns):
         return f"{main.name}() returns in its middle"
     call = _main_call(call_statement)
     assert call is not None
@@ -146,6 +166,8 @@ def _why_closed(source: SourceText, names: Names, main: ast.FunctionDef, call_st
         for o in names.occurrences
         if o.scope is names.module and o.name in local.bound and passed.get(o.name) != o.name
     }
+    parameters = {a.arg for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
+    clash -= {name for name in clash - parameters if _is_over(source, names, name, call_statement)}
     if clash:
         return (
             f"{main.name}() has a local variable with the name of a global one ({', '.join(sorted(clash))})"
@@ -158,6 +180,16 @@ def _why_closed(source: SourceText, names: Names, main: ast.FunctionDef, call_st
     if required - {p for p, _ in _arguments(main, call)}:
         return f"{main.name}() is called without all its arguments"
     return ""
+
+
+def _is_over(source: SourceText, names: Names, name: str, call_statement: ast.stmt) -> bool:
+    """Whether a variable of the top level is read by no function, and by nothing behind the call of main."""
+    end = source.end(call_statement)
+    return all(
+        o.form in ("name", "walrus") and o.at.function is names.module and (o.use != "load" or o.end <= end)
+        for o in names.occurrences
+        if o.scope is names.module and o.name == name
+    )
 
 
 def _arguments(main: ast.FunctionDef, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:

@@ -21,6 +21,7 @@ from graduate.transform.checkpoint_loops import checkpoint_loops
 from graduate.transform.collect_setup import collect_restores, collect_setup
 from graduate.transform.cut_segments import cut_segments
 from graduate.transform.draft import Blocked, ProgramDraft
+from graduate.transform.end_at_returns import end_at_returns
 from graduate.transform.find_models import find_models
 from graduate.transform.lift_globals import lift_globals
 from graduate.transform.local_modules import LocalModules
@@ -28,6 +29,7 @@ from graduate.transform.move_constants_to_settings import (
     load_files_with_settings,
     move_class_fields_to_settings,
     move_constants_to_settings,
+    read_variables_from_settings,
     replace_argument_parser,
 )
 from graduate.transform.render_settings import name_fields, name_of_module_option, start_with
@@ -36,7 +38,9 @@ PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     move_constants_to_settings,
     move_class_fields_to_settings,
     load_files_with_settings,
+    read_variables_from_settings,
     replace_argument_parser,
+    end_at_returns,
     collect_setup,
     cut_segments,
     collect_restores,
@@ -174,12 +178,14 @@ def _flags(facts: Facts, fields: dict[tuple[str, str], str], program: str) -> di
     """Flag → field, for the options that are handed on as a command line."""
     options = next(p.passed for p in facts.programs if p.name == program)
     known = [option for option in options if (program, option.name) in fields]
-    return {
-        next((flag for flag in option.flags if flag.startswith("--")), option.flags[0]): fields[
-            program, option.name
-        ]
-        for option in known
-    }
+    return {_spelling(option): fields[program, option.name] for option in known}
+
+
+def _spelling(option: Option) -> str:
+    """How the program's own command line spells an option: `--lr`, for hydra `model.lr`."""
+    if option.keys:
+        return ".".join(option.keys)
+    return next((flag for flag in option.flags if flag.startswith("--")), option.flags[0])
 
 
 def _without_need(option: Option) -> Option:
@@ -214,7 +220,8 @@ def _find_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, 
             found += start_with(arguments, program.arguments)
         if not wrapped:
             chosen = set(program_plan.settings)
-            found += [o for o in program_facts.options if o.kind == "constant" and o.name in chosen]
+            kinds = ("constant", "environment")
+            found += [o for o in program_facts.options if o.kind in kinds and o.name in chosen]
     entries = {program.path for program in plan.programs}
     chosen_there = {m.path: m.settings for m in plan.modules if m.path not in entries}
     found += [

@@ -1,5 +1,5 @@
-"""Passes: constants of the spine, defaults of configuration classes and values of configuration files are read from the
-settings, under their names.
+"""Passes: constants of the spine, defaults of configuration classes, values of configuration files and environment
+variables are read from the settings, under their names.
 
 A constant is assigned once, so every use of it, in functions too, can read the setting instead.
 """
@@ -10,6 +10,7 @@ import ast
 
 from graduate.syntax.config_classes import find_config_fields
 from graduate.syntax.config_loads import find_config_loads, may_load
+from graduate.syntax.environment import find_environment_reads
 from graduate.syntax.imports import qualified_names
 from graduate.syntax.nodes import list_nodes
 from graduate.syntax.text import Edit
@@ -51,6 +52,19 @@ def read_constants_from_settings(draft: ProgramDraft) -> None:
         if target.id in draft.plan.settings and node.value is not None:
             setting = f"{draft.own_names['settings']}.{draft.fields[target.id]}"
             draft.edits.append(Edit(source.start(node.value), source.end(node.value), setting))
+
+
+def read_variables_from_settings(draft: ProgramDraft) -> None:
+    """`os.environ.get("DATA", "data")` becomes `settings.DATA`, which the variable sets as it did."""
+    wanted = {option.keys[0] for option in draft.options if option.kind == "environment"}
+    if not wanted:
+        return
+    source = draft.syntax.source
+    nodes = list_nodes(source.tree)
+    for read in find_environment_reads(nodes, qualified_names(nodes)):
+        if read.name in wanted and read.name in draft.plan.settings and read.name in draft.fields:
+            setting = f"{draft.own_names['settings']}.{draft.fields[read.name]}"
+            draft.edits.append(Edit(source.start(read.call), source.end(read.call), setting))
 
 
 def load_files_with_settings(draft: ProgramDraft) -> None:

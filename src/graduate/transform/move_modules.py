@@ -21,6 +21,7 @@ from graduate.transform.move_constants_to_settings import (
     load_files_with_settings,
     move_class_fields_to_settings,
     read_constants_from_settings,
+    read_variables_from_settings,
 )
 from graduate.transform.write_units import UnitWriter
 
@@ -45,6 +46,7 @@ def move_module(
     draft = ProgramDraft(module, syntax, facts, plan, "steps", local, dict(settings))
     draft.options = options
     load_files_with_settings(draft)
+    read_variables_from_settings(draft)
     move_class_fields_to_settings(draft)
     read_constants_from_settings(draft)
     trainers = frozenset(n for n, r in roles.items() if r == "train")

@@ -83,6 +83,8 @@ def start_with(options: Sequence[Option], arguments: Sequence[str]) -> tuple[Opt
     # Sub-commands may have the same flag, each for an option of its own.
     parser = _Parser(add_help=False, conflict_handler="resolve")
     for option in options:
+        if option.keys:
+            continue  # hydra's, whose text stays on the line
         keywords: dict[str, object] = {"default": None}
         if option.action == "store":
             nargs = option.nargs.strip("'\"") if option.nargs else None
@@ -100,6 +102,9 @@ def start_with(options: Sequence[Option], arguments: Sequence[str]) -> tuple[Opt
     found = []
     for option in options:
         value = getattr(given, option.name, None)
+        if option.keys:
+            head = f"{'.'.join(option.keys)}="
+            value = next((a.removeprefix(head) for a in reversed(arguments) if a.startswith(head)), None)
         if value is None or option.action == "count":
             found.append(option)
         else:
@@ -198,7 +203,9 @@ def _field(name: str, option: Option) -> list[str]:
         arguments.append(f"nargs={option.nargs}")
     if option.choices:
         arguments.append(f"choices=({', '.join(option.choices)},)")
-    if option.keys:
+    if option.kind == "environment":
+        arguments.append(f'variable="{option.keys[0]}"')
+    if option.kind == "file":
         arguments.append(f"within={(option.place.path, *option.keys)!r}")
     for flag in ("positional", "required", "secret"):
         if getattr(option, flag):

@@ -60,6 +60,11 @@ def project_variables(overrides: Iterable[Override], package: str) -> dict[str, 
     return {f"{package}_{o.option.field}".upper(): o.value for o in switches}
 
 
+def program_variables(overrides: Iterable[Override]) -> dict[str, str]:
+    """The environment variables of the research programs that are set."""
+    return {o.option.keys[0]: o.value for o in overrides if o.option.kind == "environment"}
+
+
 def program_arguments(program: Program, overrides: Iterable[Override]) -> tuple[str, ...]:
     """The command line of a research program with these settings; what is given last wins."""
     arguments = list(program.arguments)
@@ -67,7 +72,9 @@ def program_arguments(program: Program, overrides: Iterable[Override]) -> tuple[
         option = override.option
         if option.program not in ("", program.name):
             continue
-        if option.kind == "argument":
+        if option.kind == "argument" and option.keys:
+            arguments.append(f"{'.'.join(option.keys)}={override.value}")
+        elif option.kind == "argument":
             if option.is_switch:
                 arguments = [each for each in arguments if each not in option.flags]
             arguments += _flags(option, override.value)

@@ -19,6 +19,7 @@ from graduate.verify.observer.trees import Tree
 from graduate.verify.overrides import (
     Override,
     program_arguments,
+    program_variables,
     project_arguments,
     project_variables,
     rewrite_constants,
@@ -204,6 +205,7 @@ def _run_program(
         MPLBACKEND=f"module://{OBSERVER}.backend",
         GRADUATE_FIGURES=str(base / "figures"),
         GRADUATE_OBSERVED=str(observed),
+        **program_variables(bench.overrides),
     )
     command = [str(bench.python), "-m", f"{OBSERVER}.original", str(spec_path)]
     task = processes.Task(

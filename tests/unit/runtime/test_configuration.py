@@ -221,3 +221,18 @@ def test_what_is_no_setting_is_the_line_of_a_program_that_reads_it_itself() -> N
     with pytest.raises(Problem, match="--epoch_s"):
         parse(options, ["fit", "--epoch_s", "1"])
     assert parse(options, ["--epochs", "3"]) == {"epochs": 3}
+
+
+def test_options_with_keys_are_spelt_as_hydra_has_them() -> None:
+    class Settings(ProjectSettings):
+        lr: float = option(0.1)
+        name: str = option("sgd")
+        sizes: list[int] = option([1])
+        last: bool = option(False)
+        none: int | None = option(1)
+
+    settings = Settings(lr=1e-05, name="a b's", sizes=[2, 3], last=True, none=None)
+    line = settings.given(
+        {"optim.lr": "lr", "name": "name", "sizes": "sizes", "last": "last", "none": "none"}
+    )
+    assert line == ["optim.lr=1e-05", "name='a b\\'s'", "sizes=[2,3]", "last=true", "none=null"]
