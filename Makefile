@@ -65,8 +65,8 @@ faults: $(STAMP) ## the runtime under every fault of disk, machine and process, 
 test-examples: $(STAMP) ## every example: convert, then all its own make targets
 	@exec $(BIN)/python tools/try_examples.py $(EXAMPLES)
 
-test-containers: $(STAMP) ## every example in a container: build, status (needs a Docker engine)
-	@exec $(BIN)/python tools/try_examples.py --containers $(EXAMPLES)
+test-containers: $(STAMP) ## every example in containers: build, run, kill, stop, serve, watch (needs a Docker engine)
+	@exec $(BIN)/python tools/try_containers.py $(EXAMPLES)
 
 benchmark: $(STAMP) ## measure, and write the table of benchmarks/README.md
 	@exec $(BIN)/python benchmarks/run.py

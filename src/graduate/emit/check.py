@@ -17,9 +17,8 @@ from graduate.emit.record import RECORD
 from graduate.model.project import SETTINGS_FILE, Project, ProjectFile
 
 _REGISTRY = re.compile(r"--(extra-)?index-url|--find-links\s+/(?!wheels)|pypi\.org|pythonhosted\.org")
-_FIXED = ("Dockerfile", "Makefile", "compose.yaml", ".dockerignore", ".gitignore")
+_FIXED = ("Dockerfile", "Makefile", "compose.yaml", "docker/", "monitoring/", ".dockerignore", ".gitignore")
 """Files in which no path of the machine can be, and in which a short one like /app stands for another folder."""
-_LOCKS = ("requirements.lock", "requirements-dev.lock")
 _PARSERS: dict[str, Callable[[str], Any]] = {
     ".py": ast.parse,
     ".json": json.loads,
@@ -51,11 +50,11 @@ def _find_problems(project: Project, source_root: str) -> Iterator[str]:
                 parser(file.text)
             except (ValueError, SyntaxError, yaml.YAMLError) as error:
                 yield f"{file.path} does not parse: {error}"
-        if file.path in _LOCKS and "://" in file.text:
+        if file.path.endswith(".lock") and "://" in file.text:
             yield f"{file.path} holds an address"
         if file.path not in moved:
             own = _own_words(file)
-            fixed = file.path in _FIXED or "/utils/" in file.path
+            fixed = file.path.startswith(_FIXED) or "/utils/" in file.path
             if source_root and not fixed and re.search(re.escape(source_root) + r"(?![\w.-])", own):
                 yield f"{file.path} names the folder of the research code on this machine"
             if _REGISTRY.search(own):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from email import message_from_bytes
@@ -39,7 +40,8 @@ class Locked:
 
 
 def lock_project(project: Project) -> Locked:
-    """The project with requirements.lock (to run) and requirements-dev.lock (to run, test and check).
+    """The project with requirements.lock (to run), and on top of it those to test and check (dev), to serve and watch
+    (service), to audit, and to run on a GPU (cuda, where PyTorch is asked for).
 
     The versions are those of the day that the Makefile names, if it names one; where they do not fit together it names
     none any more. Raises ToolError when uv is missing, cannot reach its index, or finds no versions that fit.
@@ -51,9 +53,10 @@ def lock_project(project: Project) -> Locked:
     as_of = date.fromisoformat(day[2]) if day and day[2] else None
     wanted = read_wanted(texts["requirements.in"])
     made = lock_requirements(wanted, found[1], as_of=as_of)
-    tools = read_wanted(texts["requirements-dev.in"])
     # Everything that runs is pinned by now, so that the tools alone are free, and new.
-    dev = lock_requirements([*wanted, *tools], found[1], constraints=_pins(made.text))
+    pins = _pins(made.text)
+    dev = lock_requirements([*wanted, *read_wanted(texts["requirements-dev.in"])], found[1], constraints=pins)
+    locks, notes = _lock_extras(texts, wanted, found[1], pins)
     limit = f" {made.as_of}" if made.as_of else ""
     makefile = _AS_OF.sub(rf"\g<1>{limit}", texts["Makefile"])
     if made.as_of:
@@ -62,11 +65,40 @@ def lock_project(project: Project) -> Locked:
         "Makefile": makefile,
         "requirements.lock": made.text,
         "requirements-dev.lock": dev.text,
+        **locks,
     }
     files = [replace(file, text=new.pop(file.path)) if file.path in new else file for file in project.files]
     files += [ProjectFile(path, text=text) for path, text in new.items()]
     files.sort(key=lambda file: file.path)
-    return Locked(replace(project, files=tuple(files)), made.notes)
+    return Locked(replace(project, files=tuple(files)), (*made.notes, *notes))
+
+
+def _lock_extras(
+    texts: Mapping[str, str], wanted: Iterable[Wanted], python: str, pins: list[str]
+) -> tuple[dict[str, str], list[str]]:
+    """The locks that a project can do without, by path; and a note for each that cannot be made."""
+    asked = list(wanted)
+    service = [*asked, *read_wanted(texts.get("requirements-service.in", ""))]
+    made: dict[str, Callable[[], Resolved]] = {
+        "requirements-service.lock": lambda: lock_requirements(service, python, constraints=pins),
+        "requirements-audit.lock": lambda: lock_requirements(
+            read_wanted(texts["requirements-audit.in"]), python
+        ),
+    }
+    made = {path: make for path, make in made.items() if path.replace(".lock", ".in") in texts}
+    if any(each.name == "torch" for each in asked):
+        # The build with CUDA is the index's own: the local wheels and their versions (`+cpu`) are left out.
+        public = [re.sub(r"\+[\w.]+", "", each) for each in pins]
+        made["requirements-cuda.lock"] = lambda: resolve(asked, python, constraints=public, links=False)
+    locks, notes = {}, []
+    with ThreadPoolExecutor() as pool:
+        results = {path: pool.submit(make) for path, make in made.items()}
+    for path, result in results.items():
+        try:
+            locks[path] = result.result().text
+        except ToolError as error:
+            notes.append(f"{path} could not be made ({error.why.partition('; uv says')[0][:200]})")
+    return locks, notes
 
 
 def render_lock(requirements: Iterable[str], python: str, *, constraints: Iterable[str] = ()) -> str:
@@ -147,5 +179,5 @@ def _may_be(name: str, version: Version, requirements: Iterable[str]) -> bool:
 
 
 def _pins(lock: str) -> list[str]:
-    """`name==version` of every entry of a lock."""
-    return [m[0] for m in re.finditer(r"^[A-Za-z0-9][\w.\-]*==[^\s;\\]+", lock, re.MULTILINE)]
+    """`name==version` of every entry of a lock, with the marker of those that are not for every machine."""
+    return [m[1].strip() for m in re.finditer(r"^([A-Za-z0-9][\w.\-]*==[^\s\\][^\\\n]*)", lock, re.MULTILINE)]

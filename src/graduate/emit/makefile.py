@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from graduate.emit.container_targets import CONTAINER_TARGETS
 from graduate.emit.render import render
 from graduate.emit.resolve import OWN_LIBRARIES
 from graduate.model.project import Step
@@ -26,9 +29,9 @@ def find_targets() -> tuple[Target, ...]:
     return (
         Target("help", "list all targets", (_HELP,)),
         Target(
-            "install", "make .venv with what the locks name (with uv when it is there, else pip)", _INSTALL
+            "install", "make .venv with what the locks name, by uv or pip (EXTRAS=service cuda)", _INSTALL
         ),
-        Target("lock", "make requirements.lock and requirements-dev.lock anew from the .in files", _LOCK),
+        Target("lock", "make all locks anew from the .in files", _LOCK),
         _run("download-data", "run the steps up to the last one that downloads"),
         _run("preprocess-data", "run the steps up to the last one that prepares data"),
         _run("validate-data", "run the checks on the data, and check data/checksums.json and what is stored"),
@@ -45,20 +48,22 @@ def find_targets() -> tuple[Target, ...]:
             "run the pipeline in a copy: straight, again, killed and resumed",
             "-m pytest tests/integration $(ARGS)",
         ),
-        _python("lint", "check the code with ruff", "-m ruff check .", "-m ruff format --check ."),
+        _python(
+            "lint",
+            "check the code with ruff, and the dependencies with deptry",
+            "-m ruff check .",
+            "-m ruff format --check .",
+            "-m deptry . --no-ansi",
+        ),
         _python("typecheck", "check the types with mypy", "-m mypy"),
-        Target("build", "build the container image (IMAGE=, BUILD_ARGS=)", _BUILD),
         Target(
-            "docker-run",
-            "run COMMAND=train-all in the container, with state and results here",
-            (_DOCKER_RUN,),
+            "audit",
+            "look for known weaknesses of what is locked (pip-audit), write reports/sbom.cdx.json",
+            _AUDIT,
         ),
-        Target(
-            "deploy",
-            "build, then run the pipeline in the background with compose; it is restarted on failure",
-            ('RUN_USER="$$(id -u):$$(id -g)" exec $(COMPOSE) up --detach pipeline',),
-            "build",
-        ),
+        _run("serve", "answer /predict with the model that is stored (needs EXTRAS=service)"),
+        _run("metrics", "tell Prometheus how the pipeline is doing (needs EXTRAS=service)"),
+        *(Target(*each) for each in CONTAINER_TARGETS),
         Target(
             "clean",
             "forget all results and checkpoints (asks; CONFIRM=1 does not ask)",
@@ -86,25 +91,41 @@ _INSTALL = (
     'if [ "$(PYTHON)" != "$(VENV)/bin/python" ]; then \\',
     '\techo "PYTHON is given: $(PYTHON) is used as it is, nothing is installed." >&2; exit 0; \\',
     "fi; \\",
-    "hashes=--require-hashes; file=requirements-dev.lock; \\",
     "if [ ! -s requirements-dev.lock ] || [ ! -s requirements.lock ]; then \\",
     '\techo "warning: there is no lock, so the newest versions that fit requirements-dev.in are installed;" >&2; \\',
     "\techo \"         run 'make lock install' to pin them\" >&2; \\",
-    "\thashes=; file=requirements-dev.in; \\",
     "fi; \\",
-    "if command -v $(UV) >/dev/null; then \\",
-    "\t[ -x $(VENV)/bin/python ] || $(UV) venv --quiet --python $(PYTHON_VERSION) $(VENV); \\",
-    "\t$(UV) pip install --quiet --python $(VENV)/bin/python $$hashes -r $$file; \\",
-    "else \\",
-    "\tpython=$$(command -v python$(PYTHON_VERSION) || command -v python3); \\",
-    '\t[ -x $(VENV)/bin/python ] || "$$python" -m venv $(VENV); \\',
-    "\t$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $$hashes -r $$file; \\",
-    "fi",
+    "for extra in dev $(filter-out cpu,$(EXTRAS)); do \\",
+    "\thashes=--require-hashes; file=requirements-$$extra.lock; \\",
+    "\tif [ ! -s $$file ] || [ ! -s requirements.lock ]; then hashes=; file=requirements-$$extra.in; fi; \\",
+    '\t[ -s $$file ] || { echo "this project has no extra $$extra" >&2; exit 1; }; \\',
+    "\tif command -v $(UV) >/dev/null; then \\",
+    "\t\t[ -x $(VENV)/bin/python ] || $(UV) venv --quiet --python $(PYTHON_VERSION) $(VENV); \\",
+    "\t\t$(UV) pip install --quiet --python $(VENV)/bin/python $$hashes -r $$file; \\",
+    "\telse \\",
+    "\t\tpython=$$(command -v python$(PYTHON_VERSION) || command -v python3); \\",
+    '\t\t[ -x $(VENV)/bin/python ] || "$$python" -m venv $(VENV); \\',
+    "\t\t$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $$hashes -r $$file; \\",
+    "\tfi; \\",
+    "done",
+)
+
+_AUDIT = (
+    "@set -eu; mkdir -p reports; \\",
+    "hashes=--require-hashes; file=requirements-audit.lock; \\",
+    "[ -s $$file ] || { hashes=; file=requirements-audit.in; }; \\",
+    "python=$$(command -v python$(PYTHON_VERSION) || command -v python3); \\",
+    '[ -x .venv-audit/bin/python ] || "$$python" -m venv .venv-audit; \\',
+    ".venv-audit/bin/python -m pip install --quiet --disable-pip-version-check $$hashes -r $$file; \\",
+    ".venv-audit/bin/cyclonedx-py requirements --output-reproducible --of JSON \\",
+    "\t-o reports/sbom.cdx.json requirements.lock; \\",
+    'echo "reports/sbom.cdx.json lists what is locked" >&2; \\',
+    "exec .venv-audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock $(ARGS)",
 )
 
 _COMPILE = (
-    "$(UV) pip compile --quiet --python-version $(PYTHON_VERSION) --generate-hashes --no-header --no-annotate "
-    "--no-emit-index-url --no-emit-find-links"
+    "$(UV) pip compile --quiet --universal --python-version $(PYTHON_VERSION) --generate-hashes --no-header "
+    "--no-annotate --no-emit-index-url --no-emit-find-links"
 )
 
 _LOCK = (
@@ -117,22 +138,16 @@ _LOCK = (
     '\tsed -i.old "/^$$name==/d" "$$local"; echo "$$name==$$2" >>"$$local"; \\',
     "done; \\",
     f'{_COMPILE} $(DATED) -c "$$local" requirements.in -o requirements.lock; \\',
-    f"{_COMPILE} -c requirements.lock requirements-dev.in -o requirements-dev.lock",
-)
-
-_BUILD = (
-    '@set -eu; set --; folder="$(firstword $(WHEELS))"; \\',
-    'if [ -n "$$folder" ]; then \\',
-    '\tif $(DOCKER) build --help | grep -q -e --build-context; then set -- --build-context wheels="$$folder"; \\',
-    '\telse mkdir -p .wheels; cp -lf "$$folder"/*.whl .wheels/ 2>/dev/null || cp -f "$$folder"/*.whl .wheels/; fi; \\',
-    "fi; \\",
-    'exec $(DOCKER) build "$$@" $(BUILD_ARGS) --tag $(IMAGE) .',
-)
-
-# The image brings the environment; code, state and results are those of this folder, and belong to its owner.
-_DOCKER_RUN = (
-    'exec $(DOCKER) run --rm --init --stop-timeout 300 --user "$$(id -u):$$(id -g)" --env HOME=/tmp '
-    '--env USER=pipeline --volume "$(CURDIR)":/app $(RUN_ARGS) $(IMAGE) $(COMMAND) $(ARGS)'
+    "for extra in dev service; do \\",
+    f"\t{_COMPILE} -c requirements.lock requirements-$$extra.in -o requirements-$$extra.lock; \\",
+    "done; \\",
+    f"{_COMPILE} requirements-audit.in -o requirements-audit.lock; \\",
+    # The build with CUDA is the index's own.
+    "if grep -qiE '^torch([^a-z0-9-]|$$)' requirements.in; then \\",
+    "\tsed -n -E 's/^([A-Za-z0-9._-]+==[^+ ;\\]+)(\\+[a-z0-9.]+)?( ;[^\\]*)?.*/\\1\\3/p' requirements.lock \\",
+    '\t\t>"$$local"; \\',
+    f'\tunset UV_FIND_LINKS; {_COMPILE} -c "$$local" requirements.in -o requirements-cuda.lock; \\',
+    "fi",
 )
 
 _CLEAN = (
@@ -146,22 +161,13 @@ _CLEAN = (
 )
 
 
-def render_makefile(name: str, title: str, image: str, python: str, as_of: str = "") -> str:
-    """The text of the Makefile."""
-    return render(
-        "Makefile.j2",
-        name=name,
-        title=title,
-        image=image,
-        python=python,
-        as_of=as_of,
-        exempt=OWN_LIBRARIES,
-        targets=find_targets(),
-    )
+def render_makefile(values: Mapping[str, Any]) -> str:
+    """The text of the Makefile, with what the templates of a project may use."""
+    return render("Makefile.j2", **{**values, "exempt": OWN_LIBRARIES, "targets": find_targets()})
 
 
-def find_absent(steps: tuple[Step, ...]) -> tuple[str, ...]:
-    """The targets whose step this project does not have; they say so and do nothing."""
+def find_absent(steps: tuple[Step, ...], models: tuple[str, ...]) -> tuple[str, ...]:
+    """The targets whose step, or model, this project does not have; they say so and do nothing."""
     roles = {step.role for step in steps}
     groups = {
         "download-data": ("download",),
@@ -172,4 +178,5 @@ def find_absent(steps: tuple[Step, ...]) -> tuple[str, ...]:
         "resume-train": ("model", "loss", "train"),
         "evaluate": ("evaluate", "metric"),
     }
-    return tuple(target for target, wanted in groups.items() if not roles.intersection(wanted))
+    absent = [target for target, wanted in groups.items() if not roles.intersection(wanted)]
+    return (*absent, *(() if models else ("serve",)))

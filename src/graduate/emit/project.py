@@ -11,7 +11,9 @@ from typing import Any
 
 from graduate import __version__
 from graduate.emit.baseline import Baseline, format_generated, record_baseline
+from graduate.emit.dashboard import render_dashboard
 from graduate.emit.documents import document_values
+from graduate.emit.imported import compare_imports
 from graduate.emit.makefile import find_absent, find_targets, render_makefile
 from graduate.emit.options import find_settings, render_default_yaml
 from graduate.emit.package import render_package
@@ -19,17 +21,33 @@ from graduate.emit.placing import find_clashes, keep_folders, place_data, render
 from graduate.emit.record import RECORD, render_record
 from graduate.emit.render import render
 from graduate.emit.requirements import (
+    SERVICE_MODULES,
+    SERVICE_REQUIREMENTS,
     choose_python,
     find_requirements,
     find_system_packages,
+    render_audit,
     render_requirements,
+    render_service,
     render_tools,
 )
 from graduate.emit.tests import render_tests
 from graduate.model.project import Bundle, Modules, Project, ProjectFile
 
 VERSION = "0.1.0"
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+AROUND = (
+    "AGENTS.md",
+    "Dockerfile",
+    "compose.yaml",
+    "docker/deploy.sh",
+    "docker/install-lock.sh",
+    "monitoring/grafana/provisioning/dashboards/pipeline.yml",
+    "monitoring/grafana/provisioning/datasources/prometheus.yml",
+    "monitoring/prometheus.yml",
+    "pyproject.toml",
+)
+"""The files of a project that are one template each."""
+LOCKS = tuple(f"requirements{part}.lock" for part in ("", "-audit", "-cuda", "-dev", "-service"))
 _RUNTIME_LIBRARIES = ("cloudpickle", "pydantic", "yaml", "numpy", "torch", "matplotlib", "IPython")
 
 
@@ -40,6 +58,9 @@ def render_project(bundle: Bundle) -> Project:
     values = _values(bundle)
     texts = {file.path: file.text or "" for file in package}
     tests = render_tests(bundle, values["settings"])
+    values["imported"] = compare_imports(
+        texts, modules.name, bundle.dependencies, find_requirements(bundle.dependencies)
+    )
     plain = render("pyproject.toml.j2", **values, baseline=Baseline())
     main = f"{modules.name}/__main__.py"
     own = {path: texts[path] for path in (main, *_free_to_format(modules))}
@@ -61,19 +82,20 @@ def render_project(bundle: Bundle) -> Project:
 
 def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
     """The files around the package, without the ones that need to know all others."""
+    around = {path: render(f"{path}.j2", **values) for path in AROUND}
     return {
+        **around,
+        "monitoring/grafana/dashboards/pipeline.json": render_dashboard(
+            values["title"], bool(values["models"])
+        ),
         ".dockerignore": render("dockerignore.j2", **values),
         ".gitignore": render("gitignore.j2", **values),
-        "AGENTS.md": render("AGENTS.md.j2", **values),
-        "Dockerfile": render("Dockerfile.j2", **values),
-        "Makefile": render_makefile(
-            values["name"], values["title"], values["image"], values["python"], bundle.as_of
-        ),
+        "Makefile": render_makefile(values),
         "README.md": "",
-        "compose.yaml": render("compose.yaml.j2", **values),
         bundle.modules.settings_file: render_default_yaml(values["settings"]),
-        "pyproject.toml": render("pyproject.toml.j2", **values),
+        "requirements-audit.in": render_audit(),
         "requirements-dev.in": render_tools(),
+        "requirements-service.in": render_service(),
         "requirements.in": render_requirements(find_requirements(bundle.dependencies)),
     }
 
@@ -89,6 +111,9 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "name": modules.name,
         "title": title,
         "description": json.dumps(f"{title}, as a pipeline of resumable steps", ensure_ascii=False),
+        "as_of": bundle.as_of,
+        "models": modules.models,
+        "output_folders": bundle.output_folders,
         "image": f"{modules.name.strip('_').replace('__', '_')}:latest",
         "version": VERSION,
         "graduate": __version__,
@@ -96,6 +121,8 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "requires_python": bundle.python,
         "requirements": [json.dumps(each.text, ensure_ascii=False) for each in requirements],
         "system_packages": find_system_packages(requirements),
+        "torch": [json.dumps(each.text, ensure_ascii=False) for each in requirements if each.name == "torch"],
+        "service": SERVICE_REQUIREMENTS,
         "third_party": _third_party(bundle),
         "moved": sorted(
             _dotted(modules.name, each.path) for each in modules.modules if each.origin == "moved"
@@ -105,7 +132,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "secrets": [each.variable for each in settings if each.option.secret],
         "tensorboard": any(each.name in ("tensorboard", "tensorboardx") for each in requirements),
         "targets": find_targets(),
-        "absent": find_absent(modules.steps),
+        "absent": find_absent(modules.steps, modules.models),
     }
 
 
@@ -120,7 +147,7 @@ def _free_to_format(modules: Modules) -> list[str]:
 def _third_party(bundle: Bundle) -> list[str]:
     """The top-level modules of all libraries, so that mypy need not look into them."""
     names = {name.partition(".")[0] for each in bundle.dependencies for name in each.imports}
-    return sorted(({*names, *_RUNTIME_LIBRARIES}) - set(sys.stdlib_module_names))
+    return sorted(({*names, *_RUNTIME_LIBRARIES, *SERVICE_MODULES, "xgboost"}) - set(sys.stdlib_module_names))
 
 
 def _dotted(package: str, path: str) -> str:

@@ -18,6 +18,16 @@ RUNTIME_REQUIREMENTS = {
 }
 """What the files under utils/ import beside the standard library, by canonical name."""
 
+RUNTIME_MODULES = {"cloudpickle": ("cloudpickle",), "pydantic": ("pydantic",), "pyyaml": ("yaml",)}
+SERVICE_MODULES = ("fastapi", "prometheus_client", "uvicorn")
+SERVICE_REQUIREMENTS = ("fastapi>=0.115", "prometheus-client>=0.21", "uvicorn>=0.30")
+"""What serving.py and exporter.py import."""
+
+DEPTRY = "0.25.1"
+"""Which deptry recorded that the imports are as declared; graduate itself does not need it."""
+
+AUDIT_TOOLS = ("cyclonedx-bom>=7", "pip-audit>=2.9")
+
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEM_PACKAGES: dict[str, tuple[str, ...]] = {
     "graphviz": ("graphviz",),
@@ -51,7 +61,7 @@ def find_requirements(dependencies: Iterable[Dependency]) -> tuple[Requirement, 
 
 def find_tools() -> tuple[str, ...]:
     """The tools of the generated project; those whose findings are recorded are pinned to what recorded them."""
-    return (f"mypy=={version('mypy')}", "pytest>=8", f"ruff=={version('ruff')}")
+    return (f"deptry=={DEPTRY}", f"mypy=={version('mypy')}", "pytest>=8", f"ruff=={version('ruff')}")
 
 
 def find_system_packages(requirements: Iterable[Requirement]) -> tuple[str, ...]:
@@ -75,3 +85,16 @@ def render_requirements(requirements: Iterable[Requirement]) -> str:
 def render_tools() -> str:
     """`requirements-dev.in`."""
     return "\n".join(["# What tests and checks need on top.", "-r requirements.in", *find_tools()]) + "\n"
+
+
+def render_audit() -> str:
+    """`requirements-audit.in`: what `make audit` needs, apart from all else."""
+    return "\n".join(["# What `make audit` needs, in an environment of its own.", *AUDIT_TOOLS]) + "\n"
+
+
+def render_service() -> str:
+    """`requirements-service.in`: what `serve` and `metrics` need on top."""
+    return (
+        "\n".join(["# What `serve` and `metrics` need on top.", "-r requirements.in", *SERVICE_REQUIREMENTS])
+        + "\n"
+    )

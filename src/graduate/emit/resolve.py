@@ -79,6 +79,7 @@ def resolve(
     preferred: Iterable[str] = (),
     as_of: date | None = None,
     exempt: Iterable[str] = OWN_LIBRARIES,
+    links: bool = True,
 ) -> Resolved:
     """The versions of all that is wanted, in the text of a lock; the day does not count for what is `exempt`.
 
@@ -95,7 +96,8 @@ def resolve(
         )
     for extra, limit in _list_attempts(local, day):
         try:
-            text, said = _compile(asked, [*given, *extra], python, list_date_options(limit, free))
+            options = list_date_options(limit, free)
+            text, said = _compile(asked, [*given, *extra], python, options, links=links)
         except ToolError as error:
             failure = error
             if _OFFLINE.search(error.why):
@@ -128,9 +130,24 @@ def _why_not(error: ToolError, extra: list[str], local: list[str]) -> str:
 
 
 def _compile(
-    wanted: list[Wanted], constraints: list[str], python: str, options: list[str]
+    wanted: list[Wanted], constraints: list[str], python: str, options: list[str], *, links: bool = True
 ) -> tuple[str, str]:
-    """The text of the lock, and what uv said beside it. Raises ToolError."""
+    """The text of the lock, and what uv said beside it. Raises ToolError.
+
+    One lock for all systems, where there are versions for all; else one for this one. With `links`, wheels in the
+    folders of PIP_FIND_LINKS count.
+    """
+    try:
+        return _run_uv(wanted, constraints, python, [*options, "--universal"], links)
+    except ToolError as error:
+        if _OFFLINE.search(error.why):
+            raise
+        return _run_uv(wanted, constraints, python, options, links)
+
+
+def _run_uv(
+    wanted: list[Wanted], constraints: list[str], python: str, options: list[str], links: bool
+) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lines = [each.requirement for each in wanted]
@@ -140,8 +157,8 @@ def _compile(
         command += ["--python-version", python, "--generate-hashes", "--no-progress"]
         command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
         command += ["--no-emit-build-options", "--color=never", *options]
-        for links in os.environ.get("PIP_FIND_LINKS", "").split():
-            command += ["--find-links", links]
+        for folder_of_wheels in os.environ.get("PIP_FIND_LINKS", "").split() if links else ():
+            command += ["--find-links", folder_of_wheels]
         try:
             done = subprocess.run(
                 command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False

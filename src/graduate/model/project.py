@@ -94,6 +94,8 @@ class Modules:
     programs: tuple[ProgramResult, ...]
     hazards: tuple[Hazard, ...] = ()
     runtime: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    """Names of values that hold a trained model, as far as the code tells."""
     settings_file: str = SETTINGS_FILE
 
 

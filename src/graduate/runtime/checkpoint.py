@@ -117,6 +117,7 @@ class Checkpoint:
             return
         del self.frames[:]
         self._run = None
+        run.watcher.note()
         try:
             if kind is None and not self.is_done and run.target is None and not run.saving.broken:
                 took = clock() - self._start
@@ -184,6 +185,7 @@ class Checkpoint:
 
     def _note_end(self, run: StepRun, frame: Frame) -> None:
         """Keep the random state with which a loop ended, for when it is skipped."""
+        run.iterated += 0 if frame.had_children else frame.count
         parent = self.frames[-1] if self.frames else self
         parent.ends += [None] * (frame.ordinal + 1 - len(parent.ends))
         parent.ends[frame.ordinal] = positions.capture(None, run.registries())
@@ -205,6 +207,7 @@ class Checkpoint:
             iterator = frame.draws.repeat(plain, frame.count, run.registries())
         if self._is_at_position(run):
             run.reach()
+            run.iterated -= frame.count
             frame.now = None
             return iterator
         frame.had_children = True
@@ -292,6 +295,7 @@ class Checkpoint:
             if extra is not None:
                 if self._is_at_position(run):
                     run.reach()
+                    run.iterated -= frame.count
                 else:
                     positions.restore(None, extra[1], run.registries())
                     frame.had_children = True

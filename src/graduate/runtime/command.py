@@ -27,6 +27,10 @@ COMMANDS = {
     "status": "show what each step is and why (--history: what rollback can go back to; --json: for programs)",
     "clean": "forget all results and checkpoints",
     "rollback": "rollback STEP: run this step and those after it again; rollback NUMBER: go back to a generation",
+    "health": "say by the exit code whether the state is whole and no step failed (--service: whether `serve` answers)",
+    "serve": "answer /predict with the model that is stored",
+    "metrics": "tell Prometheus how the pipeline is doing",
+    "describe-model": "record which input the stored model takes (--accept: also when another was recorded)",
     "doctor": "check everything that is stored, and repair what can be repaired",
 }
 ROLES: dict[str, tuple[str, ...]] = {
@@ -38,7 +42,13 @@ ROLES: dict[str, tuple[str, ...]] = {
     "resume-train": ("model", "loss", "train"),
     "evaluate": ("evaluate", "metric"),
 }
-FLAGS = {"status": ("--json", "--history"), "validate-data": ("--fresh", "--accept")}
+FLAGS = {
+    "status": ("--json", "--history"),
+    "validate-data": ("--fresh", "--accept"),
+    "health": ("--service",),
+    "describe-model": ("--accept",),
+}
+SERVICES = ("health", "serve", "metrics", "describe-model")
 
 
 def main(package: str, arguments: Sequence[str] | None = None) -> int:
@@ -83,6 +93,10 @@ def _main(package: str, given: list[str]) -> int:
     settings = configuration.loaded()
     if settings is not None:
         settings.values()  # a bad setting is told before anything runs
+    if command in SERVICES:
+        from . import services
+
+        return services.start(command, pipeline, flags)
     if command in ("status", "clean", "rollback", "doctor"):
         return _keep(command, pipeline, target, flags)
     if settings is not None:

@@ -299,6 +299,8 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
     for name, each in options.items():
         for variable in filter(None, (each.variable, f"{prefix}_{name.upper()}")):
             text = os.environ.get(variable)
+            if text is None and each.secret:
+                text = _read_secret(variable + "_FILE")
             if text is not None:
                 _given.add(name)
                 values[name] = convert(each, text, f"environment variable {variable}")
@@ -313,6 +315,22 @@ def _collect(cls: type[ProjectSettings]) -> dict[str, Any]:
         if each.variable and values[name] is not None and values[name] != each.default:
             os.environ[each.variable] = str(values[name])
     return values
+
+
+def _read_secret(variable: str) -> str | None:
+    """The content of the file that a variable names, as containers get secrets; None when it names none."""
+    path = os.environ.get(variable)
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise Problem(
+            "A secret cannot be read.",
+            where=f"environment variable {variable}",
+            why=f"{path}: {error.strerror}",
+            fix="write the value into this file",
+        ) from None
 
 
 @functools.cache

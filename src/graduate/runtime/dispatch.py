@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from . import store
 from .ends import ROLLED_BACK
 from .lock import lock
 from .log import say
-from .paths import PROJECT_ROOT, STATE_FOLDER
+from .paths import MODEL_RECORD, PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 from .signals import stop
 from .state import State
@@ -18,6 +19,7 @@ from .steps import Pipeline
 
 _CHILD = "PIPELINE_CHILD_STEPS"
 _MOST_ROLLBACKS = 20
+_LONGEST_DESCRIBING = 300
 
 
 def chosen_program(pipeline: Pipeline) -> str:
@@ -66,6 +68,7 @@ def run(
         return Runner(pipeline, state).run(first, end)
     with lock():
         state.prepare()
+        before = state.generation
         if fresh:
             _start_anew(pipeline, state, last, roles, program)
         groups = [g for g in _programs(pipeline, last) if program in ("", pipeline.steps[g[0]].program)]
@@ -81,7 +84,21 @@ def run(
                 state.load()
         finally:
             stop.uninstall()
-    return _report(pipeline, last, code)
+    code = _report(pipeline, last, code)
+    if code == 0 and last == len(pipeline.steps) - 1 and state.generation != before:
+        _describe_model(pipeline)
+    return code
+
+
+def _describe_model(pipeline: Pipeline) -> None:
+    """After the first good run, record which input its model takes: in a process of its own."""
+    if not pipeline.models or MODEL_RECORD.exists() or os.environ.get("PIPELINE_DESCRIBE_MODEL") == "0":
+        return
+    command = [sys.executable, "-m", pipeline.package, "describe-model"]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(
+            command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, timeout=_LONGEST_DESCRIBING, check=False
+        )
 
 
 def _report(pipeline: Pipeline, last: int, code: int) -> int:

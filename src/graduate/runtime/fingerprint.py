@@ -18,11 +18,12 @@ RUNTIME_MODULES = frozenset(
     {
         "background", "checkpoint", "code_hashes", "command", "command_line", "config_files", "configuration",
         "contents", "context", "copied", "copies", "data_checks", "dispatch", "doctor", "draws", "ends",
-        "failure", "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block", "fit_keras",
-        "fit_lightgbm", "fit_lightning", "fit_parts", "fit_transformers", "fit_xgboost", "iterators", "journal",
-        "live", "live_keras", "lock", "log", "loop_files", "loop_pickle", "module_state", "notebook", "objects",
-        "output", "pace", "paths", "pickling", "positions", "problems", "process", "random_state", "rebuild",
-        "redaction", "resume", "retries", "runner", "running", "saved", "saving", "signals", "snapshot",
+        "exporter", "failure", "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block",
+        "fit_keras", "fit_lightgbm", "fit_lightning", "fit_parts", "fit_transformers", "fit_xgboost",
+        "iterators", "journal", "live", "live_keras", "lock", "log", "loop_files", "loop_pickle", "model_input",
+        "model_record", "module_state", "notebook", "objects", "output", "pace", "paths", "pickling",
+        "positions", "problems", "process", "progress", "random_state", "rebuild", "redaction", "resume",
+        "retries", "runner", "running", "saved", "saving", "services", "serving", "signals", "snapshot",
         "state", "status", "step_run", "steps", "store", "syntax", "upkeep", "validity", "written",
     }
 )  # fmt: skip

@@ -44,6 +44,7 @@ class Pace:
         self.looks = 0
         self.blocked = 0.0
         self.crowded_out = 0.0
+        self.saves = 0
         self.spent = 0.0
         """What all saves have cost together."""
         self.waited = 0.0
@@ -99,6 +100,7 @@ class Pace:
 
     def start(self) -> None:
         """A save begins: how many cores too few there will be for it beside the loop."""
+        self.saves += 1
         wall = max(clock() - self._last_save, 1e-9)
         busy = (time.process_time() - self._processor) / wall
         self._crowding = min(1.0, max(0.0, busy + 1 - _cores()))

@@ -7,6 +7,7 @@ from pathlib import Path
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 PROJECT_ROOT = PACKAGE_FOLDER.parent
 STATE_FOLDER = PROJECT_ROOT / ".pipeline_state"
+MODEL_RECORD = STATE_FOLDER / "model.json"
 
 
 def source_path(path: str) -> str:

@@ -19,6 +19,15 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def memory() -> int:
+    """The memory that the process holds now, in bytes; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def prepare_process(pipeline: Pipeline, step: Step) -> None:
     """What the research program found when it started: its folder and name, no arguments, figures that are saved."""
     folder = PROJECT_ROOT / step.folder

@@ -15,6 +15,7 @@ from .module_state import ModuleState
 from .objects import Damaged, Objects
 from .output import Muted, mute
 from .paths import STATE_FOLDER
+from .progress import Watcher
 from .saved import Folder, Saved
 from .saving import Saving
 from .signals import stop
@@ -70,6 +71,9 @@ class StepRun:
         self.journal = Journal(self.path / "touched.jsonl")
         self.folder = Folder(self.path, objects)
         self.saving = Saving(self)
+        self.iterated = 0
+        """The iterations of the innermost loops that have ended, without those of earlier runs."""
+        self.watcher = Watcher(self)
         self.timer = self.saving.pace.timer
         self.stack: list[Checkpoint] = []
         self.entered: dict[str, int] = {}
@@ -93,10 +97,12 @@ class StepRun:
             stop.on_stop.append(self._wake)
         if stop:
             self._wake()
+        self.watcher.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         StepRun.current = None
+        self.watcher.stop()
         # Nothing may be written any more when the step's end is committed and its checkpoints go.
         self.saving.settle()
         recorder.before_write = None
@@ -106,6 +112,10 @@ class StepRun:
 
     def _wake(self) -> None:
         self.timer.due = 0.0
+
+    def positions_now(self) -> list[int]:
+        """The iterations that are done in each open loop, from the outside in."""
+        return [frame.count for block in list(self.stack) for frame in list(block.frames)]
 
     def forget(self) -> None:
         """Drop the checkpoints: the step is done, or starts anew."""

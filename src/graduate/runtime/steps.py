@@ -75,6 +75,7 @@ class Pipeline:
         setup: Callable[[], Any] | dict[str, Callable[[], Any]] | None = None,
         context: Context | None = None,
         module_state: tuple[str, ...] = (),
+        models: tuple[str, ...] = (),
         package: str | None = None,
     ) -> None:
         names = [step.name for step in steps]
@@ -82,6 +83,8 @@ class Pipeline:
         if twice:
             raise ValueError(f"two steps have the same name: {', '.join(sorted(twice))}")
         self.steps = steps
+        self.models = models
+        """Names that hold a trained model: they are stored to the end, for `serve`."""
         self._setup = setup
         self.package = package or ""
         modules = ModuleState(self.package, module_state) if module_state else None
@@ -101,11 +104,12 @@ class Pipeline:
         return self.steps[index].gives + ((CONTEXT,) if self.shared is not None else ())
 
     def live_after(self, index: int) -> tuple[str, ...]:
-        """The names that later steps take before a step gives them anew."""
-        live: set[str] = set()
+        """The names that later steps take before a step gives them anew, and the models."""
+        live = set(self.models)
         for later in range(len(self.steps) - 1, index, -1):
             live = (live - set(self.gives(later))) | set(self.takes(later))
-        return tuple(sorted(live))
+        given = {name for step in self.steps[: index + 1] for name in step.gives}
+        return tuple(sorted(live - (set(self.models) - given)))
 
     def before(self, index: int) -> Step | None:
         """The step before, when it belongs to the same program."""

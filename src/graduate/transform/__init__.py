@@ -23,6 +23,7 @@ from graduate.transform.collect_setup import collect_restores, collect_setup
 from graduate.transform.cut_segments import cut_segments
 from graduate.transform.draft import Blocked, ProgramDraft
 from graduate.transform.end_at_returns import end_at_returns
+from graduate.transform.find_models import find_models
 from graduate.transform.lift_globals import lift_globals
 from graduate.transform.local_modules import LocalModules
 from graduate.transform.move_constants_to_settings import (
@@ -45,6 +46,7 @@ PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     collect_setup,
     cut_segments,
     collect_restores,
+    find_models,
     lift_globals,
     checkpoint_loops,
     resume_fits,
@@ -142,6 +144,7 @@ def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish
         programs=tuple(_result(sources, p, wishes[p.name], builder) for p in plan.programs),
         hazards=tuple(_hazards(facts, drafts)),
         runtime=(),
+        models=builder.models,
         settings_file=builder.settings_file,
     )
 

@@ -216,7 +216,7 @@ class PackageBuilder:
         if text:
             self.functions.append(text)
             self.setups[program.name] = setup
-        for step, (takes, gives) in zip(draft.steps, step_flow(draft.steps), strict=True):
+        for step, (takes, gives) in zip(draft.steps, step_flow(draft.steps, draft.models), strict=True):
             name = self._unique_step(step.name, program)
             function = name.replace("-", "_")
             self.functions.append(render_step(draft, step, function, takes, gives))
@@ -326,8 +326,15 @@ class PackageBuilder:
         )
         context = any(d.context for d in self.drafts.values())
         self.pipeline = render_pipeline(
-            self.plan.name, self.functions, self.texts, self.setups, context, self._find_state()
+            self.plan.name, self.functions, self.texts, self.setups, context, self._find_state(), self.models
         )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names that hold a model in any program, once each."""
+        given = {name for step in self.steps for name in step.gives}
+        names = dict.fromkeys(name for draft in self.drafts.values() for name in draft.models)
+        return tuple(name for name in names if name in given)
 
     def _find_state(self) -> tuple[str, ...]:
         """The state that modules hold and a later process needs: none when programs start from their beginning."""

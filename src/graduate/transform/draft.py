@@ -80,6 +80,8 @@ class ProgramDraft:
     """Spine name → expression that stands in its place."""
     context: set[str] = field(default_factory=set)
     lifted: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    """Names that hold a model: what they hold at the end is kept."""
     edits: list[Edit] = field(default_factory=list)
     loops: dict[int, list[LoopPlan]] = field(default_factory=dict)
     """id(segment or definition node) → its resumable loops."""

@@ -214,7 +214,10 @@ def _thread_segments(draft: ProgramDraft) -> None:
         unsure = needed - before
         draft.context |= unsure
         segment.arguments = tuple(sorted(needed - unsure, key=lambda n: _first_use(draft, segment, n)))
-    live: set[str] = set()
+    draft.models = tuple(
+        n for n in draft.models if draft.is_variable(n) and n in known[0] | (known[1] & certain)
+    )
+    live = set(draft.models)
     for segment, uses, _, after in reversed(summaries):
         returned = {n for n in uses.written if n in live and draft.is_variable(n)}
         alone = flows[0].assigned([s.node for s in segment.statements], frozenset(), Uses())

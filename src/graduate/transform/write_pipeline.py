@@ -48,8 +48,10 @@ def docstring(text: str, indent: str = "    ") -> str:
     return f'{indent}"""{escaped}{closing}"""'
 
 
-def step_flow(steps: Sequence[StepDraft]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """(takes, gives) of every step: what it reads that it does not make, what it makes that later steps take."""
+def step_flow(
+    steps: Sequence[StepDraft], models: Sequence[str] = ()
+) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """(takes, gives) of every step: what it reads and does not make; what it makes that later ones take, and models."""
     takes: list[list[str]] = []
     made: list[list[str]] = []
     for step in steps:
@@ -63,7 +65,7 @@ def step_flow(steps: Sequence[StepDraft]) -> list[tuple[tuple[str, ...], tuple[s
         takes.append(list(needed))
         made.append(list(given))
     result: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
-    live: set[str] = set()
+    live = set(models)
     for needed_list, given_list in zip(reversed(takes), reversed(made), strict=True):
         gives = tuple(n for n in given_list if n in live)
         result.append((tuple(needed_list), gives))
@@ -193,6 +195,7 @@ def render_pipeline(
     setups: dict[str, str],
     context: bool,
     module_state: Sequence[str],
+    models: Sequence[str] = (),
 ) -> str:
     """The text of pipeline.py."""
     body = "\n\n\n".join(f for f in functions if f)
@@ -216,6 +219,12 @@ def render_pipeline(
         lines.append("    context=context,")
     if module_state:
         lines += ["    module_state=(", *(f'        "{place}",' for place in module_state), "    ),"]
+    if models:
+        lines.append(
+            "    models=("
+            + "".join(f'"{name}", ' for name in models).rstrip(" " if len(models) == 1 else ", ")
+            + "),"
+        )
     lines += ["    package=__package__,", ")", ""]
     return "\n".join(lines)
 

@@ -172,8 +172,12 @@ def test_a_secret_is_in_no_file_around_the_package(bundle: Bundle) -> None:
     modules = replace(bundle.modules, options=(*bundle.modules.options, secret))
     project = render_project(replace(bundle, modules=modules))
     assert [f.path for f in project.files if "sk-12345" in (f.text or "")] == []
-    services = yaml.safe_load(text_of(project, "compose.yaml"))["services"]
-    assert "WALK_API_KEY" in services["pipeline"]["environment"]
+    compose = yaml.safe_load(text_of(project, "compose.yaml"))
+    pipeline = compose["services"]["pipeline"]
+    assert pipeline["environment"]["WALK_API_KEY_FILE"] == "/run/secrets/walk_api_key"
+    assert pipeline["secrets"] == ["walk_api_key"]
+    assert compose["secrets"] == {"walk_api_key": {"file": "./secrets/WALK_API_KEY"}}
+    assert "SECRETS := WALK_API_KEY" in text_of(project, "Makefile")
 
 
 @pytest.mark.parametrize(("dependency", "present"), [("lightgbm", True), ("numpy", False)])

@@ -111,6 +111,37 @@ def research_project() -> Project:
     return Project("study", files)
 
 
+def test_extras_have_locks_that_fit_the_first_one(wheels: Path, index: Path) -> None:
+    make_wheel(wheels, "torch", "2.0+cpu")
+    publish(index, "torch", "2.0")
+    publish(index, "tool", "1.0")
+    project = Project(
+        "study",
+        (
+            ProjectFile("Makefile", text="PYTHON_VERSION := 3.11\n"),
+            ProjectFile("requirements.in", text="torch\n"),
+            ProjectFile("requirements-dev.in", text="-r requirements.in\n"),
+            ProjectFile("requirements-service.in", text="-r requirements.in\ntool\n"),
+            ProjectFile("requirements-audit.in", text="nowhere\n"),
+        ),
+    )
+    locked = lock_project(project)
+    texts = {file.path: file.text or "" for file in locked.project.files}
+    assert "torch==2.0+cpu " in texts["requirements.lock"]
+    assert "torch==2.0+cpu " in texts["requirements-service.lock"]
+    assert "tool==1.0 " in texts["requirements-service.lock"]
+    assert texts["requirements-cuda.lock"].startswith("torch==2.0 "), "the index's own build"
+    assert "requirements-audit.lock" not in texts
+    (note,) = locked.notes
+    assert note.startswith("requirements-audit.lock could not be made (nowhere")
+
+
+def test_a_lock_is_for_all_systems_and_pythons(wheels: Path, index: Path) -> None:
+    make_wheel(wheels, "alpha", "1.0", "bravo; sys_platform == 'win32'")
+    publish(index, "bravo", "1.0")
+    assert "bravo==1.0 ; sys_platform == 'win32' " in render_lock(["alpha"], "3.11")
+
+
 def test_tools_are_locked_on_top_of_what_runs(wheels: Path) -> None:
     make_wheel(wheels, "alpha", "2.0", "bravo")
     make_wheel(wheels, "bravo", "1.5")

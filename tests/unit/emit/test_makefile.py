@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from graduate.emit.makefile import render_makefile
+from graduate.emit.render import render
 
 STAND_IN = """#!/bin/sh
 echo "{name} $*" >> "$CALLS"
@@ -31,7 +32,8 @@ class Bench:
         self.calls = folder / "calls"
         self.root.mkdir()
         self.bin.mkdir()
-        makefile = render_makefile("walk", "Walk", "walk:latest", "3.11")
+        values = {"name": "walk", "title": "Walk", "image": "walk:latest", "python": "3.11", "as_of": ""}
+        makefile = render_makefile({**values, "models": ("model",), "secrets": ["WALK_KEY"]})
         (self.root / "Makefile").write_text(makefile)
         for command in (
             "make",
@@ -107,12 +109,14 @@ def test_install_without_uv_takes_pip(bench: Bench) -> None:
 
 
 def test_install_without_a_lock_says_so(bench: Bench) -> None:
+    (bench.root / "requirements-dev.in").write_text("x\n")
     bench.add("uv", VENV)
     assert "run 'make lock install' to pin them" in bench.make("install")
     assert bench.called()[-1] == "uv pip install --quiet --python .venv/bin/python -r requirements-dev.in"
 
 
 def test_install_does_not_make_an_environment_twice(bench: Bench) -> None:
+    (bench.root / "requirements-dev.in").write_text("x\n")
     bench.add("uv", VENV)
     bench.make("install")
     bench.make("install")
@@ -120,11 +124,13 @@ def test_install_does_not_make_an_environment_twice(bench: Bench) -> None:
 
 
 def test_a_failed_install_fails(bench: Bench) -> None:
+    (bench.root / "requirements-dev.in").write_text("x\n")
     bench.add("uv", VENV + "\ncase $1 in pip) exit 3;; esac")
     bench.make("install", code=2)
 
 
 def test_uv_finds_local_wheels(bench: Bench, wheels: Path) -> None:
+    (bench.root / "requirements-dev.in").write_text("x\n")
     bench.add("uv", VENV + '\necho "links=$UV_FIND_LINKS" >> "$CALLS"')
     bench.make("install", PIP_FIND_LINKS=f"{wheels} {wheels}")
     assert f"links={wheels},{wheels}" in bench.called()
@@ -145,17 +151,60 @@ def test_lock_prefers_local_wheels_of_what_is_asked_for(bench: Bench, wheels: Pa
     assert [call for call in calls if "==" in call] == ["alpha-x==2.0+cpu"]
     runs = [call.split() for call in calls if call.startswith("uv pip compile")]
     assert [run[-3:] for run in runs] == [
-        ["requirements.in", "-o", "requirements.lock"],
-        ["requirements-dev.in", "-o", "requirements-dev.lock"],
+        [f"requirements{part}.in", "-o", f"requirements{part}.lock"]
+        for part in ("", "-dev", "-service", "-audit")
     ]
-    assert all("--generate-hashes" in run and "--no-emit-index-url" in run for run in runs)
+    assert all({"--generate-hashes", "--universal", "--no-emit-index-url"} <= set(run) for run in runs)
+
+
+def test_lock_has_the_build_with_cuda_apart(bench: Bench, wheels: Path) -> None:
+    (bench.root / "requirements.in").write_text("torch>=2  # train.py:1\n")
+    (bench.root / "requirements.lock").write_text(
+        "numpy==2.4 ; python_version < '3.12' \\\n    --hash=sha256:0\ntorch==2.13.0+cpu \\\n    --hash=sha256:1\n"
+    )
+    show = 'while [ $# -gt 1 ]; do [ "$1" = -c ] && cat "$2" >> "$CALLS"; shift; done'
+    bench.add("uv", f'echo "links=$UV_FIND_LINKS" >> "$CALLS"; {show}')
+    (bench.bin / "cat").symlink_to(shutil.which("cat") or "cat")
+    bench.make("lock", PIP_FIND_LINKS=str(wheels))
+    last = [call.rstrip() for call in bench.called()[-4:]]
+    assert last[0].endswith("requirements.in -o requirements-cuda.lock")
+    assert last[1:] == ["links=", "numpy==2.4 ; python_version < '3.12'", "torch==2.13.0"]
+
+
+def test_install_takes_extras_by_their_locks(bench: Bench) -> None:
+    bench.add("uv", VENV)
+    for name in ("", "-dev", "-service"):
+        (bench.root / f"requirements{name}.lock").write_text("x==1\n")
+    bench.make("install", "EXTRAS=cpu service")
+    assert [call.split()[-1] for call in bench.called()[1:]] == [
+        "requirements-dev.lock",
+        "requirements-service.lock",
+    ]
+    assert "no extra gpu" in bench.make("install", "EXTRAS=gpu", code=2)
+
+
+def test_audit_has_an_environment_of_its_own(bench: Bench) -> None:
+    bench.add("python3.11", VENV)
+    (bench.root / "requirements-audit.lock").write_text("x==1\n")
+    for tool in ("cyclonedx-py", "pip-audit"):
+        bench.add(tool)
+        (bench.root / ".venv-audit" / "bin").mkdir(parents=True, exist_ok=True)
+        shutil.move(bench.bin / tool, bench.root / ".venv-audit" / "bin" / tool)
+    bench.make("audit")
+    assert [" ".join(call.split()[:2]) for call in bench.called()] == [
+        "python3.11 -m",
+        "python3.11 -m",
+        "cyclonedx-py requirements",
+        "pip-audit --disable-pip",
+    ]
+    assert "-r requirements-audit.lock" in bench.called()[1]
 
 
 def test_build_lends_the_folder_of_wheels(bench: Bench, wheels: Path) -> None:
     bench.add("docker", NEW_DOCKER)
     bench.make("build", "BUILD_ARGS=--network host", PIP_FIND_LINKS=str(wheels))
     assert bench.called()[-1] == (
-        f"docker build --build-context wheels={wheels}/. --network host --tag walk:latest ."
+        f"docker build --build-context wheels={wheels}/. --network host --target runtime --tag walk:latest ."
     )
     assert not (bench.root / ".wheels").exists()
 
@@ -165,32 +214,132 @@ def test_build_gives_copies_to_an_engine_that_cannot_borrow(bench: Bench, wheels
     (bench.root / ".wheels").mkdir()
     (bench.root / ".wheels" / "alpha_x-2.0+cpu-py3-none-any.whl").write_bytes(b"old")
     bench.make("build", PIP_FIND_LINKS=str(wheels))
-    assert bench.called()[-1] == "docker build --tag walk:latest ."
+    assert bench.called()[-1] == "docker build --target runtime --tag walk:latest ."
     assert (bench.root / ".wheels" / "alpha_x-2.0+cpu-py3-none-any.whl").read_bytes() == b"new"
 
 
 def test_build_without_wheels(bench: Bench) -> None:
     bench.add("docker", OLD_DOCKER)
     bench.make("build", "IMAGE=mine:1")
-    assert bench.called() == ["docker build --tag mine:1 ."]
+    assert bench.called() == ["docker build --target runtime --tag mine:1 ."]
 
 
 def test_a_container_works_on_this_folder_as_its_owner(bench: Bench) -> None:
     bench.add("docker")
     bench.make("docker-run", "COMMAND=status", "ARGS=--json")
     assert bench.called() == [
-        f"docker run --rm --init --stop-timeout 300 --user {os.getuid()}:{os.getgid()} --env HOME=/tmp "
-        f"--env USER=pipeline --volume {bench.root}:/app walk:latest status --json"
+        "docker run --rm --init --read-only --tmpfs /tmp:exec,mode=1777 --stop-timeout 300 "
+        f"--user {os.getuid()}:{os.getgid()} --volume {bench.root}:/app walk:latest status --json"
     ]
 
 
-@pytest.mark.parametrize(("docker", "compose"), [("", "docker compose"), (OLD_DOCKER, "docker-compose")])
-def test_deploy_with_the_compose_that_is_there(bench: Bench, docker: str, compose: str) -> None:
-    tell = '\necho "user=$RUN_USER" >> "$CALLS"'
-    bench.add("docker", docker + tell)
-    bench.add("docker-compose", tell)
-    bench.make("deploy")
-    assert bench.called()[-2:] == [f"{compose} up --detach pipeline", f"user={os.getuid()}:{os.getgid()}"]
+HEALTHY = """case "$*" in
+"build --help"|"compose version") exit 0;;
+*"ps --all --quiet"*) echo one; echo two;;
+*"port serve 8000"*) echo 127.0.0.1:8000;;
+*" port "*) exit 1;;
+"inspect "*one) echo "/walk_pipeline_1 exited 0 0 healthy";;
+"inspect "*two) echo "/walk_serve_1 {health}";;
+esac"""
+
+
+@pytest.fixture
+def project(bench: Bench) -> Bench:
+    """A bench with what deploy.sh needs."""
+    for command in ("dirname", "date", "sleep", "cat"):
+        if not (bench.bin / command).exists():
+            (bench.bin / command).symlink_to(shutil.which(command) or command)
+    (bench.root / "docker").mkdir()
+    (bench.root / "docker" / "deploy.sh").write_text(render("docker/deploy.sh.j2"))
+    (bench.root / "secrets").mkdir()
+    (bench.root / "secrets" / "WALK_KEY").write_text("sk\n")
+    return bench
+
+
+def deploy(bench: Bench, *arguments: str, code: int = 0) -> str:
+    done = subprocess.run(
+        ["make", "-s", "deploy", *arguments],
+        cwd=bench.root,
+        env={"PATH": str(bench.bin), "CALLS": str(bench.calls)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_deploy_builds_checks_starts_waits_and_says_where(project: Bench) -> None:
+    project.add("docker", HEALTHY.format(health="running 0 0 healthy"))
+    said = deploy(project)
+    assert "serve: http://127.0.0.1:8000/docs" in said
+    assert "grafana" not in said
+    calls = [call for call in project.called() if "help" not in call and "version" not in call]
+    assert calls[:5] == [
+        "docker build --target runtime --tag walk:latest .",
+        "docker build --target service --tag walk:latest-service .",
+        "docker compose config --quiet",
+        "docker compose up --detach --remove-orphans",
+        "docker compose ps --all --quiet",
+    ]
+
+
+def test_deploy_with_monitoring_and_an_old_compose(project: Bench) -> None:
+    stand_in = HEALTHY.format(health="running 0 0 healthy")
+    project.add("docker", OLD_DOCKER + "\n" + stand_in)
+    project.add("docker-compose", 'echo "user=$RUN_USER $SERVICE_IMAGE" >> "$CALLS"\n' + stand_in)
+    deploy(project, "MONITORING=1", "IMAGE=mine:2")
+    assert "docker-compose --profile monitoring up --detach --remove-orphans" in project.called()
+    assert f"user={os.getuid()}:{os.getgid()} mine:2-service" in project.called()
+
+
+@pytest.mark.parametrize(
+    ("health", "said"),
+    [
+        ("running 0 0 unhealthy", "is not healthy"),
+        ("running 0 0 starting", "not healthy after 1 s"),
+        ("restarting 75 9 starting", "not healthy after 1 s"),
+        ("restarting 1 3 starting", "fails again and again"),
+    ],
+)
+def test_deploy_fails_when_a_service_does_not_get_healthy(project: Bench, health: str, said: str) -> None:
+    project.add("docker", HEALTHY.format(health=health))
+    assert said in deploy(project, "WAIT=1", code=2)
+
+
+def test_deploy_fails_when_the_pipeline_fails(project: Bench) -> None:
+    project.add("docker", HEALTHY.format(health="running 0 0 healthy").replace("exited 0 0", "exited 1 0"))
+    assert "/walk_pipeline_1 ended with exit code 1" in deploy(project, code=2)
+
+
+def test_deploy_needs_the_secrets(project: Bench) -> None:
+    project.add("docker", HEALTHY.format(health="running 0 0 healthy"))
+    (project.root / "secrets" / "WALK_KEY").unlink()
+    assert "secrets/WALK_KEY is missing" in deploy(project, code=2)
+    assert not any(" up " in call for call in project.called())
+
+
+def test_undeploy_and_logs(bench: Bench) -> None:
+    bench.add("docker")
+    bench.make("undeploy")
+    bench.make("logs", "ARGS=serve")
+    wanted = [call for call in bench.called() if "version" not in call]
+    assert wanted == [
+        "docker compose --profile monitoring down --remove-orphans",
+        "docker compose --profile monitoring logs --follow --tail 100 serve",
+    ]
+
+
+def test_build_of_several_targets_behind_a_proxy_and_a_private_ca(bench: Bench) -> None:
+    bench.add("docker", OLD_DOCKER)
+    bench.make(
+        "build", "TARGETS=runtime cuda", "CA_CERT=/ca.pem", "PIP_CONF=pip.conf", HTTPS_PROXY="http://proxy"
+    )
+    options = "--build-arg HTTPS_PROXY --secret id=ca,src=/ca.pem --secret id=pip,src=pip.conf"
+    assert bench.called() == [
+        f"docker build {options} --target runtime --tag walk:latest .",
+        f"docker build {options} --target cuda --tag walk:latest-cuda .",
+    ]
 
 
 def test_arguments_with_spaces_reach_the_program(bench: Bench) -> None:

@@ -68,6 +68,26 @@ def test_layers_in_rising_order(settings: Settings, monkeypatch: pytest.MonkeyPa
     assert (settings.epochs, settings.mode, settings.LR) == (3, "a", 0.001)
 
 
+def test_a_secret_may_stand_in_a_file(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    prefix = Settings.__module__.partition(".")[0].upper()
+    (tmp_path / "secret").write_text("sk-1\n")
+    monkeypatch.setenv(f"{prefix}_TOKEN_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv(f"{prefix}_NAME_FILE", str(tmp_path / "secret"))
+    assert (settings.token, settings.name) == ("sk-1", "1"), "only secrets are read like this"
+    monkeypatch.setenv(f"{prefix}_TOKEN", "sk-2")
+    assert Settings.load().token == "sk-2", "the variable itself wins"
+
+
+def test_a_secret_that_cannot_be_read_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = Settings.__module__.partition(".")[0].upper()
+    monkeypatch.setenv(f"{prefix}_TOKEN_FILE", "/no/such/file")
+    with pytest.raises(Problem, match="A secret cannot be read") as error:
+        _ = settings.token
+    assert "/no/such/file" in error.value.why
+
+
 def test_a_file_that_repeats_the_defaults_changes_no_type(settings: Settings) -> None:
     write("whole: 1\npair: [3, 4]\nname: '1'\nmaybe:\nanything: {k: 1}\n")
     assert repr(settings.whole) == "1"

@@ -31,9 +31,14 @@ TARGETS = [
     "integration-test",
     "lint",
     "typecheck",
+    "audit",
+    "serve",
+    "metrics",
     "build",
     "docker-run",
     "deploy",
+    "undeploy",
+    "logs",
     "clean",
 ]
 RUNS = [

@@ -1,0 +1,285 @@
+"""`serve`: the stored model behind /predict, with /health, /ready, /metrics and a page of all that at /docs."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Annotated, Any, Literal
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from . import model_input, model_record
+from .log import say
+from .paths import STATE_FOLDER
+from .state import State
+from .steps import Pipeline
+
+MOST_BYTES = int(os.environ.get("SERVE_MAX_BYTES", 8 << 20))
+MOST_ROWS = int(os.environ.get("SERVE_MAX_ROWS", 1000))
+LOOK_EVERY = float(os.environ.get("SERVE_LOOK_SECONDS", 5))
+"""Seconds after which it is looked whether the pipeline has stored another model."""
+
+
+_READ_ON = 8
+"""How many times MOST_BYTES of a body that is too big are read before it is refused."""
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+# Made by calls, not as classes, since types are checked without looking into libraries.
+Answer: Any = create_model(
+    "Answer",
+    __doc__="One prediction for each input. `warnings` tell of values such as the first good run did not have.",
+    predictions=(list[Any], ...),
+    probabilities=(list[Any] | None, None),
+    classes=(list[Any] | None, None),
+    warnings=(list[str], []),
+    model=(str, ...),
+)
+
+
+def serve(pipeline: Pipeline, host: str, port: int) -> int:
+    """Answer until the process is stopped."""
+    service = Service(pipeline)
+    service.look()
+    threading.Thread(target=service.keep_looking, name="look", daemon=True).start()
+    say(f"serving: http://{host}:{port}/docs")
+    limits: dict[str, Any] = {
+        "limit_concurrency": 64,
+        "timeout_keep_alive": 10,
+        "timeout_graceful_shutdown": 20,
+    }
+    uvicorn.run(service, host=host, port=port, log_level="warning", access_log=False, **limits)
+    return 0
+
+
+class Service:
+    """An ASGI application that changes when another model is stored, and refuses bodies that are too big."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.registry = CollectorRegistry()
+        self.requests = Counter("serve_requests", "Requests.", ["path", "status"], registry=self.registry)
+        self.seconds = Histogram(
+            "serve_request_seconds", "Duration of requests.", ["path"], registry=self.registry
+        )
+        self.rows = Counter("serve_rows", "Rows that were predicted.", registry=self.registry)
+        self.ready = Gauge("serve_ready", "1 when a model is loaded.", registry=self.registry)
+        self.loaded = Gauge(
+            "serve_model_loaded_timestamp_seconds", "When it was loaded.", registry=self.registry
+        )
+        self.model: Any = None
+        self.described: dict[str, Any] = {}
+        self.hash = ""
+        self.why_not = "no model has been looked for yet"
+        self._lock = threading.Lock()
+        self.app = self._make_app()
+
+    # -- the model --------------------------------------------------------------------------
+
+    def keep_looking(self) -> None:
+        while True:
+            time.sleep(LOOK_EVERY)
+            try:
+                self.look()
+            except Exception as error:
+                say(f"serve: the state could not be looked at ({type(error).__name__}: {error})")
+
+    def look(self) -> None:
+        """Load the model that is stored now, unless it is the one that is served. An earlier one stays until then."""
+        state = State(STATE_FOLDER)
+        state.load()
+        found = model_record.find_stored(self.pipeline, state)
+        if self.model is not None and any(each.hash == self.hash for each in found[:1]):
+            return
+        try:
+            stored, model = model_record.load(self.pipeline, state)
+            if stored.hash == self.hash and self.model is not None:
+                return
+            described = self._described(state, stored, model)
+        except model_record.NoModel as error:
+            if str(error) != self.why_not:
+                say(f"serve: {error}")
+            self.why_not = str(error)
+            return
+        with self._lock:
+            self.model, self.described, self.hash, self.why_not = model, described, stored.hash, ""
+            self.app = self._make_app()
+        self.ready.set(1)
+        self.loaded.set(time.time())
+        say(f"serve: {stored.name} ({described['type']}) of {stored.step}, {stored.hash[:12]}, is loaded")
+
+    def _described(self, state: State, stored: model_record.Stored, model: Any) -> dict[str, Any]:
+        """The recorded input, when it is still that of the model. Raises `NoModel`."""
+        known = model_record.read()
+        if known is None:
+            raise model_record.NoModel("no good run has recorded its input yet; `describe-model` does it")
+        if model_input.takes(model, known["input"]):
+            return known
+        found = model_record.describe(self.pipeline, state, stored, model)
+        changed = model_record.differences(known, found) or "it fails on the input"
+        raise model_record.NoModel(f"{changed} that was recorded; `describe-model --accept` records it anew")
+
+    # -- the application --------------------------------------------------------------------
+
+    def _make_app(self) -> FastAPI:
+        app = FastAPI(title=self.pipeline.package, description=__doc__, docs_url="/docs", redoc_url=None)
+        app.add_exception_handler(RequestValidationError, refuse)
+        app.add_api_route("/health", self._health, summary="The process answers")
+        app.add_api_route("/ready", self._is_ready, summary="A model is loaded", responses={503: {}})
+        app.add_api_route("/metrics", self._metrics, summary="For Prometheus", response_class=Response)
+        if self.model is None:
+            app.add_api_route("/predict", self._refuse, methods=["POST"], status_code=503)
+            return app
+
+        def predict(request: Any) -> Any:
+            return self._predict(request.inputs)
+
+        predict.__annotations__ = {"request": make_request(self.described["input"]), "return": Answer}
+        name, kind = self.described["name"], self.described["type"]
+        app.add_api_route(
+            "/predict",
+            predict,
+            methods=["POST"],
+            summary=f"What {name} ({kind}) says",
+            response_model_exclude_none=True,
+            responses={413: {"description": f"More than {MOST_BYTES} bytes"}},
+        )
+        return app
+
+    def _health(self) -> dict[str, str]:
+        return {"status": "ok"}
+
+    def _is_ready(self) -> dict[str, Any]:
+        if self.model is None:
+            raise HTTPException(503, self.why_not)
+        return {
+            "status": "ready",
+            "model": self.described["name"],
+            "hash": self.hash,
+            "input": self.described["input"],
+        }
+
+    def _metrics(self) -> Response:
+        return Response(generate_latest(self.registry), media_type="text/plain; version=0.0.4")
+
+    def _refuse(self) -> None:
+        raise HTTPException(503, self.why_not)
+
+    def _predict(self, inputs: list[Any]) -> Any:
+        described = self.described["input"]
+        rows = [each.model_dump(by_alias=True) if isinstance(each, BaseModel) else each for each in inputs]
+        try:
+            with self._lock:
+                result = model_input.predict(self.model, described, rows)
+        except Exception as error:
+            say(f"serve: a prediction failed ({type(error).__name__}: {error})")
+            raise HTTPException(500, "the model failed on this input") from error
+        self.rows.inc(len(rows))
+        return Answer(**result, warnings=model_input.find_outside(described, rows), model=self.hash)
+
+    # -- around it --------------------------------------------------------------------------
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Count and time requests; a body is read here, up to the limit."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = (
+            scope["path"]
+            if scope["path"] in ("/predict", "/health", "/ready", "/metrics", "/docs")
+            else "other"
+        )
+        start, status = time.perf_counter(), 500
+
+        async def note(message: Any) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            body = await read_body(scope, receive)
+            if body is None:
+                await Response("the request is too big", status_code=413)(scope, receive, note)
+            else:
+                await self.app(scope, replay(body, receive), note)
+        finally:
+            self.requests.labels(path, str(status)).inc()
+            self.seconds.labels(path).observe(time.perf_counter() - start)
+
+
+async def refuse(_: Request, error: Exception) -> JSONResponse:
+    """What is wrong with a request: the first ten places, without what was sent."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    shown = [{"where": list(each["loc"]), "what": each["msg"]} for each in found[:10]]
+    return JSONResponse({"detail": shown, "problems": len(found)}, status_code=422)
+
+
+async def read_body(scope: Any, receive: Any) -> bytes | None:
+    """The body of a request; None when it is bigger than MOST_BYTES.
+
+    What is too much is read and thrown away, up to a limit: a client that is cut off while it sends sees no answer.
+    """
+    told = dict(scope["headers"]).get(b"content-length", b"0")
+    if not told.isdigit() or int(told) > MOST_BYTES * _READ_ON:
+        return None
+    body, size, more = bytearray(), 0, True
+    while more and size <= MOST_BYTES * _READ_ON:
+        message = await receive()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        more = message.get("more_body", False)
+        if size <= MOST_BYTES:
+            body += chunk
+    return bytes(body) if size <= MOST_BYTES else None
+
+
+def replay(body: bytes, receive: Any) -> Any:
+    """A `receive` that gives a body that was read before."""
+    given = False
+
+    async def again() -> Any:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def make_request(described: dict[str, Any]) -> Any:
+    """The type of a request whose inputs fit the recorded description, and nothing else."""
+    if described["kind"] == "table":
+        fields: dict[str, Any] = {
+            f"column_{at}": (_column_type(column), Field(alias=name))
+            for at, (name, column) in enumerate(described["columns"].items())
+        }
+        item: Any = create_model("Row", __config__=STRICT, **fields)
+    elif described["kind"] == "texts":
+        item = str
+    else:
+        item = _number_type(described["dtype"])
+        for length in reversed(described["shape"]):
+            item = Annotated[list[item], Field(min_length=length, max_length=length)]
+    inputs = Annotated[list[item], Field(min_length=1, max_length=MOST_ROWS)]
+    return create_model("Request", __config__=STRICT, inputs=(inputs, ...))
+
+
+def _column_type(column: dict[str, Any]) -> Any:
+    if column.get("categories"):
+        kind: Any = Literal[tuple(column["categories"])]
+    else:
+        kind = _number_type(column["dtype"])
+    return kind | None if column.get("missing") else kind
+
+
+def _number_type(dtype: str) -> Any:
+    if dtype.startswith("bool"):
+        return bool
+    if dtype.startswith(("int", "uint")):
+        return int
+    return float if dtype.startswith("float") else str
