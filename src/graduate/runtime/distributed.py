@@ -1,0 +1,82 @@
+"""A run of several processes: each runs the same program on the same values, and computes its rows of every batch.
+
+Nothing of this is imported, and nothing changes, where there is one process.
+"""
+
+from __future__ import annotations
+
+import importlib
+from datetime import timedelta
+from typing import Any
+
+from . import random_state, world
+
+_PATIENCE = timedelta(minutes=30)
+"""How long a process waits for the others before it gives up: one may have a longer evaluation or download."""
+
+
+def start() -> None:
+    """Join the other processes. From here on batches are shared out among them."""
+    torch: Any = importlib.import_module("torch")
+    dist: Any = importlib.import_module("torch.distributed")
+    cuda = torch.cuda.is_available()
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=_PATIENCE)
+    from . import row_loader, row_losses, row_rules, row_shapes
+    from .row_gradients import backward
+
+    assert row_losses and row_rules and row_shapes  # they fill the table of rules
+    torch.Tensor.backward = backward
+    torch.compile = _as_it_is
+    torch.autograd.Function.apply = classmethod(_apply_on_whole)
+    row_loader.install()
+    agree_on_numbers()
+
+
+def end() -> None:
+    """Leave the others."""
+    dist: Any = importlib.import_module("torch.distributed")
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def agree(value: Any) -> Any:
+    """What the first process has, on all of them."""
+    dist: Any = importlib.import_module("torch.distributed")
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def of_all(value: Any) -> list[Any]:
+    """What each process has, in the order of their ranks."""
+    dist: Any = importlib.import_module("torch.distributed")
+    found: list[Any] = [None] * world.SIZE
+    dist.all_gather_object(found, value)
+    return found
+
+
+def agree_on_numbers() -> None:
+    """Random generators that were not seeded start alike."""
+    random_state.restore(agree(random_state.capture()))
+
+
+def _as_it_is(model: Any = None, **options: Any) -> Any:
+    """Instead of `torch.compile`: compiled code would not see that a batch is cut."""
+    return model if model is not None else _as_it_is
+
+
+_plain_apply = importlib.import_module("torch.autograd").Function.apply.__func__ if world.SIZE > 1 else None
+
+
+def _apply_on_whole(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """An operation of the author's own with its own gradient: it gets the whole batch."""
+    from .batch_rows import cut_again, is_rows, map_tensors, whole_of
+
+    assert _plain_apply is not None
+    rows = [each for each in args if is_rows(each)]
+    if not rows:
+        return _plain_apply(cls, *args, **kwargs)
+    result = _plain_apply(cls, *(whole_of(each) if is_rows(each) else each for each in args), **kwargs)
+    return map_tensors(result, lambda value: cut_again(value, rows, args))
+
+
