@@ -403,6 +403,29 @@ def attention(func: Any, args: Any, kwargs: Any) -> Any:
 
 RULES[F.scaled_dot_product_attention] = attention
 
+def recurrent(func: Any, args: Any, kwargs: Any) -> Any:
+    """LSTM, GRU and plain recurrent layers without dropout, with the rows first or second."""
+    if kwargs or len(args) != 9 or not is_rows(args[0]) or not isinstance(args[2], list):
+        return NotImplemented
+    rows, hidden, weights, _, layers, dropout_p, training, _, batch_first = args
+    if ndim_of(rows) != 3 or rows.axis != (0 if batch_first else 1) or (dropout_p and training and layers > 1):
+        return NotImplemented
+    states = list(hidden) if isinstance(hidden, (tuple, list)) else [hidden]
+    if any(is_rows(each) and (each.axis != 1 or each.bounds != rows.bounds) for each in states):
+        return NotImplemented
+    own = [local_of(each) if is_rows(each) else own_part(each, rows.bounds, 1).contiguous() for each in states]
+    output, *rest = func(
+        local_of(rows),
+        own if len(own) > 1 else own[0],
+        [spread(each) for each in weights],
+        *args[3:],
+    )
+    return wrap(output, rows.bounds, rows.axis), *(wrap(each, rows.bounds, 1) for each in rest)
+
+
+register("lstm gru rnn_tanh rnn_relu", recurrent, (torch, torch._C._VariableFunctions))
+
+
 # -- random numbers ---------------------------------------------------------------------------
 
 

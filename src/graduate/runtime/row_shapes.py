@@ -39,7 +39,7 @@ def as_it_is(func: Any, args: Any, kwargs: Any) -> Any:
         return func(*args, **kwargs)
 
 
-for _name in ("dtype", "device", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda", "layout", "is_sparse", "is_quantized", "is_meta"):
+for _name in ("dtype", "device", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda", "layout", "is_sparse", "is_quantized", "is_meta", "is_nested"):
     RULES[_getter(_name)] = as_it_is
 RULES[torch.Tensor.requires_grad.__set__] = as_it_is
 register(
@@ -56,6 +56,34 @@ def gradient_of(func: Any, args: Any, kwargs: Any) -> Any:
 
 
 RULES[_getter("grad")] = RULES[_getter("data")] = gradient_of
+
+def slopes(func: Any, args: Any, kwargs: Any) -> Any:
+    """`torch.autograd.grad`: of rows with respect to rows each process has its own; of parameters, everybody's sum."""
+    given = {**dict(zip(("outputs", "inputs", "grad_outputs"), args, strict=False)), **kwargs}
+    if given.get("is_grads_batched") or len(args) > 3:
+        return NotImplemented
+    outputs, inputs = given.pop("outputs"), given.pop("inputs")
+    tops = [outputs] if is_tensor(outputs) else list(outputs)
+    bottoms = [inputs] if is_tensor(inputs) else list(inputs)
+    starts = given.pop("grad_outputs", None)
+    starts = [starts] * len(tops) if starts is None or is_tensor(starts) else list(starts)
+    begins = [_beginning(top, start) for top, start in zip(tops, starts, strict=True)]
+    with _as_it_is():
+        found = func(tops, bottoms, begins, **given)
+    return tuple(
+        wrap(each, bottom.bounds, bottom.axis) if is_rows(bottom) and each is not None else each
+        for each, bottom in zip(found, bottoms, strict=True)
+    )
+
+
+def _beginning(top: Any, start: Any) -> Any:
+    """What a backward pass starts with, for the own rows of an output."""
+    if not is_rows(top) or start is None:
+        return start
+    return local_of(start) if is_rows(start) else own_part(start, top.bounds, top.axis)
+
+
+RULES[torch.autograd.grad] = slopes
 
 # -- changing ---------------------------------------------------------------------------------
 
