@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from . import configuration, dispatch
+from . import configuration, dispatch, world
 from .paths import PROJECT_ROOT
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 from .redaction import redacted
@@ -46,6 +46,8 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     os.chdir(PROJECT_ROOT)
     try:
+        if world.SIZE > 1:
+            world.enter(package)
         return _main(package, given)
     except Problem as problem:
         sys.stdout.flush()
@@ -75,7 +77,9 @@ def _main(package: str, given: list[str]) -> int:
     if command is None or "--help" in given or "-h" in given or given[:1] == ["help"]:
         return _help(package, given)
     given.remove(command)
-    flags = {each for each in FLAGS.get(command, ("--fresh",)) if _take(given, each)}
+    flags = {each for each in FLAGS.get(command, ("--fresh", "--elastic")) if _take(given, each)}
+    if "--elastic" in flags:
+        os.environ["PIPELINE_ELASTIC"] = "1"
     target = given.pop(0) if command == "rollback" and given and not given[0].startswith("-") else ""
     configuration.set_command_line(given)
     importlib.import_module(f"{package}.config.settings")
@@ -133,6 +137,7 @@ def _help(package: str, given: list[str]) -> int:
     for name, text in COMMANDS.items():
         print(f"  {name:<16} {text}")
     print("\n  --fresh          run the steps of this command from their start, without checkpoints")
+    print("  --elastic        go on with another number of processes than before")
     importlib.import_module(f"{package}.config.settings")
     settings = configuration.loaded()
     if settings is not None and settings.options():

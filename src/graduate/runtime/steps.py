@@ -27,7 +27,8 @@ class Step:
 
     `restore` repeats the process-wide effects of the step when the step itself is skipped.
     `program` names the research program that it came from: programs ran as processes of their own, each in its `folder`
-    of the project. `retries` is how often it is tried again when the network or a server fails it.
+    of the project. `retries` is how often it is tried again when the network or a server fails it. `alone` says, as
+    "file:line: why", what in it cannot be shared out among processes.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Step:
     restore: Callable[[], Any] | None = None
     retries: int = 0
     folder: str = ""
+    alone: tuple[str, ...] = ()
 
     def by_name(self, result: Any) -> dict[str, Any]:
         """What the function returned, under the names that the step gives."""

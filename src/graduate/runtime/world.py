@@ -11,6 +11,25 @@ RANK = int(os.environ.get("RANK") or 0) if SIZE > 1 else 0
 LOCAL_RANK = int(os.environ.get("LOCAL_RANK") or 0)
 
 
+def enter(package: str) -> None:
+    """Called first in each of several processes: to each its GPU and, but for the first, its project folder."""
+    if not os.environ.get("PIPELINE_CHILD_STEPS"):
+        raise Problem(
+            "The processes of a run are started by the project itself.",
+            where=f"WORLD_SIZE={SIZE}",
+            fix="make train GPUS=N (or PROCS=N; NODES=M for several machines), which calls torchrun",
+        )
+    visible = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
+    if not os.environ.get("PIPELINE_ON_GPUS"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif not os.environ.get("PIPELINE_OWN_GPU"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[LOCAL_RANK] if visible else str(LOCAL_RANK)
+        os.environ["PIPELINE_OWN_GPU"] = "1"
+    from . import mirror
+
+    mirror.enter(package)
+
+
 def cannot(what: str, where: str) -> Problem:
     """The error for something that cannot be done by several processes."""
     return Problem(

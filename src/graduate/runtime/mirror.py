@@ -1,0 +1,102 @@
+"""A project folder of its own for each process but the first.
+
+All processes run the same program, so all write the same files. Each does so in its own tree: nobody sees half of what
+another writes, and what a step looks up (is there a file?) is answered alike everywhere. The first process works in
+the project itself; only what it writes stays.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import store, world
+from .paths import PROJECT_ROOT, STATE_FOLDER
+
+FOLDER = STATE_FOLDER / "ranks"
+_MIRROR = "PIPELINE_MIRROR_OF"
+_LEFT_OUT = frozenset({".git", ".venv", "venv", "__pycache__", "node_modules", "logs", ".mypy_cache", ".ruff_cache"})
+_OWN_STATE = frozenset({"ranks", "lock", "staging", "events.jsonl", "errors", "quarantine", "backups"})
+_WRITTEN_IN_PLACE = frozenset({".pt", ".pth", ".ckpt", ".bin", ".h5", ".hdf5", ".db", ".sqlite", ".jsonl", ".log"})
+"""Files that libraries open for writing without Python noticing, or that are added to: these are copied."""
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_TRUNC
+
+
+def enter(package: str) -> None:
+    """Go on in a tree of one's own. Does not return where there was none yet."""
+    if world.RANK == 0 or os.environ.get(_MIRROR):
+        if world.RANK:
+            sys.addaudithook(_before_open)
+        return
+    mirror = FOLDER / str(world.RANK)
+    shutil.rmtree(mirror, ignore_errors=True)
+    _copy_tree(PROJECT_ROOT, mirror)
+    _redirect_output()
+    os.environ[_MIRROR] = str(PROJECT_ROOT)
+    os.chdir(mirror)
+    os.execv(sys.executable, [sys.executable, "-m", package, *sys.argv[1:]])
+
+
+def _redirect_output() -> None:
+    """What this process prints is what the first one prints; its errors are kept."""
+    logs = PROJECT_ROOT / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    null = os.open(os.devnull, os.O_WRONLY)
+    log = os.open(logs / f"rank-{world.RANK}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    os.dup2(null, 1)
+    os.dup2(log, 2)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    target.mkdir(parents=True)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.name in _LEFT_OUT or (source == STATE_FOLDER and entry.name in _OWN_STATE):
+                continue
+            path = target / entry.name
+            if entry.is_symlink():
+                path.symlink_to(os.readlink(entry.path))  # noqa: PTH115
+            elif entry.is_dir():
+                _copy_tree(Path(entry.path), path)
+            elif entry.is_file():
+                _lend(Path(entry.path), path)
+
+
+def _lend(source: Path, target: Path) -> None:
+    """The same file under another name; a copy where somebody may write into it."""
+    if source.suffix in _WRITTEN_IN_PLACE and source.parent.name != "objects":
+        shutil.copy2(source, target)
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _before_open(event: str, arguments: tuple[Any, ...]) -> None:
+    """A lent file is copied before it is written to."""
+    if event not in ("open", "os.truncate"):
+        return
+    path = arguments[0]
+    if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & _WRITES):
+        return
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return
+    try:
+        name = os.fsdecode(path)
+        if os.stat(name).st_nlink < 2 or not os.path.isfile(name):  # noqa: PTH116, PTH113
+            return
+        own = f"{name}.own{os.getpid()}"
+        shutil.copy2(name, own)
+        os.replace(own, name)  # noqa: PTH105
+    except OSError:
+        return
+
+
+def remove_all() -> None:
+    """Remove the trees of a run that is over."""
+    if FOLDER.exists():
+        store.remove_folder(FOLDER)
