@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 from . import launch, store, world
 from .ends import ROLLED_BACK
@@ -16,9 +15,6 @@ from .problems import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Problem
 from .signals import stop
 from .state import State
 from .steps import Pipeline
-
-if TYPE_CHECKING:
-    from .runner import Runner
 
 _CHILD = launch.CHILD
 _MOST_ROLLBACKS = 20
@@ -64,10 +60,17 @@ def run(
     if part is not None:
         first, end = map(int, part.split("-"))
         die_with_parent()
+        if world.SIZE > 1:
+            from . import distributed
+
+            distributed.start()  # until all are there, a signal ends this process at once
         stop.is_child = True
         stop.install()
         state.load()
-        return _run_part(Runner(pipeline, state), first, end)
+        code = Runner(pipeline, state).run(first, end)
+        if world.SIZE > 1 and code == 0:
+            distributed.end()
+        return code
     job = launch.asked_for()
     chosen = [each for each in range(last + 1) if program in ("", pipeline.steps[each].program)]
     if job.size > 1:
@@ -95,19 +98,6 @@ def run(
         finally:
             stop.uninstall()
     return _report(pipeline, last, code)
-
-
-def _run_part(runner: Runner, first: int, last: int) -> int:
-    """Run steps in this process, which may be one of several that do so together."""
-    if world.SIZE == 1:
-        return runner.run(first, last)
-    from . import distributed
-
-    distributed.start()
-    code = runner.run(first, last)
-    if code == 0:
-        distributed.end()
-    return code
 
 
 def _follow(

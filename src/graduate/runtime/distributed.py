@@ -5,7 +5,9 @@ Nothing of this is imported, and nothing changes, where there is one process.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +21,11 @@ def start() -> None:
     """Join the other processes. From here on batches are shared out among them."""
     torch: Any = importlib.import_module("torch")
     dist: Any = importlib.import_module("torch.distributed")
-    cuda = torch.cuda.is_available()
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=_PATIENCE)
+    store, rank, size = next(dist.rendezvous("env://"))
+    # After a restart the addresses of the processes before must not be found.
+    attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=_PATIENCE)
     from . import row_loader, row_losses, row_rules, row_shapes
     from .row_gradients import backward
 
@@ -29,6 +34,9 @@ def start() -> None:
     torch.compile = _as_it_is
     torch.autograd.Function.apply = classmethod(_apply_on_whole)
     row_loader.install()
+    for library in ("numpy", "numpy.random"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(library)
     agree_on_numbers()
 
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from . import checkpoint as loops
-from . import random_state, retries
+from . import random_state, retries, world
 from .ends import ROLLED_BACK, CatchUpFailed, Failed, Finished, TryAgain
 from .failure import show_traceback, write_report
 from .files import record_of, recorder, scan
@@ -205,6 +205,10 @@ class Runner:
                 # The signal went to the loader's workers too; what follows from that is no failure.
                 self._interrupt(step, record, start)
                 raise Interrupted from None
+            if world.is_lost(error):
+                message = "another process of the run was lost"
+                self._fail(step, record, error, message, start)
+                raise Failed(EXIT_FAILED) from None
             may_pass = network and record.tries < step.retries
             record.tries = record.tries + 1 if may_pass else 0
             if not may_pass:

@@ -39,3 +39,13 @@ def cannot(what: str, where: str) -> Problem:
         fix="run it with one process (without GPUS, PROCS and NODES)",
         exit_code=EXIT_FAILED,
     )
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error says that another process of the run is gone."""
+    if SIZE == 1:
+        return False
+    text = str(error)
+    return type(error).__name__ in ("DistNetworkError", "DistBackendError") or (
+        isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text)
+    )
