@@ -125,8 +125,8 @@ def is_in_place(func: Any) -> bool:
 def run_on_whole(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Do something that needs all rows: on the gathered whole, on every process alike."""
     _note(func)
-    if is_rows(kwargs.get("out")):
-        raise world.cannot(f"{_name(func)}(out=…) of rows that are cut", _user_line())
+    if is_rows(kwargs.get("out")) or _name(func) in _NOT_OF_A_COPY:
+        raise world.cannot(f"{_name(func)} of a batch of which each process has a part", _user_line())
     gathered: list[Any] = []
 
     def gather(value: Any) -> Any:
@@ -138,6 +138,8 @@ def run_on_whole(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     given, named = map_tensors(tuple(args), gather), map_tensors(dict(kwargs), gather)
     result = func(*given, **named)
     if is_in_place(func) and args and is_rows(args[0]):
+        if getattr(func, "__name__", "") == "__set__":
+            raise world.cannot(f"setting {_name(func)} of a batch of which each process has a part", _user_line())
         target = args[0]
         local_of(target).copy_(own_part(given[0], target.bounds, target.axis))
         return target if result is not None else None
@@ -161,6 +163,13 @@ def _name(func: Any) -> str:
     return str(name)
 
 
+_NOT_OF_A_COPY = frozenset(
+    {
+        *("register_hook", "register_post_accumulate_grad_hook", "set_", "resize_", "share_memory_", "data_ptr"),
+        *("untyped_storage", "storage", "_storage", "map_", "map2_", "retains_grad"),
+    }
+)
+"""What would be done to the gathered copy, and be lost."""
 _SILENT = frozenset({"item", "tolist", "numpy", "__repr__", "__format__", "__float__", "__int__", "__array__"})
 _noted: set[Any] = set()
 

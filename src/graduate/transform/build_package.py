@@ -14,6 +14,7 @@ from graduate.model.source import Sources
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.assemble import ModuleDraft, Piece, import_lines, write_module
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft, StepDraft
+from graduate.transform.find_alone import find_alone
 from graduate.transform.find_module_state import find_module_state
 from graduate.transform.homes import CANONICAL, order_homes
 from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
@@ -102,6 +103,7 @@ class PackageBuilder:
                 (),
                 self.functions[-1],
                 folder=self._folder(program),
+                alone=find_alone(self.sources, program.path),
             )
         )
         self.steps.append(Step(name, "train", program.name, function, (), (), ()))
@@ -223,9 +225,11 @@ class PackageBuilder:
             if step.restore:
                 restore = f"restore_{function}"
                 self.functions.append(render_restore(draft, step, restore))
+            folder = self._folder(program)
+            alone = find_alone(self.sources, program.path) if step.role == "train" else ()
             self.texts.append(
                 StepText(
-                    name, function, step.role, program.name, takes, gives, "", restore, self._folder(program)
+                    name, function, step.role, program.name, takes, gives, "", restore, folder, alone
                 )
             )
             self.steps.append(self._step(name, function, program, draft, step, takes, gives))
