@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -26,18 +27,32 @@ def start() -> None:
     attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=_PATIENCE)
-    from . import row_loader, row_losses, row_rules, row_shapes
+    from . import row_attention, row_loader, row_losses, row_rules, row_shapes
     from .row_gradients import backward
 
-    assert row_losses and row_rules and row_shapes  # they fill the table of rules
+    assert row_attention and row_losses and row_rules and row_shapes  # they fill the table of rules
     torch.Tensor.backward = backward
     torch.compile = _as_it_is
     torch.autograd.Function.apply = classmethod(_apply_on_whole)
     row_loader.install()
+    if world.RANK:
+        torch.save = _watched(torch.save)
     for library in ("numpy", "numpy.random"):
         with contextlib.suppress(ImportError):
             importlib.import_module(library)
     agree_on_numbers()
+
+
+def _watched(save: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.save`, whose writing Python does not notice."""
+    from .mirror import before_write
+
+    def watched(obj: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(f, (str, os.PathLike)):
+            before_write(os.fspath(f))
+        return save(obj, f, *args, **kwargs)
+
+    return watched
 
 
 def end() -> None:

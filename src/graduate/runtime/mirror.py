@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ _LEFT_OUT = frozenset({".git", ".venv", "venv", "__pycache__", "node_modules", "
 _OWN_STATE = frozenset({"ranks", "lock", "staging", "events.jsonl", "errors", "quarantine", "backups"})
 _WRITTEN_IN_PLACE = frozenset({".pt", ".pth", ".ckpt", ".bin", ".h5", ".hdf5", ".db", ".sqlite", ".jsonl", ".log"})
 """Files that libraries open for writing without Python noticing, or that are added to: these are copied."""
+_SILENCED = {"WANDB_MODE": "disabled", "COMET_MODE": "disabled", "NEPTUNE_MODE": "debug"}
+"""Services that would hear of the run from each process."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_TRUNC
 
 
@@ -35,7 +38,7 @@ def enter(package: str) -> None:
     shutil.rmtree(mirror, ignore_errors=True)
     _copy_tree(PROJECT_ROOT, mirror)
     _redirect_output()
-    os.environ[_MIRROR] = str(PROJECT_ROOT)
+    os.environ |= {_MIRROR: str(PROJECT_ROOT), **_SILENCED}
     os.chdir(mirror)
     os.execv(sys.executable, [sys.executable, "-m", package, *sys.argv[1:]])
 
@@ -77,16 +80,23 @@ def _lend(source: Path, target: Path) -> None:
 
 
 def _before_open(event: str, arguments: tuple[Any, ...]) -> None:
-    """A lent file is copied before it is written to."""
     if event not in ("open", "os.truncate"):
         return
     path = arguments[0]
     if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & _WRITES):
         return
-    if not isinstance(path, (str, bytes, os.PathLike)):
+    if isinstance(path, (str, bytes, os.PathLike)):
+        before_write(os.fsdecode(path))
+
+
+def before_write(path: str) -> None:
+    """A lent file is copied before it is written to. Raises `Problem` for a file that is everybody's."""
+    name = os.path.abspath(path)  # noqa: PTH100
+    if not name.startswith(f"{PROJECT_ROOT}/"):
+        if not _is_nobodys(name):
+            raise world.cannot(f"writing {name}", "outside of the project folder")
         return
     try:
-        name = os.fsdecode(path)
         if os.stat(name).st_nlink < 2 or not os.path.isfile(name):  # noqa: PTH116, PTH113
             return
         own = f"{name}.own{os.getpid()}"
@@ -94,6 +104,16 @@ def _before_open(event: str, arguments: tuple[Any, ...]) -> None:
         os.replace(own, name)  # noqa: PTH105
     except OSError:
         return
+
+
+def _is_nobodys(name: str) -> bool:
+    """Whether a file outside of the project is a cache, a device, or temporary with a name of its own."""
+    temporary = f"{tempfile.gettempdir()}/"
+    if name.startswith(temporary):
+        return name.removeprefix(temporary).startswith(("tmp", "pymp", "torch", "matplotlib"))
+    home = os.path.expanduser("~")  # noqa: PTH111
+    caches = ("/dev/", "/proc/", "/sys/", f"{sys.prefix}/", f"{home}/.cache/", f"{home}/.config/", f"{home}/.triton/")
+    return name.startswith(caches) or "/__pycache__/" in name
 
 
 def remove_all() -> None:

@@ -379,30 +379,6 @@ def _follow(given: dict[str, Any], mean: Any, variance: Any, count: int) -> None
 RULES[F.batch_norm] = batch_norm
 
 
-def attention(func: Any, args: Any, kwargs: Any) -> Any:
-    """softmax(q k) v without dropout: rows, and whatever lies between them and the last two dimensions."""
-    names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
-    if given.get("dropout_p") or not all(is_rows(given[each]) for each in names[:3]):
-        return NotImplemented
-    rows = given["query"]
-    if ndim_of(rows) < 3 or any(
-        given[each].axis or ndim_of(given[each]) != ndim_of(rows) or given[each].bounds != rows.bounds
-        for each in names[:3]
-    ):
-        return NotImplemented
-    if given.get("attn_mask") is not None:
-        aligned = align([rows, given["attn_mask"]]) if ndim_of(given["attn_mask"]) <= ndim_of(rows) else None
-        if aligned is None or ndim_of(given["attn_mask"]) < 2:
-            return NotImplemented
-        given["attn_mask"] = aligned[0][1]
-    for each in names[:3]:
-        given[each] = local_of(given[each])
-    return wrap(func(**given), rows.bounds)
-
-
-RULES[F.scaled_dot_product_attention] = attention
-
 def recurrent(func: Any, args: Any, kwargs: Any) -> Any:
     """LSTM, GRU and plain recurrent layers without dropout, with the rows first or second."""
     if kwargs or len(args) != 9 or not is_rows(args[0]) or not isinstance(args[2], list):
@@ -429,22 +405,34 @@ register("lstm gru rnn_tanh rnn_relu", recurrent, (torch, torch._C._VariableFunc
 # -- random numbers ---------------------------------------------------------------------------
 
 
-def random_like(make: Any) -> Any:
-    """Draws for the whole, as one process does, so that every process draws alike; each keeps its rows."""
+def fill_whole(rows: Any, fill: Any, **options: Any) -> Any:
+    """Numbers drawn for the whole, as one process does, so that every process draws alike; the own rows of them.
+
+    They are drawn in the order in which the numbers lie in memory, as for any tensor that is made like another.
+    """
+    shape, strides = shape_of(rows), local_of(rows).stride()
+    order = sorted(range(len(shape)), key=lambda each: (-strides[each], each))
+    options = {"dtype": rows.dtype, "device": rows.device, **options}
+    whole = torch.empty([shape[each] for each in order], **options)
+    fill(whole)
+    return own_part(whole.permute([order.index(each) for each in range(len(shape))]), rows.bounds, rows.axis)
+
+
+def random_like(draw: str) -> Any:
+    """A rule for `randn_like` and `rand_like`."""
 
     def rule(func: Any, args: Any, kwargs: Any) -> Any:
         rows = args[0]
-        if not is_rows(rows) or len(args) > 1 or set(kwargs) - {"dtype", "device", "requires_grad", "generator"}:
+        if not is_rows(rows) or len(args) > 1 or set(kwargs) - {"dtype", "device"}:
             return NotImplemented
-        options = {"dtype": rows.dtype, "device": rows.device, **kwargs}
-        whole = make(shape_of(rows), **options)
-        return wrap(own_part(whole, rows.bounds, rows.axis), rows.bounds, rows.axis)
+        mine = fill_whole(rows, lambda whole: getattr(whole, draw)(), **kwargs)
+        return wrap(mine, rows.bounds, rows.axis)
 
     return rule
 
 
-RULES[torch.randn_like] = random_like(torch.randn)
-RULES[torch.rand_like] = random_like(torch.rand)
+RULES[torch.randn_like] = random_like("normal_")
+RULES[torch.rand_like] = random_like("uniform_")
 
 
 def dropout(func: Any, args: Any, kwargs: Any) -> Any:
@@ -455,8 +443,7 @@ def dropout(func: Any, args: Any, kwargs: Any) -> Any:
         return NotImplemented
     if not given["training"] or p == 0.0:
         return rows
-    mask = torch.empty(shape_of(rows), dtype=rows.dtype, device=rows.device).bernoulli_(1 - p).div_(1 - p)
-    mine = own_part(mask, rows.bounds, rows.axis)
+    mine = fill_whole(rows, lambda whole: whole.bernoulli_(1 - p).div_(1 - p))
     if given["inplace"]:
         local_of(rows).mul_(mine)
         return rows

@@ -210,6 +210,7 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     "lists": ("xb", lambda x, b: torch.tensor((x * b).tolist()).double() * b),
     "iterate": ("xb", lambda x, b: sum((j + 1) * row for j, row in enumerate(x * b))),
     "dropout": ("xb", lambda x, b: F.dropout(x * b, 0.4)),
+    "dropout of turned": ("qm", lambda q, m: F.dropout((q @ m).transpose(1, 2), 0.4) + torch.randn_like(q.transpose(1, 2))),
     "dropout in place": ("xb", lambda x, b: F.dropout(x * b, 0.4, inplace=True)),
     "dropout2d": ("in", lambda i, n: F.dropout2d(i * n[:, None, None], 0.4)),
     "noise": ("xb", lambda x, b: x * b + torch.randn_like(x) + torch.rand(x.shape) + torch.rand_like(x)),
@@ -238,6 +239,29 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     "transformer": (
         "q",
         module(lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True), lambda f, q: f(q)),
+    ),
+    "attention dropout": (
+        "qm",
+        lambda q, m: F.scaled_dot_product_attention(q @ m, q, q, dropout_p=0.3)
+        + F.scaled_dot_product_attention(q @ m, q, q, dropout_p=0.3, is_causal=True),
+    ),
+    "attention with weights": (
+        "qt",
+        module(
+            lambda: nn.MultiheadAttention(8, 2, dropout=0.2, batch_first=True),
+            lambda f, q, t: f(q, q * 2, q, key_padding_mask=t == 0)[0] + f(q, q, q)[1].sum(),
+        ),
+    ),
+    "padded transformer": (
+        "qt",
+        module(
+            lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2),
+            lambda f, q, t: f(q, mask=torch.ones(5, 5).triu(1).bool(), src_key_padding_mask=(t == 0).cumsum(1) > 2),
+        ),
+    ),
+    "decoder": (
+        "q",
+        module(lambda: nn.TransformerDecoderLayer(8, 2, 16, batch_first=True), lambda f, q: f(q, q.flip(1))),
     ),
     "transformer time first": (
         "q",
