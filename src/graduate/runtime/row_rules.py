@@ -408,14 +408,16 @@ register("lstm gru rnn_tanh rnn_relu", recurrent, (torch, torch._C._VariableFunc
 def fill_whole(rows: Any, fill: Any, **options: Any) -> Any:
     """Numbers drawn for the whole, as one process does, so that every process draws alike; the own rows of them.
 
-    They are drawn in the order in which the numbers lie in memory, as for any tensor that is made like another.
+    They are drawn into a tensor with the layout of the rows, as for any tensor that is made like another: PyTorch draws
+    in the order of memory.
     """
     shape, strides = shape_of(rows), local_of(rows).stride()
     order = sorted(range(len(shape)), key=lambda each: (-strides[each], each))
     options = {"dtype": rows.dtype, "device": rows.device, **options}
     whole = torch.empty([shape[each] for each in order], **options)
+    whole = whole.permute([order.index(each) for each in range(len(shape))])
     fill(whole)
-    return own_part(whole.permute([order.index(each) for each in range(len(shape))]), rows.bounds, rows.axis)
+    return own_part(whole, rows.bounds, rows.axis)
 
 
 def random_like(draw: str) -> Any:
