@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HEAD = '''
+HEAD = """
 import copy
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 centres = torch.randn(4, 10) * 2
 y = torch.randint(0, 4, (203,))
 x = centres[y] + torch.randn(203, 10)
-'''
+"""
 
 LOOPS = {
     "plain": """
@@ -46,7 +46,8 @@ class Points(Dataset):
 train, val = random_split(Points(x, y), [150, 53])
 train_loader = DataLoader(train, batch_size=32, shuffle=True, drop_last=True)
 val_loader = DataLoader(val, batch_size=20)
-model = nn.Sequential(nn.Linear(10, 32, bias=False), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 4)).to(device)
+model = nn.Sequential(nn.Linear(10, 32, bias=False), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 4))
+model = model.to(device)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
 scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1)
 best, best_state, bad = 1e9, None, 0
@@ -77,7 +78,8 @@ for epoch in range(12):
         torch.save(best_state, "best.pt")
     else:
         bad += 1
-    print(f"{epoch} {total / seen:.5f} {val_loss:.5f} {hits / len(val):.5f} {optimizer.param_groups[0]['lr']:.5f} {names[:2]}")
+    lr = optimizer.param_groups[0]["lr"]
+    print(f"{epoch} {total / seen:.5f} {val_loss:.5f} {hits / len(val):.5f} {lr:.5f} {names[:2]}")
     if bad >= 3:
         print("early stop")
         break

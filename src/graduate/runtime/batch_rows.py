@@ -117,7 +117,11 @@ def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
 def is_in_place(func: Any) -> bool:
     """Whether a function changes its first argument."""
     name = getattr(func, "__name__", "")
-    if name == "__set__" or name == "__setitem__" or name in ("__iadd__", "__isub__", "__imul__", "__itruediv__"):
+    if (
+        name == "__set__"
+        or name == "__setitem__"
+        or name in ("__iadd__", "__isub__", "__imul__", "__itruediv__")
+    ):
         return True
     return name.endswith("_") and not name.endswith("__")
 
@@ -139,7 +143,9 @@ def run_on_whole(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     result = func(*given, **named)
     if is_in_place(func) and args and is_rows(args[0]):
         if getattr(func, "__name__", "") == "__set__":
-            raise world.cannot(f"setting {_name(func)} of a batch of which each process has a part", _user_line())
+            raise world.cannot(
+                f"setting {_name(func)} of a batch of which each process has a part", _user_line()
+            )
         target = args[0]
         local_of(target).copy_(own_part(given[0], target.bounds, target.axis))
         return target if result is not None else None
@@ -165,12 +171,21 @@ def _name(func: Any) -> str:
 
 _NOT_OF_A_COPY = frozenset(
     {
-        *("register_hook", "register_post_accumulate_grad_hook", "set_", "resize_", "share_memory_", "data_ptr"),
+        *(
+            "register_hook",
+            "register_post_accumulate_grad_hook",
+            "set_",
+            "resize_",
+            "share_memory_",
+            "data_ptr",
+        ),
         *("untyped_storage", "storage", "_storage", "map_", "map2_", "retains_grad"),
     }
 )
 """What would be done to the gathered copy, and be lost."""
-_SILENT = frozenset({"item", "tolist", "numpy", "__repr__", "__format__", "__float__", "__int__", "__array__"})
+_SILENT = frozenset(
+    {"item", "tolist", "numpy", "__repr__", "__format__", "__float__", "__int__", "__array__"}
+)
 _noted: set[Any] = set()
 
 

@@ -89,7 +89,11 @@ def run(
         environment = dict(os.environ)
         stop.install()
         try:
-            code = Runner(pipeline, state).run(0, last) if groups == [(0, last)] and job.size == 1 else ROLLED_BACK
+            code = (
+                Runner(pipeline, state).run(0, last)
+                if groups == [(0, last)] and job.size == 1
+                else ROLLED_BACK
+            )
             for _ in range(_MOST_ROLLBACKS + sum(step.retries for step in pipeline.steps)):
                 if code != ROLLED_BACK:
                     break

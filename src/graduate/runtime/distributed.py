@@ -30,7 +30,8 @@ def start() -> None:
     from . import row_attention, row_loader, row_losses, row_rules, row_shapes
     from .row_gradients import backward
 
-    assert row_attention and row_losses and row_rules and row_shapes  # they fill the table of rules
+    tables = (row_attention, row_losses, row_rules, row_shapes)  # imported to fill the table of rules
+    assert all(tables)
     torch.Tensor.backward = backward
     torch.compile = _as_it_is
     torch.autograd.Function.apply = classmethod(_apply_on_whole)
@@ -101,5 +102,3 @@ def _apply_on_whole(cls: Any, *args: Any, **kwargs: Any) -> Any:
         return _plain_apply(cls, *args, **kwargs)
     result = _plain_apply(cls, *(whole_of(each) if is_rows(each) else each for each in args), **kwargs)
     return map_tensors(result, lambda value: cut_again(value, rows, args))
-
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
@@ -43,7 +42,9 @@ def asked_for() -> Job:
     """What GPUS, PROCS, NODES, NODE_RANK, MASTER and RESTARTS ask for. Raises `Problem`."""
     gpus, processes = _number("GPUS", 0), _number("PROCS", 0)
     if gpus and processes and gpus != processes:
-        raise _bad("GPUS and PROCS", f"{gpus} and {processes}", "one of them: there is a process for each GPU")
+        raise _bad(
+            "GPUS and PROCS", f"{gpus} and {processes}", "one of them: there is a process for each GPU"
+        )
     nodes, node = _number("NODES", 1), _number("NODE_RANK", 0)
     if node >= nodes:
         raise _bad("NODE_RANK", str(node), f"a number below NODES={nodes}")
@@ -53,7 +54,12 @@ def asked_for() -> Job:
     if gpus:
         _check_gpus(gpus)
     return Job(
-        gpus or processes or 1, nodes, node, address, _number("RESTARTS", 0), bool(os.environ.get("PIPELINE_ELASTIC"))
+        gpus or processes or 1,
+        nodes,
+        node,
+        address,
+        _number("RESTARTS", 0),
+        bool(os.environ.get("PIPELINE_ELASTIC")),
     )
 
 
@@ -73,7 +79,9 @@ def _bad(name: str, value: str, wanted: str) -> Problem:
 def _check_gpus(wanted: int) -> None:
     """Raise `Problem` when there are fewer GPUs here. Asks the driver, so that torch need not be loaded."""
     try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False).stdout
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         listed = ""
     there = sum(line.startswith("GPU ") for line in listed.splitlines())
@@ -87,7 +95,9 @@ def _check_gpus(wanted: int) -> None:
 
 def check_shareable(pipeline: Pipeline, indexes: list[int]) -> None:
     """Raise `Problem`, before anything runs, when the steps to be shared out cannot be."""
-    training = [pipeline.steps[index] for index in indexes if pipeline.steps[index].role in ("train", "wrapped")]
+    training = [
+        pipeline.steps[index] for index in indexes if pipeline.steps[index].role in ("train", "wrapped")
+    ]
     reasons = [(step, why) for step in training for why in step.alone]
     if not training or reasons:
         step, why = reasons[0] if reasons else (None, "no step of it trains")
@@ -118,7 +128,7 @@ def apart(pipeline: Pipeline, first: int, last: int) -> list[tuple[int, int]]:
 
 
 def check_stopped(pipeline: Pipeline, state: State, indexes: list[int], job: Job) -> None:
-    """Raise `Problem` when a step would go on with another number of processes than it had, unless that is asked for."""
+    """Raise `Problem` when a step would go on with another number of processes than it had, and nobody asks for it."""
     for index in indexes:
         step = pipeline.steps[index]
         if state.record(step.name).status not in UNFINISHED or job.elastic:
@@ -179,6 +189,8 @@ def waits_for(state: State, pipeline: Pipeline, index: int) -> bool:
 
 def main() -> int:
     """`torchrun`, with one line instead of its traceback when a process has failed."""
+    import logging
+
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun

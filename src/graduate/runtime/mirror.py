@@ -19,9 +19,13 @@ from .paths import PROJECT_ROOT, STATE_FOLDER
 
 FOLDER = STATE_FOLDER / "ranks"
 _MIRROR = "PIPELINE_MIRROR_OF"
-_LEFT_OUT = frozenset({".git", ".venv", "venv", "__pycache__", "node_modules", "logs", ".mypy_cache", ".ruff_cache"})
+_LEFT_OUT = frozenset(
+    {".git", ".venv", "venv", "__pycache__", "node_modules", "logs", ".mypy_cache", ".ruff_cache"}
+)
 _OWN_STATE = frozenset({"ranks", "lock", "staging", "events.jsonl", "errors", "quarantine", "backups"})
-_WRITTEN_IN_PLACE = frozenset({".pt", ".pth", ".ckpt", ".bin", ".h5", ".hdf5", ".db", ".sqlite", ".jsonl", ".log"})
+_WRITTEN_IN_PLACE = frozenset(
+    {".pt", ".pth", ".ckpt", ".bin", ".h5", ".hdf5", ".db", ".sqlite", ".jsonl", ".log"}
+)
 """Files that libraries open for writing without Python noticing, or that are added to: these are copied."""
 _SILENCED = {"WANDB_MODE": "disabled", "COMET_MODE": "disabled", "NEPTUNE_MODE": "debug"}
 """Services that would hear of the run from each process."""
@@ -32,6 +36,7 @@ def enter(package: str) -> None:
     """Go on in a tree of one's own. Does not return where there was none yet."""
     if world.RANK == 0 or os.environ.get(_MIRROR):
         if world.RANK:
+            tempfile.gettempdir()  # not for the first time in the hook, which may be called while it is looked for
             sys.addaudithook(_before_open)
         return
     mirror = FOLDER / str(world.RANK)
@@ -112,7 +117,15 @@ def _is_nobodys(name: str) -> bool:
     if name.startswith(temporary):
         return name.removeprefix(temporary).startswith(("tmp", "pymp", "torch", "matplotlib"))
     home = os.path.expanduser("~")  # noqa: PTH111
-    caches = ("/dev/", "/proc/", "/sys/", f"{sys.prefix}/", f"{home}/.cache/", f"{home}/.config/", f"{home}/.triton/")
+    caches = (
+        "/dev/",
+        "/proc/",
+        "/sys/",
+        f"{sys.prefix}/",
+        f"{home}/.cache/",
+        f"{home}/.config/",
+        f"{home}/.triton/",
+    )
     return name.startswith(caches) or "/__pycache__/" in name
 
 

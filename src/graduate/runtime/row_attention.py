@@ -60,7 +60,9 @@ def attention_layer(func: Any, args: Any, kwargs: Any) -> Any:
     odd = ("bias_k", "bias_v", "static_k", "static_v", "add_zero_attn")
     if any(given[each] is not None and given[each] is not False for each in odd):
         return NotImplemented
-    if not all(is_rows(given[each]) and given[each].axis == 1 and ndim_of(given[each]) == 3 for each in _INPUTS):
+    if not all(
+        is_rows(given[each]) and given[each].axis == 1 and ndim_of(given[each]) == 3 for each in _INPUTS
+    ):
         return NotImplemented
     if mask is not None and (is_rows(mask) or mask.ndim != 2):
         return NotImplemented

@@ -7,6 +7,7 @@ come back are summed over the processes; where a sum over rows leaves them, its 
 from __future__ import annotations
 
 import importlib
+import itertools
 from typing import Any
 
 torch: Any = importlib.import_module("torch")
@@ -27,7 +28,7 @@ def sum_over_processes(value: Any) -> Any:
 
 def gather_rows(rows: Any, bounds: tuple[int, ...]) -> Any:
     """The rows (dim 0) of all processes in their order, from the own ones; not differentiable."""
-    most = max(stop - start for start, stop in zip(bounds, bounds[1:], strict=False))
+    most = max(stop - start for start, stop in itertools.pairwise(bounds))
     own = rows.detach().contiguous()
     padded = own.new_zeros((most, *own.shape[1:]))
     padded[: own.shape[0]] = own

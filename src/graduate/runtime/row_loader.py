@@ -112,7 +112,11 @@ def _joined(batch: Any, total: int) -> Any:
     bounds = share(total)
 
     def texts(value: Any) -> Any:
-        if isinstance(value, (list, tuple)) and value and all(isinstance(each, (str, bytes)) for each in value):
+        if (
+            isinstance(value, (list, tuple))
+            and value
+            and all(isinstance(each, (str, bytes)) for each in value)
+        ):
             parts: list[Any] = [None] * world.SIZE
             torch.distributed.all_gather_object(parts, list(value))
             return type(value)(each for part in parts for each in part)

@@ -104,23 +104,24 @@ def elementwise(func: Any, args: Any, kwargs: Any) -> Any:
 
 
 register(
-    "add sub subtract mul multiply div divide true_divide floor_divide remainder fmod pow float_power rsub neg negative "
-    "abs absolute exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin cos tan asin acos atan atan2 sinh "
-    "cosh tanh sigmoid erf erfc erfinv lgamma digamma sign sgn floor ceil round trunc frac clamp clip clamp_min clamp_max "
-    "maximum minimum fmax fmin eq ne lt le gt ge logical_and logical_or logical_not logical_xor bitwise_and bitwise_or "
-    "bitwise_not bitwise_xor isnan isinf isfinite where masked_fill lerp addcmul addcdiv nan_to_num logaddexp xlogy "
-    "relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign hardtanh hardsigmoid hardswish hardshrink "
-    "softshrink tanhshrink logsigmoid threshold logit clone detach contiguous double float half bfloat16 int long short "
-    "bool to type_as cpu cuda zeros_like ones_like full_like empty_like positive deg2rad rad2deg heaviside hypot copysign "
-    "logaddexp2 isclose conj real",
+    "add sub subtract mul multiply div divide true_divide floor_divide remainder fmod pow float_power "
+    "rsub neg negative abs absolute exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal sin "
+    "cos tan asin acos atan atan2 sinh cosh tanh sigmoid erf erfc erfinv lgamma digamma sign sgn floor "
+    "ceil round trunc frac clamp clip clamp_min clamp_max maximum minimum fmax fmin eq ne lt le gt ge "
+    "logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_not bitwise_xor isnan "
+    "isinf isfinite where masked_fill lerp addcmul addcdiv nan_to_num logaddexp xlogy relu relu6 "
+    "leaky_relu elu selu celu gelu silu mish softplus softsign hardtanh hardsigmoid hardswish hardshrink "
+    "softshrink tanhshrink logsigmoid threshold logit clone detach contiguous double float half bfloat16 "
+    "int long short bool to type_as cpu cuda zeros_like ones_like full_like empty_like positive deg2rad "
+    "rad2deg heaviside hypot copysign logaddexp2 isclose conj real,",
     elementwise,
 )
 register(
-    "add_ sub_ mul_ div_ neg_ abs_ exp_ log_ sqrt_ clamp_ clip_ clamp_min_ clamp_max_ relu_ leaky_relu_ elu_ sigmoid_ tanh_ "
-    "masked_fill_ pow_ floor_ round_ zero_ fill_ copy_ lerp_ addcmul_ addcdiv_ sign_ hardtanh_ selu_ "
-    "__iadd__ __isub__ __imul__ __itruediv__ __and__ __or__ __xor__ __invert__ __rsub__ __rpow__ __rdiv__ __radd__ "
-    "__rmul__ __pow__ __add__ __sub__ __mul__ __truediv__ __rtruediv__ __floordiv__ __mod__ __neg__ __abs__ __eq__ "
-    "__ne__ __lt__ __le__ __gt__ __ge__",
+    "add_ sub_ mul_ div_ neg_ abs_ exp_ log_ sqrt_ clamp_ clip_ clamp_min_ clamp_max_ relu_ leaky_relu_ "
+    "elu_ sigmoid_ tanh_ masked_fill_ pow_ floor_ round_ zero_ fill_ copy_ lerp_ addcmul_ addcdiv_ sign_ "
+    "hardtanh_ selu_ __iadd__ __isub__ __imul__ __itruediv__ __and__ __or__ __xor__ __invert__ __rsub__ "
+    "__rpow__ __rdiv__ __radd__ __rmul__ __pow__ __add__ __sub__ __mul__ __truediv__ __rtruediv__ "
+    "__floordiv__ __mod__ __neg__ __abs__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__,",
     elementwise,
 )
 
@@ -182,7 +183,9 @@ def mean_over(rows: Any, dims: tuple[int, ...], keep: bool = False, dtype: Any =
     return Total.apply(part) / math.prod(shape[each] for each in dims)
 
 
-register("sum mean max min amax amin argmax argmin prod std var any all logsumexp median nansum norm", reduction)
+register(
+    "sum mean max min amax amin argmax argmin prod std var any all logsumexp median nansum norm", reduction
+)
 _SUMS = {torch.sum, torch.Tensor.sum}
 _MEANS = {torch.mean, torch.Tensor.mean}
 _SPREADS = {torch.std, torch.var, torch.Tensor.std, torch.Tensor.var}
@@ -209,7 +212,9 @@ def along(func: Any, args: Any, kwargs: Any) -> Any:
 register("softmax log_softmax softmin cumsum cumprod sort argsort topk flip roll glu", along)
 for _each in (torch.flip, torch.Tensor.flip, torch.roll, torch.Tensor.roll, F.softmin):
     RULES.pop(_each, None)
-_LAST_BY_DEFAULT = {getattr(space, name) for space in (torch, torch.Tensor) for name in ("sort", "argsort", "topk")}
+_LAST_BY_DEFAULT = {
+    getattr(space, name) for space in (torch, torch.Tensor) for name in ("sort", "argsort", "topk")
+}
 _LAST_BY_DEFAULT |= {F.glu}
 
 
@@ -226,8 +231,12 @@ def on_rows(func: Any, args: Any, kwargs: Any, rows: Any) -> Any:
 def only_first(args: Any, kwargs: Any) -> bool:
     """Whether only the first argument is rows."""
     rest = (*args[1:], *kwargs.values())
-    return bool(args) and is_rows(args[0]) and not any(
-        is_rows(each) or (isinstance(each, (tuple, list)) and any(map(is_rows, each))) for each in rest
+    return (
+        bool(args)
+        and is_rows(args[0])
+        and not any(
+            is_rows(each) or (isinstance(each, (tuple, list)) and any(map(is_rows, each))) for each in rest
+        )
     )
 
 
@@ -247,7 +256,9 @@ def matmul(func: Any, args: Any, kwargs: Any) -> Any:
     left, right = args
     if is_rows(left) and not is_rows(right) and right.ndim <= 2 and left.axis < ndim_of(left) - 1:
         return wrap(func(local_of(left), spread(right)), left.bounds, left.axis)
-    if min(ndim_of(left), ndim_of(right)) < 3 or any(is_rows(each) and each.axis >= ndim_of(each) - 2 for each in args):
+    if min(ndim_of(left), ndim_of(right)) < 3 or any(
+        is_rows(each) and each.axis >= ndim_of(each) - 2 for each in args
+    ):
         return NotImplemented
     aligned = align_batches(left, right)
     if aligned is None:
@@ -301,7 +312,12 @@ RULES[F.pad] = padding
 
 def embedding(func: Any, args: Any, kwargs: Any) -> Any:
     given = bound(F.embedding, args, kwargs)
-    if not is_rows(given["input"]) or is_rows(given["weight"]) or given["max_norm"] is not None or given["sparse"]:
+    if (
+        not is_rows(given["input"])
+        or is_rows(given["weight"])
+        or given["max_norm"] is not None
+        or given["sparse"]
+    ):
         return NotImplemented
     return on_rows(func, args, kwargs, given["input"])
 
@@ -384,12 +400,18 @@ def recurrent(func: Any, args: Any, kwargs: Any) -> Any:
     if kwargs or len(args) != 9 or not is_rows(args[0]) or not isinstance(args[2], list):
         return NotImplemented
     rows, hidden, weights, _, layers, dropout_p, training, _, batch_first = args
-    if ndim_of(rows) != 3 or rows.axis != (0 if batch_first else 1) or (dropout_p and training and layers > 1):
+    if (
+        ndim_of(rows) != 3
+        or rows.axis != (0 if batch_first else 1)
+        or (dropout_p and training and layers > 1)
+    ):
         return NotImplemented
     states = list(hidden) if isinstance(hidden, (tuple, list)) else [hidden]
     if any(is_rows(each) and (each.axis != 1 or each.bounds != rows.bounds) for each in states):
         return NotImplemented
-    own = [local_of(each) if is_rows(each) else own_part(each, rows.bounds, 1).contiguous() for each in states]
+    own = [
+        local_of(each) if is_rows(each) else own_part(each, rows.bounds, 1).contiguous() for each in states
+    ]
     output, *rest = func(
         local_of(rows),
         own if len(own) > 1 else own[0],

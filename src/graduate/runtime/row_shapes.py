@@ -39,7 +39,20 @@ def as_it_is(func: Any, args: Any, kwargs: Any) -> Any:
         return func(*args, **kwargs)
 
 
-for _name in ("dtype", "device", "ndim", "requires_grad", "is_leaf", "grad_fn", "is_cuda", "layout", "is_sparse", "is_quantized", "is_meta", "is_nested"):
+for _name in (
+    "dtype",
+    "device",
+    "ndim",
+    "requires_grad",
+    "is_leaf",
+    "grad_fn",
+    "is_cuda",
+    "layout",
+    "is_sparse",
+    "is_quantized",
+    "is_meta",
+    "is_nested",
+):
     RULES[_getter(_name)] = as_it_is
 RULES[torch.Tensor.requires_grad.__set__] = as_it_is
 register(
@@ -56,6 +69,7 @@ def gradient_of(func: Any, args: Any, kwargs: Any) -> Any:
 
 
 RULES[_getter("grad")] = RULES[_getter("data")] = gradient_of
+
 
 def slopes(func: Any, args: Any, kwargs: Any) -> Any:
     """`torch.autograd.grad`: of rows with respect to rows each process has its own; of parameters, everybody's sum."""
@@ -348,4 +362,3 @@ def new_like(func: Any, args: Any, kwargs: Any) -> Any:
 
 for _new in ("new_zeros", "new_ones", "new_empty", "new_full", "new_tensor"):
     RULES[getattr(torch.Tensor, _new)] = new_like
-

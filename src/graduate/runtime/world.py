@@ -1,4 +1,4 @@
-"""Where this process stands among the processes of a run: what torchrun (or any other launcher) put into the environment."""
+"""Where this process stands among the processes of a run: what torchrun has put into the environment."""
 
 from __future__ import annotations
 

@@ -42,24 +42,58 @@ OTHER_MEANS = {
     "torch.utils.cpp_extension": "compiled code does not see which rows of a batch a process has",
     "input": "it asks a person",
 }
-ENVIRONMENTS = frozenset({"gym", "gymnasium", "pettingzoo", "dm_control", "procgen", "stable_baselines3", "gym_minigrid"})
+ENVIRONMENTS = frozenset(
+    {"gym", "gymnasium", "pettingzoo", "dm_control", "procgen", "stable_baselines3", "gym_minigrid"}
+)
 CLOCKS = frozenset(
     {
-        *("time.time", "time.perf_counter", "time.monotonic", "time.process_time", "time.time_ns", "time.perf_counter_ns"),
-        *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "timeit.default_timer"),
+        *(
+            "time.time",
+            "time.perf_counter",
+            "time.monotonic",
+            "time.process_time",
+            "time.time_ns",
+            "time.perf_counter_ns",
+        ),
+        *(
+            "datetime.datetime.now",
+            "datetime.datetime.utcnow",
+            "datetime.datetime.today",
+            "timeit.default_timer",
+        ),
         *("os.getpid", "os.urandom", "uuid.uuid4", "uuid.uuid1"),
     }
 )
 """What is another value in each process."""
 SEEDS = frozenset(
     {
-        *("random.seed", "random.Random", "numpy.random.seed", "numpy.random.default_rng", "numpy.random.RandomState"),
+        *(
+            "random.seed",
+            "random.Random",
+            "numpy.random.seed",
+            "numpy.random.default_rng",
+            "numpy.random.RandomState",
+        ),
         *("numpy.random.SeedSequence", "torch.manual_seed"),
     }
 )
 FRESH_SEEDS = frozenset({"torch.seed", "random.SystemRandom", "torch.random.seed", "secrets.randbits"})
-HARMLESS = frozenset({"print", "round", "int", "float", "str", "len", "format", "max", "min", "divmod", "timedelta"})
-LOGS = frozenset({"info", "debug", "warning", "error", "write", "format", "total_seconds", "set_postfix", "set_description"})
+HARMLESS = frozenset(
+    {"print", "round", "int", "float", "str", "len", "format", "max", "min", "divmod", "timedelta"}
+)
+LOGS = frozenset(
+    {
+        "info",
+        "debug",
+        "warning",
+        "error",
+        "write",
+        "format",
+        "total_seconds",
+        "set_postfix",
+        "set_description",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +237,9 @@ def _training(module: SourceTree) -> Alone | None:
 
 
 def _is_backward(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward"
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward"
+    )
 
 
 def _environment(module: SourceTree) -> Alone | None:
@@ -211,10 +247,16 @@ def _environment(module: SourceTree) -> Alone | None:
     if not any(binding.module.partition(".")[0] in ENVIRONMENTS for binding in bindings(module.tree)):
         return None
     for node in list_nodes(module.tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Tuple):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Call)
+            and isinstance(node.targets[0], ast.Tuple)
+        ):
             called = node.value.func
             if isinstance(called, ast.Attribute) and called.attr == "step" and len(node.targets[0].elts) >= 4:
                 return Alone(
-                    module.path, node.lineno, "it steps an environment, which goes on from what one process did"
+                    module.path,
+                    node.lineno,
+                    "it steps an environment, which goes on from what one process did",
                 )
     return None

@@ -228,9 +228,7 @@ class PackageBuilder:
             folder = self._folder(program)
             alone = find_alone(self.sources, program.path) if step.role == "train" else ()
             self.texts.append(
-                StepText(
-                    name, function, step.role, program.name, takes, gives, "", restore, folder, alone
-                )
+                StepText(name, function, step.role, program.name, takes, gives, "", restore, folder, alone)
             )
             self.steps.append(self._step(name, function, program, draft, step, takes, gives))
 

@@ -1,4 +1,4 @@
-"""Operations on a batch: each is done on plain tensors and on rows that several processes share, and must give the same.
+"""Operations on a batch: on plain tensors and on rows that several processes share, the same must come out.
 
 Run by torchrun (test_rows.py); each process holds all inputs, so each can compare.
 """
@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
 from graduate.runtime import batch_rows, distributed
 from graduate.runtime.batch_rows import is_rows, own_part, share, whole_of, wrap
-from torch import Tensor, nn
 
 N = 7
 torch.set_num_threads(1)
@@ -158,8 +159,14 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     "adaptive pooling": ("i", lambda i: F.adaptive_avg_pool2d(i, 1).squeeze()),
     "padding": ("i", lambda i: F.pad(i, (1, 1, 2, 2), mode="reflect")),
     "upsampling": ("i", lambda i: F.interpolate(i, scale_factor=2, mode="bilinear", align_corners=False)),
-    "merge rows and time": ("te", lambda t, e: F.cross_entropy(F.embedding(t, e).view(-1, 8), t.view(-1) % 8)),
-    "merge and back": ("tem", lambda t, e, m: (F.embedding(t, e).reshape(-1, 8) @ m).reshape(t.size(0), t.size(1), 8)),
+    "merge rows and time": (
+        "te",
+        lambda t, e: F.cross_entropy(F.embedding(t, e).view(-1, 8), t.view(-1) % 8),
+    ),
+    "merge and back": (
+        "tem",
+        lambda t, e, m: (F.embedding(t, e).reshape(-1, 8) @ m).reshape(t.size(0), t.size(1), 8),
+    ),
     "cross entropy": ("xyw", lambda x, y, w: F.cross_entropy(F.linear(x, w), y)),
     "cross entropy sum": ("xyw", lambda x, y, w: F.cross_entropy(F.linear(x, w), y, reduction="sum")),
     "cross entropy none": ("xyw", lambda x, y, w: F.cross_entropy(F.linear(x, w), y, reduction="none")),
@@ -183,7 +190,9 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     "bce": ("pb", lambda p, b: F.binary_cross_entropy(p * torch.sigmoid(b[:4]), (p > 0.5).double())),
     "bce logits": (
         "xpw",
-        lambda x, p, w: F.binary_cross_entropy_with_logits(F.linear(x, w), p, pos_weight=torch.full((4,), 2.0)),
+        lambda x, p, w: F.binary_cross_entropy_with_logits(
+            F.linear(x, w), p, pos_weight=torch.full((4,), 2.0)
+        ),
     ),
     "huber": ("xzb", lambda x, z, b: F.smooth_l1_loss(x * b, z) + F.huber_loss(x * b, z, reduction="sum")),
     "kl": (
@@ -210,7 +219,10 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     "lists": ("xb", lambda x, b: torch.tensor((x * b).tolist()).double() * b),
     "iterate": ("xb", lambda x, b: sum((j + 1) * row for j, row in enumerate(x * b))),
     "dropout": ("xb", lambda x, b: F.dropout(x * b, 0.4)),
-    "dropout of turned": ("qm", lambda q, m: F.dropout((q @ m).transpose(1, 2), 0.4) + torch.randn_like(q.transpose(1, 2))),
+    "dropout of turned": (
+        "qm",
+        lambda q, m: F.dropout((q @ m).transpose(1, 2), 0.4) + torch.randn_like(q.transpose(1, 2)),
+    ),
     "dropout in place": ("xb", lambda x, b: F.dropout(x * b, 0.4, inplace=True)),
     "dropout2d": ("in", lambda i, n: F.dropout2d(i * n[:, None, None], 0.4)),
     "noise": ("xb", lambda x, b: x * b + torch.randn_like(x) + torch.rand(x.shape) + torch.rand_like(x)),
@@ -232,18 +244,33 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     "one hot": ("xyb", lambda x, y, b: F.one_hot(y, 6).double() * b + F.one_hot(y).sum()),
     "permute": ("im", lambda i, m: (i.permute(0, 2, 3, 1).transpose(1, 3) @ m).transpose(0, 1)),
     "time first": ("qm", lambda q, m: F.relu(q.transpose(0, 1) @ m).mean(0).mean(1)),
-    "sequential": ("xy", module(lambda: nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.3), nn.Linear(5, 4)), lambda f, x, y: f(x))),
+    "sequential": (
+        "xy",
+        module(
+            lambda: nn.Sequential(
+                nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Dropout(0.3), nn.Linear(5, 4)
+            ),
+            lambda f, x, y: f(x),
+        ),
+    ),
     "lstm": ("q", module(lambda: nn.LSTM(8, 4, num_layers=2, batch_first=True), lambda f, q: f(q)[0][:, -1])),
     "lstm time first": ("q", module(lambda: nn.LSTM(8, 4), lambda f, q: f(q.permute(1, 0, 2))[1][0][-1])),
-    "gru": ("q", module(lambda: nn.GRU(8, 4, bidirectional=True, batch_first=True), lambda f, q: f(q)[0].mean(1))),
+    "gru": (
+        "q",
+        module(lambda: nn.GRU(8, 4, bidirectional=True, batch_first=True), lambda f, q: f(q)[0].mean(1)),
+    ),
     "transformer": (
         "q",
-        module(lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True), lambda f, q: f(q)),
+        module(
+            lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True), lambda f, q: f(q)
+        ),
     ),
     "attention dropout": (
         "qm",
-        lambda q, m: F.scaled_dot_product_attention(q @ m, q, q, dropout_p=0.3)
-        + F.scaled_dot_product_attention(q @ m, q, q, dropout_p=0.3, is_causal=True),
+        lambda q, m: (
+            F.scaled_dot_product_attention(q @ m, q, q, dropout_p=0.3)
+            + F.scaled_dot_product_attention(q @ m, q, q, dropout_p=0.3, is_causal=True)
+        ),
     ),
     "attention with weights": (
         "qt",
@@ -256,7 +283,9 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
         "qt",
         module(
             lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2),
-            lambda f, q, t: f(q, mask=torch.ones(5, 5).triu(1).bool(), src_key_padding_mask=(t == 0).cumsum(1) > 2),
+            lambda f, q, t: f(
+                q, mask=torch.ones(5, 5).triu(1).bool(), src_key_padding_mask=(t == 0).cumsum(1) > 2
+            ),
         ),
     ),
     "decoder": (
@@ -265,9 +294,12 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     ),
     "transformer time first": (
         "q",
-        module(lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), lambda f, q: f(q.transpose(0, 1)).transpose(0, 1)),
+        module(
+            lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0),
+            lambda f, q: f(q.transpose(0, 1)).transpose(0, 1),
+        ),
     ),
-}  # fmt: skip
+}
 
 
 def run(call: Callable[..., Any], names: str, data: dict[str, Tensor]) -> tuple[Any, list[Any], Tensor]:
@@ -285,7 +317,11 @@ def differs(one: Any, other: Any) -> bool:
     if one is None or other is None:
         return one is not other
     a, b = torch.as_tensor(one).detach(), torch.as_tensor(other).detach()
-    return a.shape != b.shape or a.dtype != b.dtype or not torch.allclose(a.double(), b.double(), rtol=1e-9, atol=1e-11)
+    return (
+        a.shape != b.shape
+        or a.dtype != b.dtype
+        or not torch.allclose(a.double(), b.double(), rtol=1e-9, atol=1e-11)
+    )
 
 
 def main() -> int:
