@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import random_state, world
 from .pace import clock
-from .problems import EXIT_FAILED, Problem
 from .random_state import digests
 from .signals import stop
 
@@ -86,12 +85,9 @@ def check_alike(parts: dict[str, Packed]) -> None:
     for rank, (numbers, sums_there) in enumerate(found):
         if (numbers, sums_there) != found[0]:
             what = [name for name, each in found[0][0].items() if numbers.get(name) != each]
-            raise Problem(
-                "The processes of this run have come apart.",
-                where=f"process {rank} of {world.SIZE}",
-                why=f"its random numbers ({', '.join(what)}) differ" if what else "its tensors differ",
-                fix="the program does something that depends on the process or the time; run it with one process",
-                exit_code=EXIT_FAILED,
+            raise world.came_apart(
+                f"process {rank}",
+                f"its random numbers ({', '.join(what)}) differ" if what else "its tensors differ",
             )
 
 

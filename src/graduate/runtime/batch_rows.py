@@ -131,6 +131,8 @@ def run_on_whole(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     _note(func)
     if is_rows(kwargs.get("out")) or _name(func) in _NOT_OF_A_COPY:
         raise world.cannot(f"{_name(func)} of a batch of which each process has a part", _user_line())
+    if is_in_place(func) and args and isinstance(args[0], (list, tuple)) and any(map(is_rows, args[0])):
+        raise world.cannot(f"{_name(func)} of batches of which each process has a part", _user_line())
     gathered: list[Any] = []
 
     def gather(value: Any) -> Any:

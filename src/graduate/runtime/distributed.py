@@ -27,14 +27,13 @@ def start() -> None:
     attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=_PATIENCE)
-    from . import row_attention, row_loader, row_losses, row_rules, row_shapes
+    from . import row_attention, row_entrances, row_loader, row_losses, row_rules, row_shapes
     from .row_gradients import backward
 
     tables = (row_attention, row_losses, row_rules, row_shapes)  # imported to fill the table of rules
     assert all(tables)
     torch.Tensor.backward = backward
-    torch.compile = _as_it_is
-    torch.autograd.Function.apply = classmethod(_apply_on_whole)
+    row_entrances.install()
     row_loader.install()
     if world.RANK:
         torch.save = _watched(torch.save)
@@ -82,23 +81,3 @@ def of_all(value: Any) -> list[Any]:
 def agree_on_numbers() -> None:
     """Random generators that were not seeded start alike."""
     random_state.restore(agree(random_state.capture()))
-
-
-def _as_it_is(model: Any = None, **options: Any) -> Any:
-    """Instead of `torch.compile`: compiled code would not see that a batch is cut."""
-    return model if model is not None else _as_it_is
-
-
-_plain_apply = importlib.import_module("torch.autograd").Function.apply.__func__ if world.SIZE > 1 else None
-
-
-def _apply_on_whole(cls: Any, *args: Any, **kwargs: Any) -> Any:
-    """An operation of the author's own with its own gradient: it gets the whole batch."""
-    from .batch_rows import cut_again, is_rows, map_tensors, whole_of
-
-    assert _plain_apply is not None
-    rows = [each for each in args if is_rows(each)]
-    if not rows:
-        return _plain_apply(cls, *args, **kwargs)
-    result = _plain_apply(cls, *(whole_of(each) if is_rows(each) else each for each in args), **kwargs)
-    return map_tensors(result, lambda value: cut_again(value, rows, args))

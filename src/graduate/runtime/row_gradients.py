@@ -10,6 +10,8 @@ import importlib
 import itertools
 from typing import Any
 
+from . import world
+
 torch: Any = importlib.import_module("torch")
 dist: Any = importlib.import_module("torch.distributed")
 
@@ -100,21 +102,40 @@ class Bucket:
             and not getattr(leaf, "_post_accumulate_grad_hooks", None)
         )
 
-    def empty(self) -> None:
-        """Sum everything over the processes and add it to the parameters' gradients."""
+    def empty(self, loss: Any) -> None:
+        """Sum everything over the processes and add it to the parameters' gradients. Raises `Problem` when the
+        processes have come to different losses."""
         parts, self.parts = sorted(self.parts, key=lambda each: each[0]), []
         groups: dict[Any, list[tuple[Any, Any]]] = {}
         for _, leaf, gradient in parts:
             groups.setdefault((gradient.dtype, gradient.device), []).append((leaf, gradient))
-        for group in groups.values():
-            flat = sum_over_processes(torch.cat([gradient.reshape(-1) for _, gradient in group]))
+        losses = [loss.detach().reshape(-1)[:1]]
+        if not groups:
+            _check_losses(losses[0], sum_over_processes(losses[0]))
+        for (dtype, _), group in groups.items():
+            flat = torch.cat(
+                [gradient.reshape(-1) for _, gradient in group] + [each.to(dtype) for each in losses]
+            )
+            flat = sum_over_processes(flat)
+            _check_losses(losses[0].to(dtype), flat[-1:])
             sizes = [gradient.numel() for _, gradient in group]
-            for (leaf, gradient), total in zip(group, flat.split(sizes), strict=True):
+            for (leaf, gradient), total in zip(group, flat[:-1].split(sizes), strict=True):
                 found = total.view(gradient.shape)
                 if leaf.grad is None:
                     leaf.grad = found.clone()
                 else:
                     leaf.grad.add_(found)
+
+
+def _check_losses(own: Any, total: Any) -> None:
+    """Raise `Problem` unless all processes have the same loss: they do the same on the same values."""
+    mean = total.double() / world.SIZE
+    if torch.isfinite(mean).all() and not torch.allclose(
+        own.double(), mean, rtol=1e-3 if own.dtype in _LOW else 1e-5
+    ):
+        raise world.came_apart(
+            f"process {world.RANK}", f"its loss is {own.item():.6g}, the mean of all is {mean.item():.6g}"
+        )
 
 
 bucket = Bucket()
@@ -161,5 +182,5 @@ def backward(
     finally:
         bucket.open = False
     with torch.no_grad():
-        bucket.empty()
+        bucket.empty(self)
     forget_spread()

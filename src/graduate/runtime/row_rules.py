@@ -113,7 +113,7 @@ register(
     "leaky_relu elu selu celu gelu silu mish softplus softsign hardtanh hardsigmoid hardswish hardshrink "
     "softshrink tanhshrink logsigmoid threshold logit clone detach contiguous double float half bfloat16 "
     "int long short bool to type_as cpu cuda zeros_like ones_like full_like empty_like positive deg2rad "
-    "rad2deg heaviside hypot copysign logaddexp2 isclose conj real,",
+    "rad2deg heaviside hypot copysign logaddexp2 isclose pin_memory conj real,",
     elementwise,
 )
 register(

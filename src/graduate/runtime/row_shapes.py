@@ -54,7 +54,14 @@ for _name in (
     "is_nested",
 ):
     RULES[_getter(_name)] = as_it_is
-RULES[torch.Tensor.requires_grad.__set__] = as_it_is
+RULES[torch.Tensor.requires_grad.__set__] = RULES[torch.Tensor.__hash__] = as_it_is
+
+
+def set_gradient(func: Any, args: Any, kwargs: Any) -> Any:
+    return as_it_is(func, args, kwargs) if args[1] is None else NotImplemented
+
+
+RULES[torch.Tensor.grad.__set__] = set_gradient
 register(
     "dim is_floating_point is_complex element_size requires_grad_ retain_grad is_contiguous get_device",
     as_it_is,

@@ -41,6 +41,17 @@ def cannot(what: str, where: str) -> Problem:
     )
 
 
+def came_apart(where: str, why: str) -> Problem:
+    """The error for processes that do not do the same any more: what they compute would be nobody's result."""
+    return Problem(
+        "The processes of this run have come apart.",
+        where=f"{where} of {SIZE}",
+        why=why,
+        fix="the program does something that depends on the process or the time; run it with one process",
+        exit_code=EXIT_FAILED,
+    )
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether an error says that another process of the run is gone."""
     if SIZE == 1:
