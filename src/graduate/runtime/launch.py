@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -20,6 +22,8 @@ from .steps import UNFINISHED, Pipeline
 
 CHILD = "PIPELINE_CHILD_STEPS"
 _POLL = 0.5
+_SIOCGIFADDR = 0x8915
+"""The request to Linux for the address of a network interface."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +152,11 @@ def check_stopped(pipeline: Pipeline, state: State, indexes: list[int], job: Job
 def run_shared(job: Job, package: str, arguments: list[str], environment: dict[str, str]) -> int:
     """Run steps in all processes of the job; the exit code."""
     command = [sys.executable, "-m", f"{package}.utils.launch", "--nproc-per-node", str(job.processes)]
+    by_network: dict[str, str] = {}
     if job.nodes > 1:
         host, _, port = job.address.rpartition(":")
+        interface = _interface_to(host)
+        by_network = {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": interface} if interface else {}
         command += ["--nnodes", str(job.nodes), "--node-rank", str(job.node)]
         command += ["--master-addr", host, "--master-port", port]
     else:
@@ -158,6 +165,7 @@ def run_shared(job: Job, package: str, arguments: list[str], environment: dict[s
     inherited = {
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // job.processes)),
+        **by_network,
         **environment,
         "PIPELINE_ON_GPUS": os.environ.get("GPUS", ""),
     }
@@ -173,6 +181,26 @@ def run_shared(job: Job, package: str, arguments: list[str], environment: dict[s
         if job.node == 0:
             mirror.remove_all()
     return EXIT_INTERRUPTED if stop else code if code >= 0 else 128 - code
+
+
+def _interface_to(host: str) -> str:
+    """The network interface by which this machine reaches another; "" when the system does not tell."""
+    import fcntl
+
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, 9))
+            own = probe.getsockname()[0]
+            for _, name in socket.if_nameindex():
+                try:
+                    found = fcntl.ioctl(probe.fileno(), _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+                except OSError:
+                    continue
+                if socket.inet_ntoa(found[20:24]) == own:
+                    return name
+    except OSError:
+        return ""
+    return ""
 
 
 def waits_for(state: State, pipeline: Pipeline, index: int) -> bool:
