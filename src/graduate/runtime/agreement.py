@@ -31,6 +31,7 @@ class Agreement:
         self._skip = 0
         self._asked = time.perf_counter()
         self._since = 0
+        self._iteration = 0.0
 
     def schedule(self) -> None:
         """The time of the next save is the first process's to know; all loops look up after every iteration."""
@@ -45,7 +46,8 @@ class Agreement:
             return ""
         wanted = world.RANK == 0 and self._is_due(block)
         took = (time.perf_counter() - self._asked) / self._since
-        skip = 0 if self.saving.pace.forced_every else int(_PAUSE / max(took, 1e-6))
+        self._iteration = max(took, 0.8 * self._iteration)  # one short iteration says nothing about the next
+        skip = 0 if self.saving.pace.forced_every else int(_PAUSE / max(self._iteration, 1e-5))
         stopped, save, self._skip = _most_of([int(bool(stop)), int(wanted), skip if world.RANK == 0 else 0])
         self._asked, self._since = time.perf_counter(), 0
         if stopped and not stop:

@@ -18,7 +18,9 @@ _Variable = torch.autograd.Variable
 def install() -> None:
     """From here on nothing of this process sees only its own rows without knowing."""
     with contextlib.suppress(ImportError):
-        importlib.import_module("torch._dynamo")  # looks at these functions when it is loaded, and wants PyTorch's
+        importlib.import_module(
+            "torch._dynamo"
+        )  # looks at these functions when it is loaded, and wants PyTorch's
     torch.autograd.Function.apply = classmethod(_apply_on_whole)
     torch.Tensor.__new__ = staticmethod(_new)
     torch.autograd.Variable = _AnyTensor
