@@ -6,6 +6,7 @@ import ast
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from graduate.model.facts import Facts, Option, Role
 from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
@@ -106,7 +107,8 @@ class PackageBuilder:
                 alone=find_alone(self.sources, program.path),
             )
         )
-        self.steps.append(Step(name, "train", program.name, function, (), (), ()))
+        alone = self.texts[-1].alone
+        self.steps.append(Step(name, "train", program.name, function, (), (), (), alone=alone))
         if arguments:
             setup = self._setup_name(program)
             lines = [
@@ -230,7 +232,8 @@ class PackageBuilder:
             self.texts.append(
                 StepText(name, function, step.role, program.name, takes, gives, "", restore, folder, alone)
             )
-            self.steps.append(self._step(name, function, program, draft, step, takes, gives))
+            made = self._step(name, function, program, draft, step, takes, gives)
+            self.steps.append(replace(made, alone=alone))
 
     def _folder(self, program: ProgramPlan) -> str:
         return next(each.folder for each in self.sources.programs if each.path == program.path)
