@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from . import checkpoint as loops
-from . import random_state, retries, world
+from . import precision, random_state, retries, world
 from .ends import ROLLED_BACK, CatchUpFailed, Failed, Finished, TryAgain
 from .failure import show_traceback, write_report
 from .files import record_of, recorder, scan
@@ -116,7 +116,7 @@ class Runner:
             started=now(),
             code=pipeline.code_of(index, state),
             inputs=pipeline.inputs(index, state),
-            environment=environment(PROJECT_ROOT),
+            environment=environment(PROJECT_ROOT) | precision.of(step.role),
         )
         begins_with = previous.random_after if pipeline.before(index) is not None else ""
         modules = pipeline.shared.modules if pipeline.shared is not None else None
@@ -147,6 +147,7 @@ class Runner:
         if not self.is_set_up:
             self.is_set_up = True
             prepare_process(self.pipeline, step)
+            precision.install()
             setup = self.pipeline.setup(step.program)
             if setup is not None:
                 settings_read.in_setup = True

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import configuration
+from . import configuration, precision
 from .code_hashes import CodeHashes
 from .context import Context
 from .files import Before, begins_with, is_unchanged
@@ -271,7 +271,7 @@ def _changed_inputs(before: dict[str, str], now: dict[str, str]) -> str:
 
 
 def _changed_environment(before: dict[str, str]) -> str:
-    now = environment(PROJECT_ROOT)
+    now = environment(PROJECT_ROOT) | precision.of("train")
     for name, text in before.items():
         if now.get(name) != text:
             return f"{name} changed"
