@@ -28,6 +28,8 @@ COMMANDS = {
     "clean": "forget all results and checkpoints",
     "rollback": "rollback STEP: run this step and those after it again; rollback NUMBER: go back to a generation",
     "doctor": "check everything that is stored, and repair what can be repaired",
+    "slurm": "write slurm.sbatch, which runs the training on a cluster",
+    "k8s": "write k8s/: a Job and a Kubeflow TrainJob that run the training",
 }
 ROLES: dict[str, tuple[str, ...]] = {
     "download-data": ("download",),
@@ -87,6 +89,10 @@ def _main(package: str, given: list[str]) -> int:
     settings = configuration.loaded()
     if settings is not None:
         settings.values()  # a bad setting is told before anything runs
+    if command in ("slurm", "k8s"):
+        from . import cluster
+
+        return cluster.write_slurm(package) if command == "slurm" else cluster.write_kubernetes(package)
     if command in ("status", "clean", "rollback", "doctor"):
         return _keep(command, pipeline, target, flags)
     if settings is not None:

@@ -64,7 +64,7 @@ def run(
             from . import distributed
 
             distributed.start()  # until all are there, a signal ends this process at once
-        stop.is_child = True
+        stop.is_child, stop.is_shared = True, world.SIZE > 1
         stop.install()
         state.load()
         code = Runner(pipeline, state).run(first, end)

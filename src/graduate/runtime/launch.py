@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -224,6 +225,9 @@ def main() -> int:
     from torch.distributed.run import main as torchrun
 
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    signal.signal(
+        signal.SIGUSR1, signal.SIG_IGN
+    )  # a batch system tells all processes; who runs steps hears it
     try:
         torchrun(sys.argv[1:])
     except SignalException:

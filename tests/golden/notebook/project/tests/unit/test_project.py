@@ -27,6 +27,8 @@ TARGETS = [
     "resume-train",
     "resume-all",
     "status",
+    "slurm",
+    "k8s",
     "test",
     "integration-test",
     "lint",
