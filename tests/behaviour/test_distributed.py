@@ -39,7 +39,7 @@ print(f"{sum(p.sum().item() for p in model.parameters()):.3f}")
 
 
 def once(text: str) -> list[str]:
-    """The lines without repetitions: what a killed run had printed since its last checkpoint, the next one prints again."""
+    """The lines without repetitions: what was printed after the last checkpoint of a killed run is printed again."""
     return list(dict.fromkeys(text.splitlines()))
 
 

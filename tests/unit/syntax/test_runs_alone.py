@@ -53,7 +53,7 @@ def test_programs_that_several_processes_can_run(text: str) -> None:
             "come from no|do not come from",
         ),
         (
-            "import gym\nenv = gym.make('a')\nfor i in range(9):\n    s, r, done, info = env.step(a)\n    loss.backward()\n",
+            "import gym\nenv = gym.make(0)\nfor i in range(9):\n    s, r, d, i = env.step(a)\n    loss.backward()\n",
             4,
             "steps an environment",
         ),
