@@ -7,7 +7,7 @@ TORCH := 2.13.0
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types layers test-slow faults test-examples test-containers benchmark benchmark-runtime regen lock clean
+.PHONY: help install demo test check format lint types layers test-slow test-distributed faults test-examples test-containers benchmark benchmark-runtime regen lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -51,6 +51,10 @@ layers: $(STAMP)
 
 test-slow: $(STAMP) ## the slow tests: long random programs, fault sweeps, verification of every example
 	@exec $(BIN)/python -m pytest -m slow
+
+test-distributed: $(STAMP) ## training loops in 1, 2 and 4 processes and on two machines, killed, stopped, restarted (needs PyTorch)
+	@exec $(BIN)/python -m pytest -m "slow or not slow" tests/unit/runtime/test_rows.py tests/unit/syntax/test_runs_alone.py \
+	  tests/behaviour/test_distributed.py tests/behaviour/test_distributed_machines.py tests/behaviour/test_cluster.py
 
 faults: $(STAMP) ## the runtime under every fault of disk, machine and process, and with each safeguard removed
 	@exec $(BIN)/python -m pytest tests/faults tests/behaviour/test_runtime_machine.py -m "slow or not slow"

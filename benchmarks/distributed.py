@@ -1,6 +1,6 @@
 """What it costs to train in several processes: the loops of benchmarks/loops/torch_mlp, by one process and by two.
 
-    python benchmarks/distributed.py [--hidden 2048] [--epochs 2]
+    python benchmarks/distributed.py [--hidden 2048] [--batch 1600] [--epochs 2]
 
 Prints seconds of the training loop by the clock and by the processor of the first process. Where the machine has other
 work, the second is to be trusted: half of one process's would be perfect.
@@ -38,14 +38,15 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--hidden", type=int, default=2048)
+    parser.add_argument("--batch", type=int, default=1600)
     parser.add_argument("--epochs", type=int, default=2)
     given = parser.parse_args()
-    arguments = ["--HIDDEN", str(given.hidden), "--EPOCHS", str(given.epochs)]
+    arguments = ["--HIDDEN", str(given.hidden), "--EPOCHS", str(given.epochs), "--BATCH_SIZE", str(given.batch)]
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch) / "project"
         conversion.convert(LOOP, project, lock=False)
         package = next(project.glob("*/pipeline.py")).parent.name
-        print(f"hidden {given.hidden}, epochs {given.epochs}")
+        print(f"hidden {given.hidden}, batch {given.batch}, epochs {given.epochs}")
         for processes in (1, 2):
             clock, processor = measure(project, package, processes, arguments)
             print(f"{processes} process{'es' * (processes > 1)}: {clock:.2f} s, processor {processor:.2f} s")

@@ -122,7 +122,7 @@ class Bucket:
             for (leaf, gradient), total in zip(group, flat[:-1].split(sizes), strict=True):
                 found = total.view(gradient.shape)
                 if leaf.grad is None:
-                    leaf.grad = found.clone()
+                    leaf.grad = found
                 else:
                     leaf.grad.add_(found)
 
