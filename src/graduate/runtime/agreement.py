@@ -48,7 +48,12 @@ class Agreement:
         took = (time.perf_counter() - self._asked) / self._since
         self._iteration = max(took, 0.8 * self._iteration)  # one short iteration says nothing about the next
         skip = 0 if self.saving.pace.forced_every else int(_PAUSE / max(self._iteration, 1e-5))
-        stopped, save, self._skip = _most_of([int(bool(stop)), int(wanted), skip if world.RANK == 0 else 0])
+        broken = int(bool(self.saving.broken))
+        stopped, save, self._skip, broken = _most_of(
+            [int(bool(stop)), int(wanted), skip if world.RANK == 0 else 0, broken]
+        )
+        if broken and not self.saving.broken:
+            self.saving.broken = "another process cannot save"
         self._asked, self._since = time.perf_counter(), 0
         if stopped and not stop:
             stop.number, stop.time = signal.SIGTERM, time.monotonic()

@@ -48,7 +48,7 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     os.chdir(PROJECT_ROOT)
     try:
-        if world.SIZE > 1:
+        if world.SIZE > 1 and any(each in ROLES or each in ("train-all", "resume-all") for each in given):
             world.enter(package)
         return _main(package, given)
     except Problem as problem:

@@ -27,6 +27,7 @@ _WRITTEN_IN_PLACE = frozenset(
     {".pt", ".pth", ".ckpt", ".bin", ".h5", ".hdf5", ".db", ".sqlite", ".jsonl", ".log"}
 )
 """Files that libraries open for writing without Python noticing, or that are added to: these are copied."""
+_BIG = 1 << 20
 _SILENCED = {"WANDB_MODE": "disabled", "COMET_MODE": "disabled", "NEPTUNE_MODE": "debug"}
 """Services that would hear of the run from each process."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_TRUNC
@@ -74,8 +75,10 @@ def _copy_tree(source: Path, target: Path) -> None:
 
 
 def _lend(source: Path, target: Path) -> None:
-    """The same file under another name; a copy where somebody may write into it."""
-    if source.suffix in _WRITTEN_IN_PLACE and source.parent.name != "objects":
+    """The same file under another name; a copy where somebody may write into it, or where that is as cheap."""
+    inside = source.relative_to(PROJECT_ROOT).parts[0] if source.is_relative_to(PROJECT_ROOT) else ""
+    stays = inside in ("data", STATE_FOLDER.name) or source.stat().st_size >= _BIG
+    if not stays or (source.suffix in _WRITTEN_IN_PLACE and source.parent.name != "objects"):
         shutil.copy2(source, target)
         return
     try:

@@ -27,6 +27,12 @@ def install() -> None:
     for name in ("tensor", "sparse_coo_tensor", "sparse_csr_tensor"):
         setattr(torch, name, _on_whole(getattr(torch, name)))
     torch.compile = _as_it_is
+    torch.nn.DataParallel.forward = _alone
+
+
+def _alone(self: Any, *inputs: Any, **kwargs: Any) -> Any:
+    """`DataParallel` on the one GPU that a process has."""
+    return self.module(*inputs, **kwargs)
 
 
 def _on_whole(function: Callable[..., Any]) -> Callable[..., Any]:

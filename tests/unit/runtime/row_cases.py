@@ -168,6 +168,12 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
         lambda t, e, m: (F.embedding(t, e).reshape(-1, 8) @ m).reshape(t.size(0), t.size(1), 8),
     ),
     "cross entropy": ("xyw", lambda x, y, w: F.cross_entropy(F.linear(x, w), y)),
+    "cross entropy and decay": (
+        "xyw",
+        lambda x, y, w: (
+            F.cross_entropy(F.linear(x, w), y) + 0.1 * w.pow(2).sum() + F.linear(x.mean(0), w).sum()
+        ),
+    ),
     "cross entropy sum": ("xyw", lambda x, y, w: F.cross_entropy(F.linear(x, w), y, reduction="sum")),
     "cross entropy none": ("xyw", lambda x, y, w: F.cross_entropy(F.linear(x, w), y, reduction="none")),
     "cross entropy weights": (
