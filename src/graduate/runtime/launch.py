@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
-from . import mirror
 from .ends import ROLLED_BACK
 from .log import say
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Problem
-from .saved import Folder
 from .signals import stop
 from .state import State
 from .steps import UNFINISHED, Pipeline
@@ -138,6 +134,8 @@ def check_stopped(pipeline: Pipeline, state: State, indexes: list[int], job: Job
         step = pipeline.steps[index]
         if state.record(step.name).status not in UNFINISHED or job.elastic:
             continue
+        from .saved import Folder  # not at the top: a run with nothing to do need not load it
+
         size = job.size if is_shared(pipeline, index) else 1
         for saved in Folder(STATE_FOLDER / "checkpoints" / step.name, state.objects).read():
             before = int(saved.body.get("processes", 1))
@@ -180,13 +178,17 @@ def run_shared(job: Job, package: str, arguments: list[str], environment: dict[s
     finally:
         stop.forward = None
         if job.node == 0:
-            mirror.remove_all()
+            import shutil
+
+            shutil.rmtree(STATE_FOLDER / "ranks", ignore_errors=True)
     return EXIT_INTERRUPTED if stop else code if code >= 0 else 128 - code
 
 
 def _interface_to(host: str) -> str:
     """The network interface by which this machine reaches another; "" when the system does not tell."""
     import fcntl
+    import socket
+    import struct
 
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

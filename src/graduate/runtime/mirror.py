@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import store, world
+from . import world
 from .paths import PROJECT_ROOT, STATE_FOLDER
 
 FOLDER = STATE_FOLDER / "ranks"
@@ -130,9 +130,3 @@ def _is_nobodys(name: str) -> bool:
         f"{home}/.triton/",
     )
     return name.startswith(caches) or "/__pycache__/" in name
-
-
-def remove_all() -> None:
-    """Remove the trees of a run that is over."""
-    if FOLDER.exists():
-        store.remove_folder(FOLDER)
