@@ -22,7 +22,7 @@ torch: Any = importlib.import_module("torch")
 
 Rule = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 RULES: dict[Any, Rule] = {}
-_as_it_is = torch._C.DisableTorchFunctionSubclass
+as_plain = torch._C.DisableTorchFunctionSubclass
 
 
 class Rows(torch.Tensor):  # type: ignore[misc]
@@ -52,7 +52,7 @@ def wrap(local: Any, bounds: tuple[int, ...], axis: int = 0) -> Any:
     own = bounds[world.RANK + 1] - bounds[world.RANK]
     if local.shape[axis] != own:
         raise AssertionError(f"{own} rows were to be {local.shape[axis]}")
-    with _as_it_is():
+    with as_plain():
         rows = local.as_subclass(Rows)
     rows.bounds, rows.axis = bounds, axis
     return rows
@@ -60,7 +60,7 @@ def wrap(local: Any, bounds: tuple[int, ...], axis: int = 0) -> Any:
 
 def local_of(rows: Any) -> Any:
     """The own rows, as a plain tensor."""
-    with _as_it_is():
+    with as_plain():
         return rows.as_subclass(torch.Tensor)
 
 
@@ -75,7 +75,7 @@ def total_of(rows: Any) -> int:
 
 def shape_of(value: Any) -> tuple[int, ...]:
     """The shape of the whole."""
-    with _as_it_is():
+    with as_plain():
         shape = list(value.shape)
     if is_rows(value):
         shape[value.axis] = total_of(value)
@@ -83,7 +83,7 @@ def shape_of(value: Any) -> tuple[int, ...]:
 
 
 def ndim_of(value: Any) -> int:
-    with _as_it_is():
+    with as_plain():
         return int(value.ndim)
 
 

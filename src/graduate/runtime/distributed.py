@@ -27,10 +27,16 @@ def start() -> None:
     attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=_PATIENCE)
-    from . import row_attention, row_entrances, row_loader, row_losses, row_rules, row_shapes
+    from . import row_attention, row_entrances, row_layers, row_loader, row_losses, row_random, row_shapes
     from .row_gradients import backward
 
-    tables = (row_attention, row_losses, row_rules, row_shapes)  # imported to fill the table of rules
+    tables = (
+        row_attention,
+        row_layers,
+        row_losses,
+        row_random,
+        row_shapes,
+    )  # imported to fill the table of rules
     assert all(tables)
     torch.Tensor.backward = backward
     row_entrances.install()
