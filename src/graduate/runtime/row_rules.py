@@ -127,6 +127,18 @@ register(
 
 _CHOICES = {torch.where, torch.Tensor.where}
 
+
+def like_another(func: Any, args: Any, kwargs: Any) -> Any:
+    """`x.to(y)`, `x.type_as(y)`: of the other tensor only its kind counts."""
+    others = [local_of(each) if is_rows(each) else each for each in args[1:]]
+    named = {name: local_of(each) if is_rows(each) else each for name, each in kwargs.items()}
+    if not is_rows(args[0]):
+        return func(args[0], *others, **named)
+    return wrap(func(local_of(args[0]), *others, **named), args[0].bounds, args[0].axis)
+
+
+register("to type_as", like_another, (torch.Tensor,))
+
 # -- along a dimension ------------------------------------------------------------------------
 
 

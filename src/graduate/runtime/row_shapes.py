@@ -268,6 +268,8 @@ register("one_hot", one_hot, (torch.nn.functional,))
 
 def new_like(func: Any, args: Any, kwargs: Any) -> Any:
     """`x.new_zeros(…)`: a tensor of its own, like one that all have."""
+    if any(is_rows(each) for each in (*args[1:], *kwargs.values())):
+        return NotImplemented
     with as_plain():
         return func(*args, **kwargs)
 

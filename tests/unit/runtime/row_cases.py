@@ -220,6 +220,12 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
     "batched matmul": ("qm", lambda q, m: torch.bmm(q @ m, q.transpose(1, 2))),
     "expand": ("xb", lambda x, b: (x * b).unsqueeze(1).expand(-1, 3, -1) + (x * b)[:, None].repeat(1, 3, 1)),
     "new": ("xb", lambda x, b: x.new_zeros(x.size(0), 6) + x * b + torch.zeros(x.size(0), 1)),
+    "like another": (
+        "xyb",
+        lambda x, y, b: (
+            torch.tensor(2).type_as(x) * x + torch.ones(6).to(x) + y.to(x).unsqueeze(1) * x.new_tensor(x * b)
+        ),
+    ),
     "in place": ("xb", in_place),
     "numpy": ("xb", lambda x, b: torch.from_numpy((x * b).detach().numpy()) * b),
     "lists": ("xb", lambda x, b: torch.tensor((x * b).tolist()).double() * b),
