@@ -7,7 +7,7 @@ TORCH := 2.13.0
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lint types layers test-slow test-fits faults test-examples test-containers benchmark benchmark-runtime regen lock clean
+.PHONY: help install demo test check format lint types layers test-slow test-fits test-distributed faults test-examples test-containers benchmark benchmark-runtime regen lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -58,6 +58,10 @@ test-fits: ## trainings that libraries run, stopped inside and gone on: installs
 	.venv-fits/bin/python -m pip install -q --disable-pip-version-check --no-deps $(TORCH_WHEEL)
 	.venv-fits/bin/python -m pip install -q --disable-pip-version-check -r tests/behaviour/fit_requirements.txt pytest -e .
 	@exec .venv-fits/bin/python -m pytest tests/behaviour/test_fits.py -m "slow or not slow"
+
+test-distributed: $(STAMP) ## training loops in 1, 2 and 4 processes and on two machines, killed, stopped, restarted (needs PyTorch)
+	@exec $(BIN)/python -m pytest -m "slow or not slow" tests/unit/runtime/test_rows.py tests/unit/syntax/test_runs_alone.py \
+	  tests/behaviour/test_distributed.py tests/behaviour/test_distributed_machines.py tests/behaviour/test_cluster.py
 
 faults: $(STAMP) ## the runtime under every fault of disk, machine and process, and with each safeguard removed
 	@exec $(BIN)/python -m pytest tests/faults tests/behaviour/test_runtime_machine.py -m "slow or not slow"

@@ -42,6 +42,18 @@ def find_targets() -> tuple[Target, ...]:
         _run("resume-train", "go on with the training where it was stopped"),
         _run("resume-all", "go on with everything where it was stopped"),
         _run("status", "show what each step is and why"),
+        Target(
+            "slurm",
+            "write slurm.sbatch for a cluster (GPUS= or PROCS=, NODES=, TIME=, PARTITION=)",
+            (_CLUSTER.format("slurm"),),
+            "environment",
+        ),
+        Target(
+            "k8s",
+            "write k8s/: a Job and a Kubeflow TrainJob (GPUS= or PROCS=, NODES=, IMAGE=, CLAIM=)",
+            (_CLUSTER.format("k8s"),),
+            "environment",
+        ),
         _python("test", "run the unit tests (seconds)", "-m pytest tests/unit $(ARGS)"),
         _python(
             "integration-test",
@@ -82,7 +94,7 @@ def _python(name: str, text: str, *arguments: str) -> Target:
 
 
 _HELP = (
-    '@awk \'BEGIN {FS = ":[^#]*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\\n", $$1, $$2}\' '
+    '@awk \'BEGIN {FS = ":[^#]*## "} /^[a-z0-9-]+:.*## / {printf "  %-18s %s\\n", $$1, $$2}\' '
     "$(firstword $(MAKEFILE_LIST))"
 )
 
@@ -121,6 +133,11 @@ _AUDIT = (
     "\t-o reports/sbom.cdx.json requirements.lock; \\",
     'echo "reports/sbom.cdx.json lists what is locked" >&2; \\',
     "exec .venv-audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock $(ARGS)",
+)
+
+_CLUSTER = (
+    'ARGS="$(ARGS)" PYTHON_USED="$(PYTHON)" IMAGE="$(IMAGE)" TIME="$(TIME)" PARTITION="$(PARTITION)" CLAIM="$(CLAIM)" '
+    'exec "$(PYTHON)" -m $(PACKAGE) {}'
 )
 
 _COMPILE = (

@@ -106,6 +106,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
     requirements = find_requirements(bundle.dependencies)
     settings = find_settings(modules.options, modules.name)
     title = " ".join(bundle.title.split())
+    trains_torch = any(each.name == "torch" for each in requirements)
     return {
         **document_values(bundle),
         "name": modules.name,
@@ -131,6 +132,10 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "settings_file": modules.settings_file,
         "secrets": [each.variable for each in settings if each.option.secret],
         "tensorboard": any(each.name in ("tensorboard", "tensorboardx") for each in requirements),
+        "shared": [step for step in modules.steps if step.role == "train" and not step.alone],
+        "alone": list(dict.fromkeys(why for step in modules.steps for why in step.alone))
+        if trains_torch
+        else [],
         "targets": find_targets(),
         "absent": find_absent(modules.steps, modules.models),
     }

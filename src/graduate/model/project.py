@@ -33,7 +33,8 @@ class Segment:
 class Step:
     """One step of the generated pipeline, in order.
 
-    `function` is the name of its function in pipeline.py; `takes` and `gives` are names of values.
+    `function` is the name of its function in pipeline.py; `takes` and `gives` are names of values. `alone` says, as
+    "file:line: why", what keeps it to one process.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Step:
     gives: tuple[str, ...]
     segments: tuple[Segment, ...]
     doc: str = ""
+    alone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

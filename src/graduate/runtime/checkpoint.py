@@ -121,7 +121,7 @@ class Checkpoint:
         try:
             if kind is None and not self.is_done and run.target is None and not run.saving.broken:
                 took = clock() - self._start
-                worth_it = run.saving.pace.affords_done(self, took, self._spent)
+                worth_it = run.saving.affords_done(self, took, self._spent)
                 if worth_it and block_allows_done(*self._site, self.exhausted):
                     run.saving.save(self, "done", at_once=True)
         finally:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from . import configuration, dispatch
+from . import configuration, dispatch, world
 from .paths import PROJECT_ROOT
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 from .redaction import redacted
@@ -32,6 +32,8 @@ COMMANDS = {
     "metrics": "tell Prometheus how the pipeline is doing",
     "describe-model": "record which input the stored model takes (--accept: also when another was recorded)",
     "doctor": "check everything that is stored, and repair what can be repaired",
+    "slurm": "write slurm.sbatch, which runs the training on a cluster",
+    "k8s": "write k8s/: a Job and a Kubeflow TrainJob that run the training",
 }
 ROLES: dict[str, tuple[str, ...]] = {
     "download-data": ("download",),
@@ -56,6 +58,8 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     os.chdir(PROJECT_ROOT)
     try:
+        if world.SIZE > 1 and any(each in ROLES or each in ("train-all", "resume-all") for each in given):
+            world.enter(package)
         return _main(package, given)
     except Problem as problem:
         sys.stdout.flush()
@@ -85,7 +89,9 @@ def _main(package: str, given: list[str]) -> int:
     if command is None or "--help" in given or "-h" in given or given[:1] == ["help"]:
         return _help(package, given)
     given.remove(command)
-    flags = {each for each in FLAGS.get(command, ("--fresh",)) if _take(given, each)}
+    flags = {each for each in FLAGS.get(command, ("--fresh", "--elastic")) if _take(given, each)}
+    if "--elastic" in flags:
+        os.environ["PIPELINE_ELASTIC"] = "1"
     target = given.pop(0) if command == "rollback" and given and not given[0].startswith("-") else ""
     configuration.set_command_line(given)
     importlib.import_module(f"{package}.config.settings")
@@ -97,6 +103,10 @@ def _main(package: str, given: list[str]) -> int:
         from . import services
 
         return services.start(command, pipeline, flags)
+    if command in ("slurm", "k8s"):
+        from . import cluster
+
+        return cluster.write_slurm(package) if command == "slurm" else cluster.write_kubernetes(package)
     if command in ("status", "clean", "rollback", "doctor"):
         return _keep(command, pipeline, target, flags)
     if settings is not None:
@@ -147,6 +157,7 @@ def _help(package: str, given: list[str]) -> int:
     for name, text in COMMANDS.items():
         print(f"  {name:<16} {text}")
     print("\n  --fresh          run the steps of this command from their start, without checkpoints")
+    print("  --elastic        go on with another number of processes than before")
     importlib.import_module(f"{package}.config.settings")
     settings = configuration.loaded()
     if settings is not None and settings.options():

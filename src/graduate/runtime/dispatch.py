@@ -7,17 +7,17 @@ import os
 import subprocess
 import sys
 
-from . import store
+from . import launch, store, world
 from .ends import ROLLED_BACK
 from .lock import lock
 from .log import say
 from .paths import MODEL_RECORD, PROJECT_ROOT, STATE_FOLDER
-from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
+from .problems import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Problem
 from .signals import stop
 from .state import State
 from .steps import Pipeline
 
-_CHILD = "PIPELINE_CHILD_STEPS"
+_CHILD = launch.CHILD
 _MOST_ROLLBACKS = 20
 _LONGEST_DESCRIBING = 300
 
@@ -62,25 +62,45 @@ def run(
     if part is not None:
         first, end = map(int, part.split("-"))
         die_with_parent()
-        stop.is_child = True
+        if world.SIZE > 1:
+            from . import distributed
+
+            distributed.start()  # until all are there, a signal ends this process at once
+        stop.is_child, stop.is_shared = True, world.SIZE > 1
         stop.install()
         state.load()
-        return Runner(pipeline, state).run(first, end)
+        code = Runner(pipeline, state).run(first, end)
+        if world.SIZE > 1 and code == 0:
+            distributed.end()
+        return code
+    job = launch.asked_for()
+    chosen = [each for each in range(last + 1) if program in ("", pipeline.steps[each].program)]
+    if job.size > 1:
+        launch.check_shareable(pipeline, chosen)
+    if job.node > 0:
+        return _follow(pipeline, state, chosen, job, arguments)
     with lock():
         state.prepare()
         before = state.generation
         if fresh:
             _start_anew(pipeline, state, last, roles, program)
         groups = [g for g in _programs(pipeline, last) if program in ("", pipeline.steps[g[0]].program)]
+        launch.check_stopped(pipeline, state, chosen, job)
+        if job.size > 1:
+            groups = [part for group in groups for part in launch.apart(pipeline, *group)]
         # A step may change the environment; a process that goes on in its place starts with what this one had.
         environment = dict(os.environ)
         stop.install()
         try:
-            code = Runner(pipeline, state).run(0, last) if groups == [(0, last)] else ROLLED_BACK
+            code = (
+                Runner(pipeline, state).run(0, last)
+                if groups == [(0, last)] and job.size == 1
+                else ROLLED_BACK
+            )
             for _ in range(_MOST_ROLLBACKS + sum(step.retries for step in pipeline.steps)):
                 if code != ROLLED_BACK:
                     break
-                code = _run_groups(pipeline, state, groups, arguments, environment)
+                code = _run_groups(pipeline, state, groups, arguments, environment, job)
                 state.load()
         finally:
             stop.uninstall()
@@ -99,6 +119,23 @@ def _describe_model(pipeline: Pipeline) -> None:
         subprocess.run(
             command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, timeout=_LONGEST_DESCRIBING, check=False
         )
+
+
+def _follow(
+    pipeline: Pipeline, state: State, chosen: list[int], job: launch.Job, arguments: list[str]
+) -> int:
+    """On another machine than the first: take part in the shared steps when the first one comes to them."""
+    stop.install()
+    try:
+        for index in chosen:
+            if launch.is_shared(pipeline, index) and launch.waits_for(state, pipeline, index):
+                environment = {**os.environ, _CHILD: f"{index}-{index}"}
+                code = launch.run_shared(job, pipeline.package, arguments, environment)
+                if code:
+                    return code
+    finally:
+        stop.uninstall()
+    return EXIT_INTERRUPTED if stop else 0
 
 
 def _report(pipeline: Pipeline, last: int, code: int) -> int:
@@ -132,13 +169,17 @@ def _run_groups(
     groups: list[tuple[int, int]],
     arguments: list[str],
     environment: dict[str, str],
+    job: launch.Job,
 ) -> int:
     for first, last in groups:
         state.load()
         if not any(pipeline.reason(index, state) for index in range(first, last + 1)):
             continue
-        command = [sys.executable, "-m", pipeline.package, *arguments]
-        code = _run_child(command, {**environment, _CHILD: f"{first}-{last}"})
+        for_part = {**environment, _CHILD: f"{first}-{last}"}
+        if job.size > 1 and launch.is_shared(pipeline, first):
+            code = launch.run_shared(job, pipeline.package, arguments, for_part)
+        else:
+            code = _run_child([sys.executable, "-m", pipeline.package, *arguments], for_part)
         if code:
             return code
     return 0

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from . import checkpoint as loops
-from . import random_state, retries
+from . import precision, random_state, retries, world
 from .ends import ROLLED_BACK, CatchUpFailed, Failed, Finished, TryAgain
 from .failure import show_traceback, write_report
 from .files import record_of, recorder, scan
@@ -116,7 +116,7 @@ class Runner:
             started=now(),
             code=pipeline.code_of(index, state),
             inputs=pipeline.inputs(index, state),
-            environment=environment(PROJECT_ROOT),
+            environment=environment(PROJECT_ROOT) | precision.of(step.role),
         )
         begins_with = previous.random_after if pipeline.before(index) is not None else ""
         modules = pipeline.shared.modules if pipeline.shared is not None else None
@@ -143,6 +143,7 @@ class Runner:
         if not self.is_set_up:
             self.is_set_up = True
             prepare_process(self.pipeline, step)
+            precision.install()
             setup = self.pipeline.setup(step.program)
             if setup is not None:
                 settings_read.in_setup = True
@@ -207,6 +208,10 @@ class Runner:
                 # The signal went to the loader's workers too; what follows from that is no failure.
                 self._interrupt(step, record, start)
                 raise Interrupted from None
+            if world.is_lost(error):
+                message = "another process of the run was lost"
+                self._fail(step, record, error, message, start)
+                raise Failed(EXIT_FAILED) from None
             may_pass = network and record.tries < step.retries
             record.tries = record.tries + 1 if may_pass else 0
             if not may_pass:

@@ -7,12 +7,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import loop_files
+from . import loop_files, world
+from .agreement import Agreement, check_alike
 from .background import Writer
 from .copies import Copies
 from .log import say_once
 from .pace import Pace, clock
-from .problems import Interrupted
+from .problems import Interrupted, Problem
 from .saved import KEPT, Saved
 from .signals import stop
 
@@ -33,6 +34,7 @@ class Saving:
         self.kept: list[Saved] = []
         self.broken = ""
         self._broken_at = 0
+        self.agreement = Agreement(self) if world.SIZE > 1 else None
 
     def leave(self, depth: int) -> None:
         """The block at this depth has ended; what could not be saved may have gone with it."""
@@ -42,10 +44,15 @@ class Saving:
     def schedule(self, block: Checkpoint) -> None:
         """Set the time of the next look."""
         self.pace.schedule(block, self.broken)
+        if self.agreement is not None:
+            self.agreement.schedule()
 
     def look(self, block: Checkpoint) -> None:
         """Called by a loop when an iteration is over and the timer is due."""
         self.pace.looks += 1
+        if self.agreement is not None:
+            self._look_together(block, self.agreement)
+            return
         if stop:
             if self.run.target is None and not self.broken:
                 self.save(block, "position", at_once=True)
@@ -60,6 +67,19 @@ class Saving:
         if self.pace.is_due(block):
             self.save(block, "position")
 
+    def _look_together(self, block: Checkpoint, agreement: Agreement) -> None:
+        """What `look` does when several processes have to do the same."""
+        verdict = agreement.ask(block)
+        if verdict and self.run.target is None and not self.broken:
+            self.save(block, "position", at_once=verdict == "stop")
+        if verdict == "stop":
+            raise Interrupted
+
+    def affords_done(self, block: Checkpoint, took: float, spent_before: float) -> bool:
+        """Whether a block that took so long may still save what it has come to."""
+        affords = self.pace.affords_done(block, took, spent_before)
+        return affords if self.agreement is None else self.agreement.of_first(affords)
+
     def save(self, block: Checkpoint, kind: str, *, at_once: bool = False) -> None:
         """Make a checkpoint of the innermost block and those around it: write it `at_once`, or only copy it now."""
         self.settle()
@@ -72,9 +92,15 @@ class Saving:
         try:
             parts = self._pack()
             body = self._body(parts)
+            if self.agreement is not None:
+                check_alike(parts)
+        except Problem:
+            raise
         except Exception as error:
             self._note_failure(error)
         else:
+            if world.RANK:
+                return  # the first process's is everybody's
             copies = None if at_once else self.copies.of(parts)
             job = partial(self._write, kind, block.path, body, copies or parts, self._wanted(kind))
             if copies is None:
@@ -133,6 +159,7 @@ class Saving:
     def _body(self, parts: dict[str, Packed]) -> dict[str, Any]:
         return {
             **self.run.validity.now(),
+            "processes": world.SIZE,
             "files": loop_files.keep(self.run.journal, parts),
             "signatures": [block.registry.signature for block in self.run.stack],
             "blocks": [

@@ -31,6 +31,8 @@ class StopFlag:
         self.number = 0
         self.time = 0.0
         self.is_child = False
+        self.is_shared = False
+        """Whether whoever started this process ends it itself when it takes too long, as torchrun does."""
         self.on_stop: list[Callable[[], None]] = []
         self.forward: Callable[[int], None] | None = None
         self._previous: dict[int, Any] = {}
@@ -79,6 +81,8 @@ class StopFlag:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again = self.number != 0
+        if again and self.is_shared:
+            return
         if again and not (self.is_child and time.monotonic() - self.time < _FORWARDED_TWICE):
             os._exit(128 + number if number != signal.SIGUSR1 else 75)
         self.number = number

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import configuration
+from . import configuration, precision
 from .code_hashes import CodeHashes
 from .context import Context
 from .files import Before, begins_with, is_unchanged
@@ -27,7 +27,8 @@ class Step:
 
     `restore` repeats the process-wide effects of the step when the step itself is skipped.
     `program` names the research program that it came from: programs ran as processes of their own, each in its `folder`
-    of the project. `retries` is how often it is tried again when the network or a server fails it.
+    of the project. `retries` is how often it is tried again when the network or a server fails it. `alone` says, as
+    "file:line: why", what in it cannot be shared out among processes.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Step:
     restore: Callable[[], Any] | None = None
     retries: int = 0
     folder: str = ""
+    alone: tuple[str, ...] = ()
 
     def by_name(self, result: Any) -> dict[str, Any]:
         """What the function returned, under the names that the step gives."""
@@ -273,7 +275,7 @@ def _changed_inputs(before: dict[str, str], now: dict[str, str]) -> str:
 
 
 def _changed_environment(before: dict[str, str]) -> str:
-    now = environment(PROJECT_ROOT)
+    now = environment(PROJECT_ROOT) | precision.of("train")
     for name, text in before.items():
         if now.get(name) != text:
             return f"{name} changed"

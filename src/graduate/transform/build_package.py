@@ -6,6 +6,7 @@ import ast
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from graduate.model.facts import Facts, Option, Role
 from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
@@ -14,6 +15,7 @@ from graduate.model.source import Sources
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.assemble import ModuleDraft, Piece, import_lines, write_module
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft, StepDraft
+from graduate.transform.find_alone import find_alone
 from graduate.transform.find_module_state import find_module_state
 from graduate.transform.homes import CANONICAL, order_homes
 from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
@@ -103,9 +105,11 @@ class PackageBuilder:
                 (),
                 self.functions[-1],
                 folder=self._folder(program),
+                alone=find_alone(self.sources, program.path),
             )
         )
-        self.steps.append(Step(name, "train", program.name, function, (), (), ()))
+        alone = self.texts[-1].alone
+        self.steps.append(Step(name, "train", program.name, function, (), (), (), alone=alone))
         if arguments:
             setup = self._setup_name(program)
             lines = [
@@ -224,12 +228,13 @@ class PackageBuilder:
             if step.restore:
                 restore = f"restore_{function}"
                 self.functions.append(render_restore(draft, step, restore))
+            folder = self._folder(program)
+            alone = find_alone(self.sources, program.path) if step.role == "train" else ()
             self.texts.append(
-                StepText(
-                    name, function, step.role, program.name, takes, gives, "", restore, self._folder(program)
-                )
+                StepText(name, function, step.role, program.name, takes, gives, "", restore, folder, alone)
             )
-            self.steps.append(self._step(name, function, program, draft, step, takes, gives))
+            made = self._step(name, function, program, draft, step, takes, gives)
+            self.steps.append(replace(made, alone=alone))
 
     def _folder(self, program: ProgramPlan) -> str:
         return next(each.folder for each in self.sources.programs if each.path == program.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class StepText:
     text: str
     restore: str = ""
     folder: str = ""
+    alone: tuple[str, ...] = ()
+    """What keeps it to one process, as "file:line: why"."""
 
 
 def docstring(text: str, indent: str = "    ") -> str:
@@ -241,7 +244,10 @@ def _render_step_entry(step: StepText) -> list[str]:
         parts.append(f"retries={_RETRIES}")
     if step.folder:
         parts.append(f'folder="{step.folder}"')
+    if step.alone:
+        inner = "".join(f"\n            {json.dumps(each, ensure_ascii=False)}," for each in step.alone)
+        parts.append(f"alone=({inner}\n        )")
     line = f"    Step({', '.join(parts)}),"
-    if len(line) <= 110:
+    if len(line) <= 110 and not step.alone:
         return [line]
     return ["    Step(", *(f"        {p}," for p in parts), "    ),"]

@@ -20,7 +20,13 @@ def train() -> None:
 
 
 PIPELINE = Pipeline(
-    Step("train", train, role="train", program="fit_line"),
+    Step(
+        "train",
+        train,
+        role="train",
+        program="fit_line",
+        alone=("fit_line.py:1: it has no training loop in PyTorch (no `backward()`)",),
+    ),
     setup=setup,
     package=__package__,
 )

@@ -27,6 +27,8 @@ TARGETS = [
     "resume-train",
     "resume-all",
     "status",
+    "slurm",
+    "k8s",
     "test",
     "integration-test",
     "lint",
@@ -66,7 +68,7 @@ def make(*arguments: str) -> str:
 
 @needs_make
 def test_make_help_lists_every_target_with_a_sentence() -> None:
-    lines = re.findall(r"^  ([a-z-]+) +(\S.*)$", make("help"), re.MULTILINE)
+    lines = re.findall(r"^  ([a-z0-9-]+) +(\S.*)$", make("help"), re.MULTILINE)
     assert [name for name, _ in lines] == TARGETS
 
 

@@ -1,0 +1,89 @@
+"""A run of several processes: each runs the same program on the same values, and computes its rows of every batch.
+
+Nothing of this is imported, and nothing changes, where there is one process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from . import random_state, world
+
+_PATIENCE = timedelta(minutes=30)
+"""How long a process waits for the others before it gives up: one may have a longer evaluation or download."""
+
+
+def start() -> None:
+    """Join the other processes. From here on batches are shared out among them."""
+    torch: Any = importlib.import_module("torch")
+    dist: Any = importlib.import_module("torch.distributed")
+    store, rank, size = next(dist.rendezvous("env://"))
+    # After a restart the addresses of the processes before must not be found.
+    attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=_PATIENCE)
+    from . import row_attention, row_entrances, row_layers, row_loader, row_losses, row_random, row_shapes
+    from .row_gradients import backward
+
+    tables = (
+        row_attention,
+        row_layers,
+        row_losses,
+        row_random,
+        row_shapes,
+    )  # imported to fill the table of rules
+    assert all(tables)
+    torch.Tensor.backward = backward
+    row_entrances.install()
+    row_loader.install()
+    if world.RANK:
+        torch.save = _watched(torch.save)
+    for library in ("numpy", "numpy.random"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(library)
+    agree_on_numbers()
+
+
+def _watched(save: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.save`, whose writing Python does not notice."""
+    from .mirror import before_write
+
+    def watched(obj: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(f, (str, os.PathLike)):
+            before_write(os.fspath(f))
+        return save(obj, f, *args, **kwargs)
+
+    return watched
+
+
+def end() -> None:
+    """Leave the others."""
+    dist: Any = importlib.import_module("torch.distributed")
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def agree(value: Any) -> Any:
+    """What the first process has, on all of them."""
+    dist: Any = importlib.import_module("torch.distributed")
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def of_all(value: Any) -> list[Any]:
+    """What each process has, in the order of their ranks."""
+    dist: Any = importlib.import_module("torch.distributed")
+    found: list[Any] = [None] * world.SIZE
+    dist.all_gather_object(found, value)
+    return found
+
+
+def agree_on_numbers() -> None:
+    """Random generators that were not seeded start alike."""
+    random_state.restore(agree(random_state.capture()))

@@ -1,0 +1,132 @@
+"""A project folder of its own for each process but the first.
+
+All processes run the same program, so all write the same files. Each does so in its own tree: nobody sees half of what
+another writes, and what a step looks up (is there a file?) is answered alike everywhere. The first process works in
+the project itself; only what it writes stays.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from . import world
+from .paths import PROJECT_ROOT, STATE_FOLDER
+
+FOLDER = STATE_FOLDER / "ranks"
+_MIRROR = "PIPELINE_MIRROR_OF"
+_LEFT_OUT = frozenset(
+    {".git", ".venv", "venv", "__pycache__", "node_modules", "logs", ".mypy_cache", ".ruff_cache"}
+)
+_OWN_STATE = frozenset({"ranks", "lock", "staging", "events.jsonl", "errors", "quarantine", "backups"})
+_WRITTEN_IN_PLACE = frozenset(
+    {".pt", ".pth", ".ckpt", ".bin", ".h5", ".hdf5", ".db", ".sqlite", ".jsonl", ".log"}
+)
+"""Files that libraries open for writing without Python noticing, or that are added to: these are copied."""
+_BIG = 1 << 20
+_SILENCED = {"WANDB_MODE": "disabled", "COMET_MODE": "disabled", "NEPTUNE_MODE": "debug"}
+"""Services that would hear of the run from each process."""
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_TRUNC
+
+
+def enter(package: str) -> None:
+    """Go on in a tree of one's own. Does not return where there was none yet."""
+    if world.RANK == 0 or os.environ.get(_MIRROR):
+        if world.RANK:
+            tempfile.gettempdir()  # not for the first time in the hook, which may be called while it is looked for
+            sys.addaudithook(_before_open)
+        return
+    mirror = FOLDER / str(world.RANK)
+    shutil.rmtree(mirror, ignore_errors=True)
+    _copy_tree(PROJECT_ROOT, mirror)
+    _redirect_output()
+    os.environ |= {_MIRROR: str(PROJECT_ROOT), **_SILENCED}
+    os.chdir(mirror)
+    os.execv(sys.executable, [sys.executable, "-m", package, *sys.argv[1:]])
+
+
+def _redirect_output() -> None:
+    """What this process prints is what the first one prints; its errors are kept."""
+    logs = PROJECT_ROOT / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    null = os.open(os.devnull, os.O_WRONLY)
+    log = os.open(logs / f"rank-{world.RANK}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    os.dup2(null, 1)
+    os.dup2(log, 2)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    target.mkdir(parents=True)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.name in _LEFT_OUT or (source == STATE_FOLDER and entry.name in _OWN_STATE):
+                continue
+            path = target / entry.name
+            if entry.is_symlink():
+                path.symlink_to(os.readlink(entry.path))  # noqa: PTH115
+            elif entry.is_dir():
+                _copy_tree(Path(entry.path), path)
+            elif entry.is_file():
+                _lend(Path(entry.path), path)
+
+
+def _lend(source: Path, target: Path) -> None:
+    """The same file under another name; a copy where somebody may write into it, or where that is as cheap."""
+    inside = source.relative_to(PROJECT_ROOT).parts[0] if source.is_relative_to(PROJECT_ROOT) else ""
+    stays = inside in ("data", STATE_FOLDER.name) or source.stat().st_size >= _BIG
+    if not stays or (source.suffix in _WRITTEN_IN_PLACE and source.parent.name != "objects"):
+        shutil.copy2(source, target)
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _before_open(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in ("open", "os.truncate"):
+        return
+    path = arguments[0]
+    if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & _WRITES):
+        return
+    if isinstance(path, (str, bytes, os.PathLike)):
+        before_write(os.fsdecode(path))
+
+
+def before_write(path: str) -> None:
+    """A lent file is copied before it is written to. Raises `Problem` for a file that is everybody's."""
+    name = os.path.abspath(path)  # noqa: PTH100
+    if not name.startswith(f"{PROJECT_ROOT}/"):
+        if not _is_nobodys(name):
+            raise world.cannot(f"writing {name}", "outside of the project folder")
+        return
+    try:
+        if os.stat(name).st_nlink < 2 or not os.path.isfile(name):  # noqa: PTH116, PTH113
+            return
+        own = f"{name}.own{os.getpid()}"
+        shutil.copy2(name, own)
+        os.replace(own, name)  # noqa: PTH105
+    except OSError:
+        return
+
+
+def _is_nobodys(name: str) -> bool:
+    """Whether a file outside of the project is a cache, a device, or temporary with a name of its own."""
+    temporary = f"{tempfile.gettempdir()}/"
+    if name.startswith(temporary):
+        return name.removeprefix(temporary).startswith(("tmp", "pymp", "torch", "matplotlib"))
+    home = os.path.expanduser("~")  # noqa: PTH111
+    caches = (
+        "/dev/",
+        "/proc/",
+        "/sys/",
+        f"{sys.prefix}/",
+        f"{home}/.cache/",
+        f"{home}/.config/",
+        f"{home}/.triton/",
+    )
+    return name.startswith(caches) or "/__pycache__/" in name

@@ -1,0 +1,80 @@
+"""Where PyTorch takes a tensor without asking its type what to do: there, rows are made whole before."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from .batch_rows import cut_again, is_rows, map_tensors, whole_of
+
+torch: Any = importlib.import_module("torch")
+_plain_new = torch._C.TensorBase.__new__
+_plain_apply = torch.autograd.Function.apply.__func__
+_Variable = torch.autograd.Variable
+
+
+def install() -> None:
+    """From here on nothing of this process sees only its own rows without knowing."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module(
+            "torch._dynamo"
+        )  # looks at these functions when it is loaded, and wants PyTorch's
+    torch.autograd.Function.apply = classmethod(_apply_on_whole)
+    torch.Tensor.__new__ = staticmethod(_new)
+    torch.autograd.Variable = _AnyTensor
+    for name in ("tensor", "sparse_coo_tensor", "sparse_csr_tensor"):
+        setattr(torch, name, _on_whole(getattr(torch, name)))
+    torch.compile = _as_it_is
+    torch.nn.DataParallel.forward = _alone
+
+
+def _alone(self: Any, *inputs: Any, **kwargs: Any) -> Any:
+    """`DataParallel` on the one GPU that a process has."""
+    return self.module(*inputs, **kwargs)
+
+
+def _on_whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    def with_whole(*args: Any, **kwargs: Any) -> Any:
+        def gather(value: Any) -> Any:
+            return whole_of(value) if is_rows(value) else value
+
+        return function(*map_tensors(args, gather), **map_tensors(kwargs, gather))
+
+    return with_whole
+
+
+def _new(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """`torch.Tensor(x)`."""
+    if args and is_rows(args[0]):
+        args = (whole_of(args[0]), *args[1:])
+    return _plain_new(cls, *args, **kwargs)
+
+
+class _IsTensor(type):
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, torch.Tensor)
+
+
+class _AnyTensor(metaclass=_IsTensor):
+    """`Variable`, which has been another name for a tensor since PyTorch 0.4."""
+
+    def __new__(cls, data: Any = None, requires_grad: bool = False, volatile: bool = False) -> Any:
+        if not is_rows(data):
+            return _Variable(data, requires_grad=requires_grad)
+        return data.detach().requires_grad_(requires_grad) if requires_grad else data
+
+
+def _apply_on_whole(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """An operation of the author's own with its own gradient: it gets the whole batch."""
+    rows = [each for each in args if is_rows(each)]
+    if not rows:
+        return _plain_apply(cls, *args, **kwargs)
+    result = _plain_apply(cls, *(whole_of(each) if is_rows(each) else each for each in args), **kwargs)
+    return map_tensors(result, lambda value: cut_again(value, rows, args))
+
+
+def _as_it_is(model: Any = None, **options: Any) -> Any:
+    """Instead of `torch.compile`: compiled code would not see that a batch is cut."""
+    return model if model is not None else _as_it_is
