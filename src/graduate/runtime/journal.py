@@ -147,7 +147,7 @@ class Journal:
     def remove_made(self) -> None:
         """Remove the files that the unfinished attempt made."""
         for relative, before in self._overwritten().items():
-            if before.size < 0:
+            if before.size < 0 and stat_of(PROJECT_ROOT / relative) is not None:
                 store.remove(PROJECT_ROOT / relative)
 
     def foreign(self) -> str:
