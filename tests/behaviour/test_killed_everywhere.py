@@ -53,7 +53,7 @@ PROGRAMS = {
     "torch_iter_next": Case(12),
     "torch_loaders": Case(28),
     "torch_trainer": Case(3),
-    "torch_workers": Case(24),
+    "torch_workers": Case(5, falls_back=True),
 }
 
 
