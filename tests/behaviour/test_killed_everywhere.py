@@ -51,9 +51,9 @@ PROGRAMS = {
     "torch_amp_ema": Case(16),
     "torch_gan": Case(8),
     "torch_iter_next": Case(12),
-    "torch_loaders": Case(20),
+    "torch_loaders": Case(28),
     "torch_trainer": Case(3),
-    "torch_workers": Case(20),
+    "torch_workers": Case(5, falls_back=True),
 }
 
 

@@ -137,6 +137,43 @@ def test_a_damaged_copy_is_not_put_back(tmp_path: Path) -> None:
     assert "rubbish" not in contents(project)["report.txt"]
 
 
+REMOVES_FOLDERS = """
+import shutil
+
+
+def work():
+    # Removed through an open folder, and called like a file of the project.
+    data = open("data.txt").read()
+    os.makedirs("scratch/part", exist_ok=True)
+    for name in ("scratch/data.txt", "scratch/part/x.txt"):
+        with open(name, "w") as file:
+            file.write(name)
+    state = LoopState(n=0)
+    with Checkpoint("loop", state) as checkpoint:
+        for number in checkpoint.loop(range(4)):
+            state.n += len(data)
+            if number == 1:
+                shutil.rmtree("scratch")
+                os.makedirs("made")
+                os.rename("made", f"final{number}")
+            end(str(number))
+    return state.n, sorted(os.listdir("."))[:2]
+"""
+
+
+def test_folders_are_removed_and_renamed(tmp_path: Path) -> None:
+    project = make(tmp_path, REMOVES_FOLDERS)
+    project.write("data.txt", "four")
+    project.run("train", check=-9, KILL="3", CHECKPOINT_EVERY="1")
+    done = project.run("train")
+    assert "going on" in done.stderr
+    assert "did not work" not in done.stderr
+    assert done.stdout.startswith("(16, ")
+    assert not (project.root / "scratch" / "data.txt").exists()
+    project.write("data.txt", "seven77")
+    assert "data.txt, which it reads, is changed" in project.status()["train"]["why"]
+
+
 def test_a_big_file_is_put_back_from_where_it_was_moved(tmp_path: Path) -> None:
     text = OWN_CHECKPOINT.replace(
         "json.dump(number + 1, file)", 'file.write(str(number + 1) + " " * (17 << 20))'

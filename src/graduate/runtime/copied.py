@@ -6,10 +6,7 @@ the loop has not changed that object in place, so it is looked at when a checkpo
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import enum
-import fractions
 import io
 import pathlib
 import re
@@ -24,11 +21,12 @@ if TYPE_CHECKING:
 
 _CONSTANT = (
     *(tuple, frozenset, type, BaseException, property, enum.Enum, re.Pattern, pathlib.PurePath),
-    *(types.ModuleType, types.MethodType, types.BuiltinFunctionType, decimal.Decimal, fractions.Fraction),
-    *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo),
+    *(types.ModuleType, types.MethodType, types.BuiltinFunctionType),
 )
-_CONSTANT_OF = frozenset({"jax", "jaxlib", "numpy", "pyarrow", "torch"})
-"""Libraries whose objects that are saved as copies cannot be changed: scalars, types, shapes, device arrays."""
+_CONSTANT_OF = frozenset(
+    {"datetime", "decimal", "fractions", "jax", "jaxlib", "numpy", "pyarrow", "torch", "uuid", "zoneinfo"}
+)
+"""Modules whose objects that are saved as copies cannot be changed: numbers, scalars, types, shapes, device arrays."""
 
 
 class Copied:

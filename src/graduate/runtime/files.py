@@ -150,6 +150,16 @@ def scan() -> dict[str, Stat]:
     return found
 
 
+def _in_folder(path: Any, folder: int) -> Any:
+    """A path that may be relative to an open folder (-1: to none); None when that cannot be told."""
+    if folder < 0 or not isinstance(path, str):
+        return path
+    try:
+        return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)  # noqa: PTH115, PTH118
+    except OSError:
+        return None
+
+
 class Recorder:
     """Sees every file that Python opens, while a step runs."""
 
@@ -191,9 +201,11 @@ class Recorder:
             self._see_path(path, mode, flags)
             if self._watched is None:
                 self._watch_torch()
-        elif event in ("os.rename", "os.remove"):
-            for path in arguments[: 2 if event == "os.rename" else 1]:
-                self._see_path(path, "w", 0)
+        elif event == "os.remove":
+            self._see_path(_in_folder(*arguments), "w", 0)
+        elif event == "os.rename":
+            self._see_path(_in_folder(arguments[0], arguments[2]), "w", 0)
+            self._see_path(_in_folder(arguments[1], arguments[3]), "w", 0)
 
     def _see_path(self, path: Any, mode: str | None, flags: int) -> None:
         if not isinstance(path, (str, os.PathLike)):

@@ -15,11 +15,9 @@ def replayable(iterable: Any) -> Iterator[Any]:
     """`iter(iterable)` for a loop that may go on from a checkpoint; also of a generator that has not begun."""
     iterator: Iterator[Any]
     is_own = hasattr(iterable, "__next__")
-    if (
-        StepRun.current is None
-        or isinstance(iterable, Resumable)
-        or (is_own and kind_of(iterable) == "instance")
-    ):
+    # The place of an iterator that the author wrote is in its attributes.
+    is_written = is_own and kind_of(iterable) == "instance" and not hasattr(iterable, "_next_index")
+    if StepRun.current is None or isinstance(iterable, Resumable) or is_written:
         iterator = iterable if is_own else iter(iterable)
     else:
         iterator = Resumable(iterable)

@@ -29,11 +29,13 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._known: dict[str, Any] = {}
+        self._known: set[str] | None = None
 
     def note(self, relative: str, mode: str) -> None:
         """Called before a file is written for the first time in an attempt."""
-        if relative in self._known or relative in self.entries():
+        if self._known is None:
+            self._known = set(self.entries())
+        if relative in self._known:
             return
         adds = "a" in mode or "x" in mode
         stat = stat_of(PROJECT_ROOT / relative)
@@ -42,7 +44,7 @@ class Journal:
             before = before_now(relative)
         elif stat is not None:
             before = Before(stat[0], self._keep(relative) if stat[0] < KEPT_BELOW else "")
-        self._known[relative] = mode
+        self._known.add(relative)
         # What must be undone has to be known even when the machine stops.
         sure = adds or bool(before.hash)
         line = [relative, mode, *before]
@@ -52,6 +54,8 @@ class Journal:
 
     def _keep(self, relative: str) -> str:
         """Copy a file that is going to be overwritten; the hash of its content, "" without a copy."""
+        if self._copy(relative).exists():
+            return ""  # another process of the step was first
         try:
             content = (PROJECT_ROOT / relative).read_bytes()
             store.commit(STATE_FOLDER / "staging", self._copy(relative), [content])
@@ -167,7 +171,7 @@ class Journal:
     def remove_made(self) -> None:
         """Remove the files that the unfinished attempt made."""
         for relative, before in self._overwritten().items():
-            if before.size < 0:
+            if before.size < 0 and stat_of(PROJECT_ROOT / relative) is not None:
                 store.remove(PROJECT_ROOT / relative)
 
     def foreign(self) -> str:

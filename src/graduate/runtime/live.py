@@ -238,7 +238,8 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
     elif kind == "cell":
         yield from cell_of(value)
     elif kind == "resumable":
-        yield value.iterable
+        if not hasattr(type(value.iterable), "__next__"):
+            yield value.iterable
     elif kind == "numpy generator":
         yield getattr(value.bit_generator, "seed_seq", None)
     elif kind == "handle" and type(value) is types.FunctionType:

@@ -35,6 +35,8 @@ def keep(journal: Journal, parts: dict[str, Packed]) -> dict[str, list[Any]]:
     kept: dict[str, list[Any]] = {}
     for path, mode in journal.entries().items():
         stat = stat_of(PROJECT_ROOT / path)
+        if stat is None and (PROJECT_ROOT / path).exists():
+            continue  # a folder
         kept[path] = [mode, -1 if stat is None else stat[0]]
         if stat is not None and stat[0] < SMALL:
             parts[f"file:{path}"] = Packed((PROJECT_ROOT / path).read_bytes())

@@ -196,7 +196,7 @@ class Runner:
             if not isinstance(end.code, int):
                 print(end.code, file=sys.stderr)
             code = end.code if isinstance(end.code, int) else EXIT_FAILED
-            run.journal.put_back_overwritten()
+            run.put_files_back()
             self._fail(step, record, end, f"it ended the program with exit code {code}", start)
             raise Failed(code) from None
         except BaseException as error:
@@ -216,7 +216,7 @@ class Runner:
             record.tries = record.tries + 1 if may_pass else 0
             if not may_pass:
                 show_traceback(error)
-            run.journal.put_back_overwritten()
+            run.put_files_back()
             self._fail(step, record, error, f"{type(error).__name__}: {error}", start)
             if may_pass:
                 raise TryAgain(step.name, record, retries.pause(error, record.tries)) from None

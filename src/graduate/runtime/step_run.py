@@ -139,6 +139,13 @@ class StepRun:
             cut_back(old.appended)
         self.forget()
 
+    def put_files_back(self) -> None:
+        """The step has failed: what it overwrote is as it was before. That must not hide why it failed."""
+        try:
+            self.journal.put_back_overwritten()
+        except OSError as trouble:
+            say(f"{self.name}: the files that it overwrote could not be put back yet ({trouble})")
+
     def find_checkpoint(self) -> bool:
         """Whether an earlier attempt left something to go on from. If so, output is held back until there."""
         usable: list[Saved] = []

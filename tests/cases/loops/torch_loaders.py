@@ -57,24 +57,34 @@ optimizer = torch.optim.SGD([weight], lr=0.01)
 seen = []
 
 
-def train_step(x):
-    loss = ((x * weight).sum() - torch.rand(())) ** 2
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    seen.append(loss.item())
+def distance(x):
+    return ((x * weight).sum() - torch.rand(())) ** 2
 
 
 for epoch in range(2):
     for i, x in enumerate(loaders["shuffled"]):
-        train_step(x * (i + 1))
+        optimizer.zero_grad()
+        loss = distance(x * (i + 1))
+        loss.backward()
+        optimizer.step()
+        seen.append(loss.item())
     for x in loaders["own generator"]:
-        train_step(x.mean(0))
+        optimizer.zero_grad()
+        distance(x.mean(0)).backward()
+        optimizer.step()
     for x in loaders["stream"]:
-        train_step(x)
+        optimizer.zero_grad()
+        distance(x).backward()
+        optimizer.step()
     for (x,) in loaders["balanced"]:
-        train_step(x.unsqueeze(1))
+        optimizer.zero_grad()
+        distance(x.unsqueeze(1)).backward()
+        optimizer.step()
+        seen.append(x.tolist())
     for (x,), (z,) in zip(loaders["weighted"], loaders["replacement"]):
-        train_step((x * z).unsqueeze(1))
+        optimizer.zero_grad()
+        distance((x * z).unsqueeze(1)).backward()
+        optimizer.step()
+        seen.append((x.tolist(), z.tolist(), weight.tolist()))
     print(epoch, weight.tolist())
 print(seen, torch.rand(2), torch.rand(1, generator=generator))

@@ -54,6 +54,20 @@ def moved(text: str, folder: Path) -> str:
             id="a function gets the global that it reads",
         ),
         pytest.param(
+            "t = 0\nit = iter([1, 2])\nfor epoch in range(3):\n    try:\n        t += next(it)\n"
+            "    except StopIteration:\n        it = iter([5])\n        t += next(it)\nprint(t)",
+            ["    it = resumable(it)\n    state = LoopState(", "state.it = resumable([5])", "next(state.it)"],
+            id="an iterator that a loop advances can be held by a checkpoint",
+        ),
+        pytest.param(
+            "t = 9\nwhile t > 1:\n    t -= 2\n    t *= 0.9\nelse:\n    t += 1\n    print('end')\nprint(t)",
+            [
+                "        else:\n            if not checkpoint.is_done:\n"
+                "                state.t += 1\n                print('end')\n",
+            ],
+            id="the else of a finished loop does not run again",
+        ),
+        pytest.param(
             "w = [1]\ndef f(x, **k):\n    return w + x\nprint(f([2], a=1))",
             ["def f(x, *, w, **k):", "f([2], a=1, w=w)"],
             id="before **kwargs",
