@@ -116,8 +116,8 @@ def test_verified(tmp_path: Path, family: str) -> None:
     need(library)
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "main.py").write_text(text)
-    graduate = [sys.executable, "-m", "graduate"]
-    subprocess.run([*graduate, "convert", "study", "--out", "project", "--no-lock"], cwd=tmp_path, check=True)
+    graduate = [sys.executable, "-c", "import sys; from graduate.cli import main; sys.exit(main())"]
+    subprocess.run([*graduate, "convert", "study", "-o", "project"], cwd=tmp_path, check=True)
     verdict = subprocess.run(
         [*graduate, "verify", "study", "project", "--python", sys.executable, "--kills", "3"],
         cwd=tmp_path,
