@@ -77,7 +77,7 @@ print(hashlib.md5(other.booster_.model_to_string().encode()).hexdigest(), other.
 
 KERAS = """\
 import os, signal, hashlib
-os.environ["KERAS_BACKEND"] = "BACKEND"
+os.environ["KERAS_BACKEND"] = "BELOW"
 import numpy as np
 import keras
 from keras import layers

@@ -34,8 +34,8 @@ FAMILIES = {
 
 def resumable(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """What does the same as `call`, with checkpoints inside when its library is known."""
-    family = _family(call)
-    if family is None or StepRun.current is None:
+    helper = _helper(call) if StepRun.current is not None else None
+    if helper is None:
         return call
 
     @functools.wraps(call)
@@ -43,7 +43,6 @@ def resumable(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         block = FitBlock.of_step("fit")
         if block is None:
             return call(*arguments, **named)
-        helper: Any = importlib.import_module(f".{family}", __package__)
         try:
             prepared: Callable[[], Result] = helper.prepare(block, call, arguments, named)
         except NotResumable as why:
@@ -57,11 +56,13 @@ def resumable(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     return fit
 
 
-def _family(call: Any) -> str | None:
-    """The module that knows what is called; None when nobody does."""
+def _helper(call: Any) -> Any:
+    """The module that knows how to continue what is called; None when nobody does."""
     function = getattr(call, "__func__", call)
-    if getattr(function, "__name__", "") not in ("fit", "train"):
-        return None
     owners = type(call.__self__).__mro__ if hasattr(call, "__self__") else (function,)
     homes = [(getattr(each, "__module__", None) or "").partition(".")[0] for each in owners]
-    return next((FAMILIES[home] for home in homes if home in FAMILIES), None)
+    family = next((FAMILIES[home] for home in homes if home in FAMILIES), "")
+    if not family or not hasattr(call, "__name__"):
+        return None
+    helper = importlib.import_module(f".{family}", __package__)
+    return helper if helper.knows(call) else None

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from . import positions
 from .checkpoint import Checkpoint, LoopState
+from .log import say_once
 from .pace import clock
 from .step_run import StepRun
 
@@ -88,6 +89,12 @@ class FitBlock(Checkpoint):
         self.frames[0].advance()
         if clock() >= self.run.timer.due:
             self.run.saving.look(self)
+
+    def give_up(self, why: str) -> None:
+        """From here on there are no checkpoints in this step: what was found would not be put back as it was."""
+        if not self.run.saving.broken:
+            self.run.saving.broken = why
+            say_once(f"note: {self.run.name}: {self.name!r} goes on without checkpoints: {why}")
 
     def finish(self) -> None:
         """The last round has ended."""

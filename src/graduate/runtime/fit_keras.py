@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from .fit_block import FitBlock
 
 
+def knows(call: Any) -> bool:
+    """Whether this is a call that `prepare` understands."""
+    is_own = call.__name__ == "fit" and call.__module__.startswith("keras.src.backend.")
+    return is_own and hasattr(getattr(call, "__self__", None), "_initial_epoch")
+
+
 def prepare(
     block: FitBlock, fit: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> Callable[[], Any]:
@@ -42,7 +48,6 @@ def prepare(
 
 def _check(given: dict[str, Any]) -> None:
     keras: Any = importlib.import_module("keras")
-
     if keras.backend.backend() not in ("torch", "jax"):
         raise NotResumable(f"Keras runs on {keras.backend.backend()}")
     if isinstance(given["callbacks"], keras.callbacks.CallbackList):
@@ -74,6 +79,8 @@ def _counter_class() -> Any:
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             if self.block.has_begun:
+                if self._variables() != self.variables:
+                    self.block.give_up("its model made variables while it trained")
                 self.block.round_over()
             else:
                 self._begin()
@@ -94,9 +101,13 @@ def _counter_class() -> Any:
             is_fresh = not self.block.saved_rounds
             self.block.begin(model=self.model, callbacks=self.others, history=self.model.history, data=own)
             self.block.go_on()
+            self.variables = self._variables()
             for each in self.others:
                 if isinstance(each, keras.callbacks.CSVLogger) and not is_fresh:
                     # The file has it; only the object that writes lines is made anew.
                     each.append_header = False
+
+        def _variables(self) -> int:
+            return len(self.model.variables) + len(getattr(self.model.optimizer, "variables", ()))
 
     return EpochCounter

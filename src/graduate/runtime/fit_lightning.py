@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from .fit_block import FitBlock
 
 
+def knows(call: Any) -> bool:
+    """Whether this is a call that `prepare` understands."""
+    is_own = call.__name__ == "fit" and call.__module__.startswith(("lightning.", "pytorch_lightning."))
+    return is_own and hasattr(getattr(call, "__self__", None), "fit_loop")
+
+
 def prepare(
     block: FitBlock, fit: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> Callable[[], Any]:
@@ -21,8 +27,6 @@ def prepare(
     trainer: Any = fit.__self__  # type: ignore[attr-defined]
     # The signals are the pipeline's: with handlers of its own, Lightning would end the program in the middle.
     trainer._signal_connector.register_signal_handlers = lambda: None
-    if type(trainer).fit is not fit.__func__ or fit.__name__ != "fit":  # type: ignore[attr-defined]
-        raise NotResumable(f"{type(trainer).__name__} has a fit of its own")
     if trainer.world_size > 1:
         raise NotResumable("it runs in several processes")
     if trainer.reload_dataloaders_every_n_epochs:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _BARS = ("ProgressCallback", "PrinterCallback", "NotebookProgressCallback")
 
 
+def knows(call: Any) -> bool:
+    """Whether this is a call that `prepare` understands."""
+    return call.__name__ == "train" and hasattr(getattr(call, "__self__", None), "_inner_training_loop")
+
+
 def prepare(
     block: FitBlock, train: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> Callable[[], Any]:

@@ -45,6 +45,11 @@ class BoosterState:
         vars(self).update(state)
 
 
+def knows(call: Any) -> bool:
+    """Whether this is a call that `prepare` understands."""
+    return (call.__module__, call.__name__) in (("xgboost.training", "train"), ("xgboost.sklearn", "fit"))
+
+
 def prepare(
     block: FitBlock, fit: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> Callable[[], Any]:

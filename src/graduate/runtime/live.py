@@ -206,6 +206,8 @@ _BY_TYPE: tuple[tuple[type, str], ...] = (
 
 def _instance_kind(value: Any) -> str | None:
     kind = type(value)
+    if kind.__module__.partition(".")[0] in ("jax", "jaxlib"):
+        return None  # they never change, also those that could be told to
     if isinstance(
         value, (type, types.ModuleType, types.MethodType, types.BuiltinFunctionType, BaseException)
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -104,8 +105,10 @@ def _step_doc(step: StepDraft) -> str:
 
 def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
     """The function that sets the process-wide state of a program; "" when there is nothing to set."""
-    body = [line for s in draft.setup for line in _statement(draft, s).split("\n")]
-    unchecked = _leave_unchecked(body)
+    early = _before_imports(draft)
+    first = [line for s in draft.setup[:early] for line in _statement(draft, s).split("\n")]
+    body = [line for s in draft.setup[early:] for line in _statement(draft, s).split("\n")]
+    unchecked = _leave_unchecked([*first, *body])
     if draft.arguments:
         body = [*render_command_line(draft.syntax.source.path, draft.arguments, draft.flags), *body]
     hydra = uses_hydra(draft.syntax.source, draft.syntax.qualified)
@@ -115,7 +118,7 @@ def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
             f'    os.environ["HYDRA_MAIN_MODULE"] = "{PurePosixPath(draft.syntax.source.path).stem}"',
             *body,
         ]
-    if not body and not extra:
+    if not first and not body and not extra:
         return ""
     head = [
         *unchecked,
@@ -130,7 +133,18 @@ def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
     ordered = sorted_imports([*imports, *(line.partition("  #")[0] for line in extra)])
     unused = {line.partition("  #")[0] for line in extra}
     marked = [f"{line}  # noqa: F401" if line in unused else line for line in ordered]
-    return "\n".join([*head, *(f"    {line}" for line in marked), "", *body]).rstrip()
+    if first:
+        known = sorted_imports(_imports(draft, "\n".join(first)))
+        head += [*(f"    {line}" for line in known), "", *first, ""]
+        marked = [line for line in marked if line not in known]
+    return "\n".join([*head, *(f"    {line}" for line in marked), *([""] if marked else []), *body]).rstrip()
+
+
+def _before_imports(draft: ProgramDraft) -> int:
+    """How many statements of the setup set the environment for what is imported below them (`KERAS_BACKEND`)."""
+    last = max((s.start for s in draft.syntax.imports), default=0)
+    early = (s.start < last and "environ" in draft.syntax.source.slice(s.start, s.end) for s in draft.setup)
+    return sum(1 for _ in itertools.takewhile(bool, early))
 
 
 def render_command_line(path: str, arguments: str, flags: Mapping[str, str]) -> list[str]:
