@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import resources
 
@@ -26,6 +27,29 @@ FOLDERS = {
     "training": "Training and evaluation.",
     "utils": "What steps share, and what lets them be stopped and go on.",
 }
+_TORCH = frozenset(
+    {
+        "torch",
+        "torchvision",
+        "torchaudio",
+        "lightning",
+        "pytorch_lightning",
+        "transformers",
+        "accelerate",
+        "timm",
+        "fastai",
+    }
+)
+_ONLY_WITH: Mapping[str, frozenset[str]] = {
+    "row_": _TORCH,
+    "batch_rows": _TORCH,
+    "fit_keras": frozenset({"keras", "tensorflow", "tf_keras"}),
+    "fit_lightgbm": frozenset({"lightgbm"}),
+    "fit_lightning": frozenset({"lightning", "pytorch_lightning"}),
+    "fit_transformers": frozenset({"transformers"}),
+    "fit_xgboost": frozenset({"xgboost"}),
+}
+"""Files of the runtime, by how their names begin, that only code with one of these libraries needs."""
 OTHER_FOLDER = "Moved as it was from the research code."
 
 
@@ -41,10 +65,16 @@ def runtime_files() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
-def render_package(modules: Modules, title: str) -> tuple[ProjectFile, ...]:
-    """All files of the package, with paths that start at the project root."""
+def _is_needed(file: str, libraries: Collection[str]) -> bool:
+    """Whether a file of the runtime has to do with what the research code imports."""
+    owner = next((start for start in _ONLY_WITH if file.startswith(start)), "")
+    return not owner or not _ONLY_WITH[owner].isdisjoint(libraries)
+
+
+def render_package(modules: Modules, title: str, libraries: Collection[str] = ()) -> tuple[ProjectFile, ...]:
+    """All files of the package, with paths that start at the project root. `libraries` are those that it imports."""
     name = modules.name
-    texts = {f"utils/{file}": text for file, text in runtime_files()}
+    texts = {f"utils/{file}": text for file, text in runtime_files() if _is_needed(file, libraries)}
     texts["__main__.py"] = MAIN
     for module in modules.modules:
         if module.path in texts:

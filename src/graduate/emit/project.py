@@ -54,7 +54,7 @@ _RUNTIME_LIBRARIES = ("cloudpickle", "pydantic", "yaml", "numpy", "torch", "matp
 def render_project(bundle: Bundle) -> Project:
     """The project without its locks, ready to be checked and written. The same bundle gives the same bytes."""
     modules = bundle.modules
-    package = render_package(modules, bundle.title)
+    package = render_package(modules, bundle.title, _libraries(bundle))
     values = _values(bundle)
     texts = {file.path: file.text or "" for file in package}
     tests = render_tests(bundle, values["settings"])
@@ -149,10 +149,16 @@ def _free_to_format(modules: Modules) -> list[str]:
     return [full for path, full in paths.items() if _dotted("", path).lstrip(".") not in cited]
 
 
+def _libraries(bundle: Bundle) -> set[str]:
+    return {name.partition(".")[0] for each in bundle.dependencies for name in each.imports}
+
+
 def _third_party(bundle: Bundle) -> list[str]:
     """The top-level modules of all libraries, so that mypy need not look into them."""
-    names = {name.partition(".")[0] for each in bundle.dependencies for name in each.imports}
-    return sorted(({*names, *_RUNTIME_LIBRARIES, *SERVICE_MODULES, "xgboost"}) - set(sys.stdlib_module_names))
+    return sorted(
+        ({*_libraries(bundle), *_RUNTIME_LIBRARIES, *SERVICE_MODULES, "xgboost"})
+        - set(sys.stdlib_module_names)
+    )
 
 
 def _dotted(package: str, path: str) -> str:

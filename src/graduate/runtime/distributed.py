@@ -18,6 +18,9 @@ _PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others before it gives up: one may have a longer evaluation or download."""
 
 
+_RULES = (".row_attention", ".row_layers", ".row_losses", ".row_random", ".row_shapes")
+
+
 def start() -> None:
     """Join the other processes. From here on batches are shared out among them."""
     torch: Any = importlib.import_module("torch")
@@ -27,20 +30,11 @@ def start() -> None:
     attempt = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=attempt, rank=rank, world_size=size, timeout=_PATIENCE)
-    from . import row_attention, row_entrances, row_layers, row_loader, row_losses, row_random, row_shapes
-    from .row_gradients import backward
-
-    tables = (
-        row_attention,
-        row_layers,
-        row_losses,
-        row_random,
-        row_shapes,
-    )  # imported to fill the table of rules
-    assert all(tables)
-    torch.Tensor.backward = backward
-    row_entrances.install()
-    row_loader.install()
+    for name in _RULES:
+        importlib.import_module(name, __package__)  # to fill the table of rules
+    torch.Tensor.backward = importlib.import_module(".row_gradients", __package__).backward
+    importlib.import_module(".row_entrances", __package__).install()
+    importlib.import_module(".row_loader", __package__).install()
     if world.RANK:
         torch.save = _watched(torch.save)
     for library in ("numpy", "numpy.random"):
