@@ -15,8 +15,8 @@ count = 0
 def tick():
     global count
     count += 1
-    if count == int(os.environ.get("KILL_AT", -1)):
-        os.kill(os.getpid(), getattr(signal, os.environ.get("KILL_BY", "SIGKILL")))
+    if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
+        os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
 
 class Tick(xgb.callback.TrainingCallback):
@@ -52,8 +52,8 @@ count = 0
 def tick():
     global count
     count += 1
-    if count == int(os.environ.get("KILL_AT", -1)):
-        os.kill(os.getpid(), getattr(signal, os.environ.get("KILL_BY", "SIGKILL")))
+    if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
+        os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
 
 def tock(env):
@@ -86,8 +86,8 @@ count = 0
 def tick():
     global count
     count += 1
-    if count == int(os.environ.get("KILL_AT", -1)):
-        os.kill(os.getpid(), getattr(signal, os.environ.get("KILL_BY", "SIGKILL")))
+    if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
+        os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
 
 class Tick(keras.callbacks.Callback):
@@ -133,8 +133,8 @@ count = 0
 def tick():
     global count
     count += 1
-    if count == int(os.environ.get("KILL_AT", -1)):
-        os.kill(os.getpid(), getattr(signal, os.environ.get("KILL_BY", "SIGKILL")))
+    if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
+        os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
 
 class Tick(Callback):
@@ -193,8 +193,8 @@ count = 0
 def tick():
     global count
     count += 1
-    if count == int(os.environ.get("KILL_AT", -1)):
-        os.kill(os.getpid(), getattr(signal, os.environ.get("KILL_BY", "SIGKILL")))
+    if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
+        os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
 
 class Tick(TrainerCallback):
