@@ -12,10 +12,10 @@ from graduate.syntax.nodes import dotted, list_nodes
 
 _READS = frozenset({"os.environ.get", "os.getenv"})
 _OF_THE_SYSTEM = re.compile(
-    r"(HOME|PATH|PWD|USER|USERNAME|LOGNAME|SHELL|LANG|TERM|DISPLAY|HOSTNAME|TMPDIR|TEMP|TMP|EDITOR|VIRTUAL_ENV|RANK|LOCAL_RANK|"
-    r"WORLD_SIZE|CI|COLAB_\w+|KAGGLE_\w+|(PYTHON|CUDA|NCCL|GLOO|MASTER|LOCAL_WORLD|GROUP|TORCHELASTIC|SLURM|PMI|OMPI|MPI|LC|"
-    r"XDG|OMP|MKL|OPENBLAS|CONDA|JPY|SM|AWS|HF|TRANSFORMERS|WANDB|TF|XLA|JAX|KERAS|PYTORCH|TORCH|MPL|QT|SSH|KUBERNETES|DATABRICKS|"
-    r"SPARK|HADOOP|JAVA|XRT|TPU|RAY|ACCELERATE|DEEPSPEED|PIPELINE)_?\w*)$"
+    r"(HOME|PATH|PWD|USER|USERNAME|LOGNAME|SHELL|LANG|TERM|DISPLAY|HOSTNAME|TMPDIR|TEMP|TMP|EDITOR|VIRTUAL_ENV|CI|PYTHON\w*|"
+    r"(RANK|LOCAL|WORLD|COLAB|KAGGLE|CUDA|NCCL|GLOO|MASTER|GROUP|TORCHELASTIC|SLURM|PMI|OMPI|MPI|LC|XDG|OMP|MKL|OPENBLAS|CONDA|"
+    r"JPY|SM|AWS|HF|TRANSFORMERS|WANDB|TF|XLA|JAX|KERAS|PYTORCH|TORCH|MPL|QT|SSH|KUBERNETES|DATABRICKS|SPARK|HADOOP|JAVA|XRT|"
+    r"TPU|RAY|ACCELERATE|DEEPSPEED|PIPELINE)(_\w+)?)"
 )
 """Variables that launchers, libraries and systems give: they say where a process runs, not what it computes."""
 
@@ -43,7 +43,7 @@ def find_environment_reads(nodes: Sequence[ast.AST], imports: dict[str, str]) ->
         ):
             continue
         name = given[0].value if isinstance(given[0], ast.Constant) else None
-        if isinstance(name, str) and name.isidentifier() and not _OF_THE_SYSTEM.match(name):
+        if isinstance(name, str) and name.isidentifier() and not _OF_THE_SYSTEM.fullmatch(name):
             yield EnvironmentRead(node, name, given[1] if len(given) == 2 else None)
 
 

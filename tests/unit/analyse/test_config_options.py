@@ -90,13 +90,14 @@ b = getenv("API_KEY")
 c = int(environ.get("STEPS", 3))
 d = os.environ.get("TWICE", "1"), os.environ.get("TWICE", "2")
 os.environ["MINE"] = "x"
-e = os.getenv("MINE", "y"), os.getenv("RANK", 0), os.getenv("SLURM_JOB_ID"), os.getenv("COMPUTED", a)
+e = os.getenv("MINE", "y"), os.getenv("RANK", 0), os.getenv("SLURM_JOB_ID"), os.getenv("SMOOTH"), os.getenv("COMPUTED", a)
 print(f"{os.getenv('IN_TEXT', '1')}", a, b, c, d, e)
 """
     (tmp_path / "train.py").write_text(code)
     options = [o for o in analyse(read_project(tmp_path)).programs[0].options if o.kind == "environment"]
     assert [(o.name, o.annotation, o.default, o.secret) for o in options] == [
         ("DATA", "str", "'data'", False), ("API_KEY", "str | None", "None", True), ("STEPS", "int | str", "3", False),
+        ("SMOOTH", "str | None", "None", False),
     ]  # fmt: skip
     (tmp_path / "train.py").write_text(code + "os.environ.update(settings)\n")
     assert not [o for o in analyse(read_project(tmp_path)).programs[0].options if o.kind == "environment"]
