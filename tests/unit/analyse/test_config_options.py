@@ -90,7 +90,8 @@ b = getenv("API_KEY")
 c = int(environ.get("STEPS", 3))
 d = os.environ.get("TWICE", "1"), os.environ.get("TWICE", "2")
 os.environ["MINE"] = "x"
-e = os.getenv("MINE", "y"), os.getenv("RANK", 0), os.getenv("SLURM_JOB_ID"), os.getenv("SMOOTH"), os.getenv("COMPUTED", a)
+e = os.getenv("MINE", "y"), os.getenv("RANK", 0), os.getenv("SLURM_JOB_ID")
+g = os.getenv("SMOOTH"), os.getenv("COMPUTED", a)
 print(f"{os.getenv('IN_TEXT', '1')}", a, b, c, d, e)
 """
     (tmp_path / "train.py").write_text(code)
