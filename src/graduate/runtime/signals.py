@@ -21,7 +21,8 @@ from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 _FORWARDED_TWICE = 0.5
-"""A child of the pipeline gets a terminal's Ctrl-C twice, from the terminal and from its parent."""
+"""A child of the pipeline gets a terminal's Ctrl-C twice, from the terminal and from its parent; so does the pipeline
+itself below make, which hands SIGTERM on."""
 
 
 class StopFlag:
@@ -83,7 +84,8 @@ class StopFlag:
         again = self.number != 0
         if again and self.is_shared:
             return
-        if again and not (self.is_child and time.monotonic() - self.time < _FORWARDED_TWICE):
+        is_handed_on = self.is_child or "MAKELEVEL" in os.environ
+        if again and not (is_handed_on and time.monotonic() - self.time < _FORWARDED_TWICE):
             os._exit(128 + number if number != signal.SIGUSR1 else 75)
         self.number = number
         self.time = time.monotonic()

@@ -56,7 +56,11 @@ def moved(text: str, folder: Path) -> str:
         pytest.param(
             "t = 0\nit = iter([1, 2])\nfor epoch in range(3):\n    try:\n        t += next(it)\n"
             "    except StopIteration:\n        it = iter([5])\n        t += next(it)\nprint(t)",
-            ["    it = resumable(it)\n    state = LoopState(", "state.it = resumable([5])", "next(state.it)"],
+            [
+                "    it = replayable(it)\n    state = LoopState(",
+                "state.it = replayable([5])",
+                "next(state.it)",
+            ],
             id="an iterator that a loop advances can be held by a checkpoint",
         ),
         pytest.param(
