@@ -93,9 +93,9 @@ def made_files(folder: Path, before: dict[str, str]) -> dict[str, str]:
     scope="module",
     params=[
         pytest.param(SIMULATION, id="simulation"),
-        pytest.param(WINE, id="wine_notebook"),
+        pytest.param(WINE, id="wine_notebook", marks=pytest.mark.slow),
         pytest.param(DIGITS, id="digits_torch", marks=pytest.mark.torch),
-        pytest.param(SPIRALS, id="spirals_repo", marks=pytest.mark.torch),
+        pytest.param(SPIRALS, id="spirals_repo", marks=[pytest.mark.torch, pytest.mark.slow]),
     ],
 )
 def example(request: pytest.FixtureRequest) -> Example:

@@ -20,7 +20,7 @@ FAMILIES = {
     "lightning": (fit_cases.LIGHTNING, "lightning", (3, 11, 18, 24)),
     "transformers": (fit_cases.TRANSFORMERS, "transformers", (3, 5, 8)),
 }
-QUICK = [("xgboost", 8, "SIGTERM"), ("lightgbm", 16, "SIGTERM")]
+QUICK = [("xgboost", 8, "SIGTERM")]
 SLOW = [
     pytest.param(family, kill_at, by, marks=pytest.mark.slow)
     for family, (_, _, places) in FAMILIES.items()

@@ -14,7 +14,7 @@ from mutants import MUTANTS, Mutant, apply, uncovered
 
 from runtime_project import RUNTIME
 
-SOME = ("no fsync of a file", "objects are not sealed", "packs are not checked", "old checkpoints go first")
+SOME = ("no fsync of a file", "objects are not sealed", "old checkpoints go first")
 
 
 def mutated(folder: Path, mutant: Mutant) -> Path:
