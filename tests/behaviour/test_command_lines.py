@@ -91,7 +91,7 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize("level", ["steps+loops", "wrapped"])
+@pytest.mark.parametrize("level", ["steps+loops", pytest.param("wrapped", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CASES)
 def test_options_reach_the_program(name: str, level: Level, tmp_path: Path) -> None:
     files, settings, printed = CASES[name]
