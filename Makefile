@@ -33,7 +33,7 @@ demo: $(STAMP) ## convert an example, run it, kill and resume it, verify it, sho
 	@exec $(BIN)/python tools/demo.py
 
 test: $(STAMP) ## run the tests (without the slow ones)
-	@exec $(BIN)/python -m pytest
+	@exec $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: format lint types layers test ## formatting, lint, types, layers, and the tests
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import pytest
 
 collect_ignore = ["golden", "cases"]
+
+for name in ("MAKELEVEL", "MAKEFLAGS"):
+    # Projects under test are not run by the make that runs the tests.
+    os.environ.pop(name, None)
+# Tests edit code twice in one second, which compiled files do not notice when its length stays the same.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

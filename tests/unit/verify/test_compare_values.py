@@ -16,6 +16,9 @@ class Point:
         self.x = x
         self.y = y
 
+    def __str__(self) -> str:
+        return f"Point({self.x}, {self.y})"
+
 
 def compare(original: Any, converted: Any, *others: Any, clock: bool = False) -> tuple[str, str]:
     references = [digest(original), *(digest(each) for each in others)]
