@@ -150,6 +150,7 @@ def convert(
         sources.name,
         sources.root,
         facts.output_folders,
+        facts.workspace,
         as_of=as_of.isoformat() if as_of else "",
     )
     project = _render(bundle, sources)

@@ -77,7 +77,7 @@ def test_values_of_files_reach_the_program(tmp_path: Path) -> None:
     assert "'samples' has no place in run.ini" in failed.stderr
 
 
-def test_the_project_gives_way_where_the_research_code_has_a_file_of_its_name(tmp_path: Path) -> None:
+def test_files_that_are_called_like_those_of_the_project(tmp_path: Path) -> None:
     source = tmp_path / "study"
     (source / "configs").mkdir(parents=True)
     (source / "configs/default.yaml").write_text("lr: 0.5\n")
@@ -97,14 +97,31 @@ print(len(open("README.md").read()) > 0)
 """
     )
     made = conversion.convert(source, tmp_path / "project", lock=False)
-    assert [(each.code, str(each.place)) for each in made.modules.hazards] == [("G114", "train.py:8")]
-    settings = (made.out / "configs/settings.yaml").read_text()
+    assert [(each.code, str(each.place)) for each in made.modules.hazards] == [("G112", "train.py:8")]
+    settings = (made.out / "configs/default.yaml").read_text()
     assert "steps: 2" in settings
     assert "lr: 0.5" in settings
+    assert (made.out / "data/workspace/configs/default.yaml").read_text() == "lr: 0.5\n"
     verdict = conversion.verify(source, made.out, python=Path(sys.executable), kills=0, timeout=60, seed=1)
     assert verdict.proved, render_text(verdict)
-    (made.out / "configs/settings.yaml").write_text("steps: 1\nlr: 2.0\n")
+    (made.out / "configs/default.yaml").write_text("steps: 1\nlr: 2.0\n")
     assert _run(made.out, "train-all").stdout == "0 4.0\nTrue\n"
+
+
+def test_the_project_gives_way_where_the_research_code_has_a_settings_file_of_its_name(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "study"
+    (source / "configs").mkdir(parents=True)
+    (source / "configs/default.yaml").write_text("lr: 0.5\n")
+    (source / "train.py").write_text(
+        "import yaml\nsteps = 2\nlr = yaml.safe_load(open('configs/default.yaml'))['lr']\nprint(lr * steps)\n"
+    )
+    made = conversion.convert(source, tmp_path / "project", lock=False)
+    assert made.modules.hazards == ()
+    assert "steps: 2" in (made.out / "configs/settings.yaml").read_text()
+    (made.out / "configs/settings.yaml").write_text("steps: 3\nlr: 2.0\n")
+    assert _run(made.out, "train-all").stdout == "6.0\n"
 
 
 def test_environment_variables_are_settings(tmp_path: Path) -> None:

@@ -28,6 +28,34 @@ NOTEBOOK_BELOW = {
 }
 
 REPOS: dict[str, dict[str, str]] = {
+    "a notebook that lists the folder that it is in": {
+        "a.csv": TABLE,
+        "README.md": "# A study\n",
+        "images/one.txt": "1",
+        "images/tools/two.py": "x = 2\n",
+        "out/old/log.txt": "old",
+        "study.ipynb": notebook(
+            "files = !ls\nfiles",
+            "import glob, os\nfrom pathlib import Path\nprint(sorted(os.listdir()) == sorted(files))",
+            "square = lambda v: v * v\nlines = (line for line in open('README.md'))\ntable = open('a.csv')",
+            "print(sorted(glob.glob('*.md')), sum(len(names) for _, _, names in os.walk('.')))\n!ls images | wc -l",
+            "print(square(3), list(lines), table.read(), sorted(p.name for p in Path('.').rglob('*.txt')))",
+            "open('out/new.txt', 'w').write(os.path.abspath('a.csv'))\nprint(Path('out/new.txt').resolve())",
+        ),
+    },
+    "a script that reads all that is in data, and its own file": {
+        "data/a.csv": TABLE,
+        "data/b.csv": TABLE,
+        "src/fit.py": """\
+import os, sys
+here = os.path.dirname(os.path.abspath(__file__))
+data = os.path.join(here, "..", "data")
+text = "".join(open(os.path.join(data, name)).read() for name in sorted(os.listdir(data)))
+print(text, sorted(os.listdir(here)))
+for step in range(3):
+    print(step, len(text) * step)
+""",
+    },
     "a notebook in a folder, data and helpers beside it": NOTEBOOK_BELOW,
     "a script of an installed package, run in its folder": {
         "README.md": "# Study\n\n```\npip install -e .\ncd pkg\npython train.py --epochs 3\n```\n",

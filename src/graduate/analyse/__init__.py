@@ -13,6 +13,7 @@ from graduate.analyse.dependencies import find_contradictions, find_dependencies
 from graduate.analyse.exec_options import find_exec_options
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
 from graduate.analyse.hydra_options import find_hydra_options
+from graduate.analyse.listings import WORKSPACE, find_workspace_reason
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.python_version import find_python
 from graduate.analyse.roles import find_definition_role, find_statement_role
@@ -73,6 +74,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         programs.append(analyse_program(sources, program, known, declared, variables.get(program.path, ())))
     tell("finding data files and dependencies")
     dependencies = find_dependencies(sources)
+    reason = find_workspace_reason(sources, data_files)
     return Facts(
         programs=tuple(programs),
         local_modules=tuple(local),
@@ -81,12 +83,14 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
         file_options=find_file_options(sources, data_files),
         data_files=data_files,
         output_folders=find_output_folders(sources),
+        workspace=WORKSPACE if reason else "",
         dependencies=dependencies,
         python=find_python(sources),
         hazards=(
             *find_unread(sources),
             *find_modernized(sources),
             *find_contradictions(sources, dependencies),
+            *([reason] if reason else []),
         ),
     )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from posixpath import basename, dirname
 
+from graduate.analyse.listings import Listing, find_listings
 from graduate.model.facts import DataFile
 from graduate.model.source import MODULES, OtherFile, Place, Sources
 from graduate.syntax.file_uses import FileUse, find_file_uses
@@ -65,8 +66,13 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
     in_doubt = sources.whole_folder or len(sources.files) <= _FEW_FILES
     texts = dict(sources.texts)
     found = []
-    opened = _find_opened_modules(sources, exact)
+    listings = find_listings(sources)
+    opened = _find_opened_modules(sources, exact, listings)
     for file in sorted([*sources.files, *opened], key=lambda each: each.path):
+        listed = next((each.place for each in listings if each.has(file.path)), None)
+        if listed is not None and (in_doubt or dirname(file.path) in {each.folder for each in listings}):
+            found.append(_describe(Path(sources.root), file, limit_bytes, listed))
+            continue
         uses = _uses_of(file.path, exact, patterns)
         modes = {use.mode for use in uses}
         if "write" in modes and "read" not in modes:
@@ -85,8 +91,11 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
     return tuple(found)
 
 
-def _find_opened_modules(sources: Sources, exact: dict[str, list[_Named]]) -> list[OtherFile]:
+def _find_opened_modules(
+    sources: Sources, exact: dict[str, list[_Named]], listings: Sequence[Listing]
+) -> list[OtherFile]:
     """Python that is opened as a file, like one that is run by `exec`: it is data besides what it is as a module.
+    So is code of which the names are listed.
 
     Where the command line names one in a folder, those beside it can be named too.
     """
@@ -102,11 +111,14 @@ def _find_opened_modules(sources: Sources, exact: dict[str, list[_Named]]) -> li
     return [
         OtherFile(module.path, (Path(sources.root) / module.path).stat().st_size)
         for module in sources.modules
-        if module.kind == "script"
-        and (
-            any(use.mode == "read" for use in exact.get(module.path, ()))
-            or module.path in given
-            or (dirname(module.path) in folders and module.path not in entries)
+        if any(listing.has(module.path) for listing in listings)
+        or (
+            module.kind == "script"
+            and (
+                any(use.mode == "read" for use in exact.get(module.path, ()))
+                or module.path in given
+                or (dirname(module.path) in folders and module.path not in entries)
+            )
         )
     ]
 

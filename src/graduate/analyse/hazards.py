@@ -8,8 +8,7 @@ from typing import Literal
 
 from graduate.model.facts import Hazard
 from graduate.model.source import SourceModule, Sources
-from graduate.syntax.imports import bindings, qualify
-from graduate.syntax.nodes import dotted, list_nodes
+from graduate.syntax.imports import bindings
 from graduate.syntax.program import ProgramSyntax
 
 
@@ -99,10 +98,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         ),
         Explanation(
             "G112",
-            "lists-folder",
-            "The program lists the folder that it runs in. In the project that folder also holds what surrounds the "
-            "pipeline (Makefile, Dockerfile, the package), which the list then has too. Name the folder of the data, "
-            "or a pattern that only the data match.",
+            "workspace",
+            "The program lists a folder in which the project has files of its own (its top folder, `data`), or reads a "
+            "file that is called like one of them (README.md, pyproject.toml). The list would be another, and the "
+            "wrong file would be read. So the programs run in data/workspace, where only what the research folder "
+            "holds stands; what they write is found there.",
         ),
         Explanation(
             "G113",
@@ -157,22 +157,6 @@ def find_modernized(sources: Sources) -> list[Hazard]:
     ]
 
 
-_LISTERS = frozenset({"os.listdir", "os.scandir", "os.walk", "glob.glob", "glob.iglob"})
-_EVERYTHING = frozenset({"", ".", "./", "*", "./*"})
-
-
-def _lists_own_folder(call: ast.Call, imports: dict[str, str]) -> bool:
-    """Whether a call lists everything in the working folder: `os.listdir()`, `glob("*")`, `!ls -la`."""
-    name = qualify(dotted(call.func), imports)
-    first = call.args[0] if call.args else ast.Constant("" if name in ("os.listdir", "os.scandir") else None)
-    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-        return False
-    if name in ("shell", "shell_lines"):
-        words = first.value.split()
-        return words[:1] in (["ls"], ["dir"]) and all(word.startswith("-") for word in words[1:])
-    return name in _LISTERS and first.value in _EVERYTHING
-
-
 def _first_bound_before(syntax: ProgramSyntax, end: int) -> str:
     names = (
         o.name
@@ -188,12 +172,6 @@ def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:
     found += [
         Hazard("G111", "the notebook goes on after the error of this cell", each)
         for each in module.expected_errors
-    ]
-    listed = "the folder that is listed holds the project's own files too"
-    found += [
-        hazard("G112", listed, module, node.lineno)
-        for node in list_nodes(syntax.source.tree)
-        if isinstance(node, ast.Call) and _lists_own_folder(node, syntax.qualified)
     ]
     call = syntax.dynamic_names()
     if call is not None:

@@ -29,11 +29,18 @@ class DataPlacement:
     link: str = ""
 
 
-def place_data(files: Iterable[DataFile], occupied: Iterable[str]) -> tuple[DataPlacement, ...]:
+def place_data(
+    files: Iterable[DataFile], occupied: Iterable[str], workspace: str = ""
+) -> tuple[DataPlacement, ...]:
     """Where each data file goes. `occupied` are the paths of the generated files.
 
-    A file whose place the project needs for itself is left out; see `find_clashes`.
+    Where the programs have a `workspace`, all stand in it as they stood. Else a file whose place the project needs
+    for itself is left out; see `find_clashes`.
     """
+    if workspace:
+        return tuple(
+            DataPlacement(f, posixpath.join(workspace, f.path)) for f in sorted(files, key=lambda f: f.path)
+        )
     taken = {*occupied, MANIFEST}
     folders = {parent for path in taken for parent in _parents(path)} | {"data", "configs"}
     groups: dict[str, list[DataFile]] = {}

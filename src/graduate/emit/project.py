@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import sys
 from collections.abc import Mapping
@@ -68,16 +69,21 @@ def render_project(bundle: Bundle) -> Project:
     from_research = frozenset(f"{modules.name}/{each.path}" for each in modules.modules)
     values["baseline"] = record_baseline(texts, from_research, plain)
     texts |= _render_texts(bundle, values)
-    placements = place_data(bundle.data_files, {*texts, *LOCKS, RECORD})
+    placements = place_data(bundle.data_files, {*texts, *LOCKS, RECORD}, bundle.workspace)
     clashes = find_clashes(bundle.data_files, placements)
     bundle = replace(bundle, modules=replace(modules, hazards=(*modules.hazards, *clashes)))
     data = render_data(placements, bundle.source_root)
-    data += keep_folders(bundle.output_folders, [*texts, *(file.path for file in data)])
+    data += keep_folders(output_folders(bundle), [*texts, *(file.path for file in data)])
     texts["README.md"] = render("README.md.j2", **values, data=placements)
     paths = [*texts, *LOCKS, *(file.path for file in data)]
     texts[RECORD] = render_record(bundle, placements, paths)
     files = [*(ProjectFile(path, text=text) for path, text in texts.items()), *data]
     return Project(modules.name, tuple(sorted(files, key=lambda file: file.path)), clashes)
+
+
+def output_folders(bundle: Bundle) -> tuple[str, ...]:
+    """The folders of the project that the programs write into."""
+    return tuple(posixpath.join(bundle.workspace, folder) for folder in bundle.output_folders)
 
 
 def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
@@ -114,7 +120,8 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "description": json.dumps(f"{title}, as a pipeline of resumable steps", ensure_ascii=False),
         "as_of": bundle.as_of,
         "models": modules.models,
-        "output_folders": bundle.output_folders,
+        "output_folders": output_folders(bundle),
+        "workspace": bundle.workspace,
         "image": f"{modules.name.strip('_').replace('__', '_')}:latest",
         "version": VERSION,
         "graduate": __version__,

@@ -29,6 +29,7 @@ def render_record(bundle: Bundle, placements: Iterable[DataPlacement], files: It
         "programs": [_program(each) for each in modules.programs],
         "steps": [_step(each) for each in modules.steps],
         "settings_file": modules.settings_file,
+        "workspace": bundle.workspace,
         "options": [_option(each) for each in modules.options],
         "rows": [_row(each) for each in modules.rows],
         "hazards": [_hazard(each) for each in modules.hazards],

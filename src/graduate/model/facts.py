@@ -212,6 +212,8 @@ class Facts:
     """The values of the configuration files that the code loads; the place of each tells which."""
     data_files: tuple[DataFile, ...] = ()
     output_folders: tuple[str, ...] = ()
+    workspace: str = ""
+    """The folder of the project that stands for the research folder; "" for the project's own."""
     dependencies: tuple[Dependency, ...] = ()
     python: str = ">=3.11"
     hazards: tuple[Hazard, ...] = ()

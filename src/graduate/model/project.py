@@ -112,6 +112,8 @@ class Bundle:
     title: str
     source_root: str
     output_folders: tuple[str, ...] = ()
+    workspace: str = ""
+    """The folder that the programs find what they read and write in; "" for the project's own."""
     as_of: str = ""
     """The day (ISO) whose versions of the dependencies are locked; "" for the newest."""
 

@@ -110,7 +110,7 @@ def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish
     options = _find_options(sources, facts, plan, wishes)
     fields = name_fields(options)
     folders = {m.path: find_search_folders(m.path, m.text) for m in sources.modules if "sys.path" in m.text}
-    local = LocalModules({m.path: m.home for m in plan.modules}, folders)
+    local = LocalModules({m.path: m.home for m in plan.modules}, folders, facts.workspace)
     drafts: dict[str, ProgramDraft] = {}
     for program in plan.programs:
         wish = wishes[program.name]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from posixpath import dirname, isabs, join, normpath
+from posixpath import dirname, isabs, join
 
 from graduate.syntax.imports import qualify
 from graduate.syntax.nodes import dotted
 from graduate.syntax.text import Edit, SourceText
+from graduate.transform.local_modules import LocalModules
 
 _HYDRA = frozenset({"hydra.main", "hydra.initialize", "hydra.experimental.initialize"})
 
@@ -19,7 +20,12 @@ def uses_hydra(source: SourceText, imports: Mapping[str, str]) -> bool:
 
 
 def beside_edits(
-    source: SourceText, start: int, end: int, imports: Mapping[str, str], source_path: str
+    source: SourceText,
+    start: int,
+    end: int,
+    imports: Mapping[str, str],
+    source_path: str,
+    local: LocalModules,
 ) -> Iterable[Edit]:
     """Edits of hydra's `config_path` within a span; `source_path` is the name of the function that finds files."""
     for call in source.calls:
@@ -31,9 +37,9 @@ def beside_edits(
         if path is None and _looks_beside(given.get("version_base")):
             opening = source.data.index(b"(", source.end(call.func)) + 1
             rest = ", " if call.keywords else ""
-            yield Edit(opening, opening, f'config_path={source_path}("{_folder(source, ".")}"){rest}')
+            yield Edit(opening, opening, f'config_path={source_path}("{_folder(source, ".", local)}"){rest}')
         elif isinstance(path, ast.Constant) and _is_relative(path.value):
-            place = f'{source_path}("{_folder(source, str(path.value))}")'
+            place = f'{source_path}("{_folder(source, str(path.value), local)}")'
             yield Edit(source.start(path), source.end(path), place)
 
 
@@ -46,5 +52,5 @@ def _is_relative(path: object) -> bool:
     return isinstance(path, str) and not isabs(path) and "://" not in path
 
 
-def _folder(source: SourceText, path: str) -> str:
-    return normpath(join(dirname(source.path), path))
+def _folder(source: SourceText, path: str, local: LocalModules) -> str:
+    return local.path_in_project(join(dirname(source.path), path))

@@ -58,7 +58,9 @@ class PackageBuilder:
         self.roles: dict[str, Role] = {d.name: d.role for d in facts.local_modules}
         self.wrapped: dict[str, int] = {}
         self.wrapped_homes: set[str] = set()
-        self.settings_file = choose_settings_file((file.path for file in facts.data_files), plan.name)
+        self.settings_file = choose_settings_file(
+            (local.path_in_project(file.path) for file in facts.data_files), plan.name
+        )
 
     # What is added.
 
@@ -237,7 +239,16 @@ class PackageBuilder:
             self.steps.append(replace(made, alone=alone))
 
     def _folder(self, program: ProgramPlan) -> str:
-        return next(each.folder for each in self.sources.programs if each.path == program.path)
+        folder = next(each.folder for each in self.sources.programs if each.path == program.path)
+        return self.local.path_in_project(folder).removeprefix(".")
+
+    def _in_project(self, option: Option) -> Option:
+        """An option that is a value of a file, with the place of that file in the project."""
+        if option.kind != "file":
+            return option
+        return replace(
+            option, place=replace(option.place, path=self.local.path_in_project(option.place.path))
+        )
 
     def _step(
         self,
@@ -326,9 +337,8 @@ class PackageBuilder:
         self._re_export()
         for module in self.modules.values():
             write_module(module, self.homes, self.local, _unresolved)
-        self.settings = render_settings(
-            self.plan.name, [(fields[o.program, o.name], o) for o in options], self.settings_file
-        )
+        placed = [(fields[o.program, o.name], self._in_project(o)) for o in options]
+        self.settings = render_settings(self.plan.name, placed, self.settings_file)
         context = any(d.context for d in self.drafts.values())
         self.pipeline = render_pipeline(
             self.plan.name, self.functions, self.texts, self.setups, context, self._find_state(), self.models

@@ -1,4 +1,4 @@
-"""Where the modules of the research folder went, and how imports of them are written now."""
+"""Where the modules and the files of the research folder went, and how imports of them are written now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from posixpath import join, normpath
 
 from graduate.syntax.search_path import Folders
 
@@ -13,10 +14,16 @@ from graduate.syntax.search_path import Folders
 @dataclass(frozen=True, slots=True)
 class LocalModules:
     """`homes` maps the path of a source module to its path in the package, `folders` those that change
-    `sys.path` to the folders that they put first and last on it."""
+    `sys.path` to the folders that they put first and last on it, `workspace` is the folder of the project that
+    holds the files of the research folder."""
 
     homes: Mapping[str, str]
     folders: Mapping[str, Folders] = field(default_factory=dict)
+    workspace: str = ""
+
+    def path_in_project(self, path: str) -> str:
+        """Where the project has what the research folder had at `path`."""
+        return normpath(join(self.workspace, path))
 
     def find(self, dotted: str, importer: str, level: int = 0) -> str | None:
         """The source path of the module that `dotted` names in a file `importer`; None when it is not local.

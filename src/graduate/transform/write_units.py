@@ -149,7 +149,9 @@ class UnitWriter:
         edits.extend(self._shared(start, end))
         edits.extend(import_edits(self.source, start, end, self.draft.local, home))
         find = self.draft.own_names["source_path"]
-        edits.extend(beside_edits(self.source, start, end, self.draft.syntax.qualified, find))
+        edits.extend(
+            beside_edits(self.source, start, end, self.draft.syntax.qualified, find, self.draft.local)
+        )
         return edits
 
     def _shared(self, start: int, end: int) -> Iterable[Edit]:
@@ -168,7 +170,8 @@ class UnitWriter:
         """What stands for `name` at the place of `o`."""
         spine = self.draft.syntax.is_spine_scope(o.at.resolve(name) if name != o.name else o.scope)
         if spine and name == "__file__":
-            return f'{self.draft.own_names["source_path"]}("{self.source.path}")'
+            path = self.draft.local.path_in_project(self.source.path)
+            return f'{self.draft.own_names["source_path"]}("{path}")'
         if spine and name == "__doc__" and name not in self.draft.syntax.variables:
             return repr(ast.get_docstring(self.source.tree, clean=False))
         if spine and name == "__name__" and not self._tests_for_main(o):

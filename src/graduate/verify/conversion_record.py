@@ -50,7 +50,7 @@ class Conversion:
 
     `segments` maps a module to its watched functions with the programs that each belongs to; `wrapped`
     maps the module of a program that runs as it stands to that program; `opened` names, per program, the
-    function whose body became part of the spine.
+    function whose body became part of the spine. `workspace` is the folder that stands for the research folder.
     """
 
     package: str
@@ -61,6 +61,7 @@ class Conversion:
     opened: dict[str, tuple[str, ...]] = field(default_factory=dict)
     options: tuple[ProjectOption, ...] = ()
     places: dict[str, str] = field(default_factory=dict)
+    workspace: str = ""
 
 
 def was_modernized(project: Path) -> bool:
@@ -131,6 +132,7 @@ def _conversion(record: dict[str, Any]) -> Conversion:
         opened=opened,
         options=options,
         places=_places(rows),
+        workspace=record.get("workspace", ""),
     )
 
 

@@ -50,7 +50,7 @@ def run_interrupted(
     stored, so that there was nothing to go on from, is drawn later if that helps.
     """
     root = copy_for_run(bench, "interrupted")
-    before = take_snapshot(root)
+    before = take_snapshot(root, bench.conversion.workspace)
     killer = _Killer(bench, root, random.Random(seed), duration, kills)
     outputs: list[str] = []
     moments: list[float] = []

@@ -44,7 +44,7 @@ def clean_text(text: str, root: Path, links: Mapping[str, str]) -> str:
     for path in sorted({str(root), os.path.realpath(root)}, key=len, reverse=True):
         text = text.replace(path, "<root>")
     for link, target in sorted(links.items(), key=lambda item: -len(item[1])):
-        text = text.replace(f"<root>/{target}", f"<root>/{link}")
+        text = text.replace(f"<root>/{target}", f"<root>/{link}".rstrip("/"))
     return text
 
 

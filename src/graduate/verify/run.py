@@ -244,7 +244,7 @@ def project_task(bench: Bench, root: Path, command: str, attempt: str = "run", *
 def run_converted(bench: Bench) -> Observation:
     """Run the project from start to end in a fresh copy."""
     root = copy_for_run(bench, "converted")
-    before = take_snapshot(root)
+    before = take_snapshot(root, bench.conversion.workspace)
     task = project_task(bench, root, "train-all")
     finished = processes.run(task, bench.timeout)
     return observe_project(bench, root, before, finished, task)

@@ -135,10 +135,10 @@ def _copy_with_times(source: str | Path, target: str | Path) -> None:
     os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
-def take_snapshot(root: Path) -> Snapshot:
-    """What lies below a folder now. Links are noted, not followed."""
+def take_snapshot(root: Path, workspace: str = "") -> Snapshot:
+    """What lies below a folder now. Links are noted, not followed; a `workspace` is the target of the link ""."""
     files: dict[str, Stamp] = {}
-    links: dict[str, str] = {}
+    links: dict[str, str] = {"": workspace} if workspace else {}
     for path, entry in _entries(root, ""):
         if entry.is_symlink():
             target = os.path.normpath(os.path.join(os.path.dirname(entry.path), os.readlink(entry.path)))  # noqa: PTH115, PTH118, PTH120
@@ -184,5 +184,5 @@ def through_links(path: str, links: dict[str, str]) -> str:
         if path == target:
             return link
         if path.startswith(f"{target}/"):
-            return link + path[len(target) :]
+            return (link + path[len(target) :]).lstrip("/")
     return path

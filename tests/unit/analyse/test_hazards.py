@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from graduate.analyse import analyse
-from harness import read_sources
+from graduate.read import read_project
+from harness import write_files
 
 LISTS = (
     "os.listdir()",
@@ -14,26 +17,37 @@ LISTS = (
     "list(os.walk('./'))",
     "shell_lines('ls -la')",
     "shell('ls')",
+    "shell('cat x | wc; ls -la | wc -l')",
+    "shell('find . -name x')",
+    "next(os.walk('.'))",
+    "list(Path('.').iterdir())",
+    "list(Path().glob('*.json'))",
+    "list(Path('.').rglob('*.yaml'))",
+    "os.listdir('data')",
+    "os.listdir(os.path.dirname(__file__) or '.')",
 )
 OTHERS = (
-    "os.listdir('data')",
+    "os.listdir('images')",
     "glob.glob('*.csv')",
-    "os.listdir(folder)",
-    "shell('ls data')",
+    "os.listdir(unknown())",
+    "shell('ls images')",
     "shell('lsof')",
+    "list(Path('..').iterdir())",
 )
 
 
-def codes(text: str) -> list[str]:
-    facts = analyse(read_sources({"main.py": f"import glob\nimport os\nfolder = 'x'\nprint({text})\n"}))
-    return [hazard.code for hazard in facts.programs[0].hazards]
+def codes(text: str, folder: Path) -> list[str]:
+    program = f"import glob\nimport os\nfrom pathlib import Path\nprint({text})\n"
+    facts = analyse(read_project(write_files(folder, {"main.py": program})))
+    assert facts.workspace == ("data/workspace" if facts.hazards else "")
+    return [hazard.code for hazard in facts.hazards]
 
 
 @pytest.mark.parametrize("text", LISTS)
-def test_listing_the_folder_that_a_program_runs_in(text: str) -> None:
-    assert codes(text) == ["G112"]
+def test_listing_a_folder_that_has_files_of_the_project(text: str, tmp_path: Path) -> None:
+    assert codes(text, tmp_path) == ["G112"]
 
 
 @pytest.mark.parametrize("text", OTHERS)
-def test_listing_something_else(text: str) -> None:
-    assert codes(text) == []
+def test_listing_something_else(text: str, tmp_path: Path) -> None:
+    assert codes(text, tmp_path) == []
