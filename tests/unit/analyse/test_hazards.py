@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graduate.analyse import analyse
-from graduate.read import read_project
+from graduate.read.project import read_project
 from harness import write_files
 
 LISTS = (
