@@ -218,6 +218,8 @@ def evaluate_path(node: ast.expr, names: Mapping[str, str]) -> str | None:
             for _ in range(up + 1 if path is not None else 0):
                 path = _dirname(path or "")
             return path
+        case ast.BoolOp(op=ast.Or(), values=[first, *_]):
+            return evaluate_path(first, names)
         case ast.Call():
             return _evaluate_call(node, names)
     return None
