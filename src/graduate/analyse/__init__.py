@@ -37,7 +37,7 @@ from graduate.syntax.config_classes import find_parsed_classes
 from graduate.syntax.imports import qualified_names
 from graduate.syntax.long_loops import call_depths, function_unit, functions_of
 from graduate.syntax.loops import LoopPlan, Unit, plan_loops
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import list_nodes, parse
 from graduate.syntax.program import ProgramSyntax, take_apart
 from graduate.syntax.spine import SpineStatement
 
@@ -105,13 +105,13 @@ def _place_of(module: SourceModule) -> Callable[[ast.AST], Place]:
 
 def find_module_roles(module: SourceModule) -> list[DefinitionFact]:
     """The role of each function and class of a local module."""
-    tree = ast.parse(module.text)
+    tree = parse(module.text)
     nodes = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     return _definition_facts(nodes, module, qualified_names(tree.body), {})
 
 
 def _find_parsed(module: SourceModule) -> dict[str, str]:
-    tree = ast.parse(module.text)
+    tree = parse(module.text)
     return find_parsed_classes(list_nodes(tree), qualified_names(tree.body))
 
 

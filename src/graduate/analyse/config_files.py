@@ -17,7 +17,7 @@ from graduate.model.source import Place, Sources
 from graduate.syntax.config_loads import find_config_loads, is_configuration, may_load
 from graduate.syntax.config_values import ConfigValue, find_format, find_values
 from graduate.syntax.imports import qualified_names
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import list_nodes, parse
 
 _MOST_VALUES = 300
 _LONGEST_LIST = 30
@@ -30,10 +30,10 @@ def find_file_options(sources: Sources, files: Iterable[DataFile]) -> tuple[Opti
     """
     loads, words = [], set(_words_of_arguments(sources))
     for module in sources.modules:
-        nodes = list_nodes(ast.parse(module.text))
+        nodes = list_nodes(parse(module.text))
         loads += [
             (posixpath.dirname(module.path), load)
-            for load in find_config_loads(nodes, qualified_names(nodes))
+            for load in find_config_loads(nodes, qualified_names(nodes[:1]))
         ]
         words |= {
             _plain(base, node.value)

@@ -6,7 +6,6 @@ doubt, when it looks like data. A file that the code writes and never reads is a
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import posixpath
 import re
@@ -19,6 +18,7 @@ from graduate.analyse.listings import Listing, find_listings
 from graduate.model.facts import DataFile
 from graduate.model.source import MODULES, OtherFile, Place, Sources
 from graduate.syntax.file_uses import FileUse, find_file_uses
+from graduate.syntax.nodes import parse
 
 LIMIT_BYTES = 200 * 1024 * 1024
 _UNNAMED_LIMIT_BYTES = 20 * 1024 * 1024
@@ -35,7 +35,7 @@ _NOT_DATA = re.compile(
     r"(^|/)(docs?|\.github|tests?|examples?_output|figures?|images?_out|logs?|wandb|mlruns|runs|lightning_logs)/"
     r"|(^|/)(readme|license|licence|copying|authors|contributing|changelog|changes|citation|notice|todo|history)[^/]*$"
     r"|(^|/)(requirements|constraints)[^/]*\.(txt|in)$|(^|/)(pyproject\.toml|poetry\.lock|pdm\.lock|uv\.lock|pipfile"
-    r"(\.lock)?|setup\.cfg|tox\.ini|pytest\.ini|mypy\.ini|environment[^/]*\.ya?ml|runtime\.txt|apt\.txt|packages\.txt|manifest\.in|makefile|"
+    r"(\.lock)?|setup\.cfg|tox\.ini|pytest\.ini|mypy\.ini|\.?ruff\.toml|environment[^/]*\.ya?ml|runtime\.txt|apt\.txt|packages\.txt|manifest\.in|makefile|"
     r"docker-compose[^/]*|compose\.ya?ml|dockerfile|mkdocs\.ya?ml|package(-lock)?\.json|[^/]*\.code-workspace|"
     r"codecov\.ya?ml|\.?pre-commit[^/]*|meta\.ya?ml|_config\.yml|conversion\.json)$",
     re.IGNORECASE,
@@ -157,7 +157,7 @@ def _describe(root: Path, file: OtherFile, limit_bytes: int, place: Place | None
 def _named_by_code(sources: Sources) -> Iterator[_Named]:
     for module in sources.modules:
         folder = dirname(module.path)
-        for use in find_file_uses(ast.parse(module.text)):
+        for use in find_file_uses(parse(module.text)):
             place = module.place(use.line)
             for pattern in _resolve(use, folder):
                 yield _Named(pattern, use.mode, place)

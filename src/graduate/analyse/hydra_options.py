@@ -12,7 +12,7 @@ from graduate.model.facts import Option
 from graduate.model.source import SourceModule, Sources
 from graduate.syntax.config_values import ConfigValue, find_values
 from graduate.syntax.imports import qualified_names, qualify
-from graduate.syntax.nodes import dotted, list_nodes
+from graduate.syntax.nodes import dotted, list_nodes, parse
 
 
 def find_hydra_options(sources: Sources, module: SourceModule) -> tuple[Option, ...]:
@@ -32,8 +32,8 @@ def find_hydra_options(sources: Sources, module: SourceModule) -> tuple[Option, 
 
 def _find_primary(module: SourceModule) -> Iterator[str]:
     """The file that `@hydra.main(config_path="conf", config_name="config")` names."""
-    nodes = list_nodes(ast.parse(module.text))
-    imports = qualified_names(nodes)
+    nodes = list_nodes(parse(module.text))
+    imports = qualified_names(nodes[:1])
     for node in nodes:
         if isinstance(node, ast.Call) and qualify(dotted(node.func), imports) == "hydra.main":
             given = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from graduate.model.source import Place, Sources
 from graduate.syntax.local_imports import LocalModules
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import list_nodes, parse
 
 _NAMESPACES = {"google", "google.cloud", "nvidia", "azure", "mpl_toolkits"}
 _CAUGHT = {"ImportError", "ModuleNotFoundError", "Exception"}
@@ -38,7 +38,7 @@ def find_imports(sources: Sources) -> Iterator[Import]:
     """Every import that is neither of a local module nor of the standard library, in functions and branches too."""
     local = LocalModules(tuple(module.path for module in sources.modules))
     for module in sources.modules:
-        tree = ast.parse(module.text)
+        tree = parse(module.text)
         _, foreign = local.find_imports(module.path, module.text, tree)
         for name, line, optional, before in _walk_imports(tree):
             found = Import(name, module.place(line), optional, before)

@@ -17,7 +17,7 @@ from graduate.model.facts import DataFile, Hazard
 from graduate.model.source import Place, Sources
 from graduate.syntax.file_uses import HERE, evaluate_path, find_constants
 from graduate.syntax.imports import qualified_names, qualify
-from graduate.syntax.nodes import dotted, list_nodes
+from graduate.syntax.nodes import dotted, list_nodes, parse
 
 _FOLDERS = frozenset({"os.listdir", "os.scandir", "os.walk"})
 _PATTERNS = frozenset({"glob.glob", "glob.iglob"})
@@ -76,7 +76,7 @@ def find_listings(sources: Sources) -> tuple[Listing, ...]:
     found: dict[Listing, None] = {}
     for module in sources.modules:
         bases = [starts[module.path]] if module.path in starts else sorted(set(starts.values()))
-        for call, pattern in _listed(ast.parse(module.text)):
+        for call, pattern in _listed(parse(module.text)):
             for listing in _resolve(bases, dirname(module.path), pattern, module.place(call.lineno)):
                 found[listing] = None
     return tuple(found)

@@ -17,7 +17,7 @@ from graduate.model.facts import Option
 from graduate.model.source import Place, Sources
 from graduate.syntax.imports import qualified_names
 from graduate.syntax.local_imports import LocalModules
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import list_nodes, parse
 
 PlaceOf = Callable[[ast.AST], Place]
 
@@ -55,7 +55,7 @@ class DeclaredOptions:
     def _read_module(self, path: str) -> tuple[tuple[Option, ...], tuple[str, ...]]:
         if path not in self._read:
             module = self._modules[path]
-            tree = ast.parse(module.text)
+            tree = parse(module.text)
 
             def place(node: ast.AST) -> Place:
                 return module.place(getattr(node, "lineno", 1), getattr(node, "end_lineno", None))

@@ -10,7 +10,7 @@ from graduate.model.facts import Option
 from graduate.model.source import Place, SourceModule, Sources
 from graduate.syntax.environment import find_environment_reads, find_written_variables
 from graduate.syntax.imports import qualified_names
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import list_nodes, parse
 
 
 def find_variable_options(
@@ -22,8 +22,8 @@ def find_variable_options(
     for module in sources.modules:
         if "environ" not in module.text and "env" not in module.text:
             continue
-        nodes = list_nodes(ast.parse(module.text))
-        imports = qualified_names(nodes)
+        nodes = list_nodes(parse(module.text))
+        imports = qualified_names(nodes[:1])
         written |= find_written_variables(nodes, imports)
         found[module.path] = find_variables(list(find_environment_reads(nodes, imports)), place_of(module))
     if "" in written:

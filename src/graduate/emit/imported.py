@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ def compare_imports(
     tops: dict[str, tuple[str, ...]] = {
         canonicalize_name(d.distribution): _tops(d.imports) for d in dependencies
     }
+    # deptry knows a distribution by the name that it was asked for with, also where that has capital letters.
+    spelled = {each.name: re.split(r"[^\w.-]", each.text, maxsplit=1)[0] for each in requirements}
     provided = {
         each.name: tops.get(each.name) or RUNTIME_MODULES.get(each.name) or (each.name.replace("-", "_"),)
         for each in requirements
@@ -45,8 +48,8 @@ def compare_imports(
     called = {name for text in files for name in _imports_by_call(text)}
     undeclared = (stated | called) - set(sys.stdlib_module_names) - {package}
     known = {module for modules in provided.values() for module in modules} | set(SERVICE_MODULES)
-    unimported = [name for name, modules in provided.items() if not stated.intersection(modules)]
-    special = [(name, m) for name, m in sorted(provided.items()) if m != (name.replace("-", "_"),)]
+    unimported = [spelled[name] for name, modules in provided.items() if not stated.intersection(modules)]
+    special = [(spelled[name], m) for name, m in sorted(provided.items()) if m != (name.replace("-", "_"),)]
     return Imported(tuple(sorted(undeclared - known)), tuple(sorted(unimported)), tuple(special))
 
 

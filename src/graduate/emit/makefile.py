@@ -65,7 +65,7 @@ def find_targets() -> tuple[Target, ...]:
             "check the code with ruff, and the dependencies with deptry",
             "-m ruff check .",
             "-m ruff format --check .",
-            "-m deptry . --no-ansi",
+            "-m deptry $(PACKAGE) --no-ansi",
         ),
         _python("typecheck", "check the types with mypy", "-m mypy"),
         Target(

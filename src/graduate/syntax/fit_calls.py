@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from graduate.syntax.imports import bindings, qualified_names, qualify
-from graduate.syntax.nodes import dotted, list_nodes
+from graduate.syntax.nodes import dotted, list_nodes, parse
 from graduate.syntax.text import SourceText
 
 FIT_LIBRARIES = frozenset(
@@ -30,16 +31,20 @@ WARM_STARTERS = frozenset(
 """The estimators of scikit-learn that can go on with a fit."""
 
 
-def imported_libraries(trees: Iterable[ast.AST]) -> frozenset[str]:
+def imported_libraries(texts: Iterable[str]) -> frozenset[str]:
     """The libraries with a `fit` that any of these modules imports, estimators of scikit-learn by their names."""
+    return frozenset().union(*map(_imported_by, texts))
+
+
+@lru_cache(maxsize=4096)
+def _imported_by(text: str) -> frozenset[str]:
     found: set[str] = set()
-    for tree in trees:
-        for binding in bindings(tree):
-            top = binding.qualified.partition(".")[0]
-            if top in FIT_LIBRARIES | TRAIN_LIBRARIES:
-                found.add(top)
-            elif binding.qualified in WARM_STARTERS or binding.qualified in ("sklearn", "sklearn.ensemble"):
-                found.add("sklearn")
+    for binding in bindings(parse(text)):
+        top = binding.qualified.partition(".")[0]
+        if top in FIT_LIBRARIES | TRAIN_LIBRARIES:
+            found.add(top)
+        elif binding.qualified in WARM_STARTERS or binding.qualified in ("sklearn", "sklearn.ensemble"):
+            found.add("sklearn")
     return frozenset(found)
 
 

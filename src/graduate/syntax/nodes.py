@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TypeGuard
 
 _LEAVES = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> ast.Module:
+    """The tree of a text that many ask for: who gets it must not change it."""
+    return ast.parse(text)
 
 
 def list_nodes(*trees: ast.AST) -> list[ast.AST]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from graduate.syntax.imports import bindings, qualify
 from graduate.syntax.nodes import dotted, list_nodes
@@ -97,18 +98,6 @@ LOGS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class SourceTree:
-    """A module of the program, as a tree, with what its imports stand for."""
-
-    path: str
-    tree: ast.Module
-
-    @property
-    def imports(self) -> dict[str, str]:
-        return {b.name: b.qualified for b in bindings(self.tree) if b.name != "*"}
-
-
-@dataclass(frozen=True, slots=True)
 class Alone:
     """A place that keeps a program to one process, and why."""
 
@@ -117,11 +106,38 @@ class Alone:
     why: str
 
 
+@dataclass(frozen=True)
+class SourceTree:
+    """A module of the program, as a tree, and what it does that matters here."""
+
+    path: str
+    tree: ast.Module
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """What its imports stand for."""
+        return {b.name: b.qualified for b in bindings(self.tree) if b.name != "*"}
+
+    @cached_property
+    def reasons(self) -> list[Alone]:
+        """Everything in it that keeps a program to one process, in the order of lines."""
+        return sorted(set(_in_module(self)), key=lambda each: each.line)
+
+    @cached_property
+    def makes_loader(self) -> bool:
+        return _makes_loader(self.tree)
+
+    @cached_property
+    def training(self) -> Alone | None:
+        """The place of its training loop."""
+        return _training(self)
+
+
 def find_alone(modules: Sequence[SourceTree]) -> list[Alone]:
     """Everything in a program (its modules, the entry first) that keeps it to one process; [] when nothing does."""
     found: list[Alone] = []
     for module in modules:
-        found += sorted(set(_in_module(module)), key=lambda each: each.line)
+        found += module.reasons
     return found or _nothing_to_share(modules)
 
 
@@ -203,8 +219,8 @@ def _only_tells(node: ast.stmt, imports: dict[str, str], timed: set[str]) -> boo
 
 def _nothing_to_share(modules: Sequence[SourceTree]) -> list[Alone]:
     """Why there is no work in a program that several processes could share; [] when there is."""
-    makes_loader = any(_makes_loader(module) for module in modules)
-    trains = next((place for module in modules if (place := _training(module)) is not None), None)
+    makes_loader = any(module.makes_loader for module in modules)
+    trains = next((module.training for module in modules if module.training is not None), None)
     if trains is None:
         entry = modules[0]
         return [Alone(entry.path, 1, "it has no training loop in PyTorch (no `backward()`)")]
@@ -216,11 +232,11 @@ def _nothing_to_share(modules: Sequence[SourceTree]) -> list[Alone]:
     return [trains]
 
 
-def _makes_loader(module: SourceTree) -> bool:
+def _makes_loader(tree: ast.Module) -> bool:
     return any(
         isinstance(node, ast.Call)
         and (dotted(node.func).rpartition(".")[2] or getattr(node.func, "attr", "")).endswith("DataLoader")
-        for node in list_nodes(module.tree)
+        for node in list_nodes(tree)
     )
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from graduate.syntax.nodes import parse
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edit:
@@ -38,7 +40,7 @@ class SourceText:
 
     @cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.text)
+        return parse(self.text)
 
     @cached_property
     def imports(self) -> list[ast.Import | ast.ImportFrom]:

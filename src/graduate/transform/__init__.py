@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from graduate.model.source import SourceModule, Sources
 from graduate.syntax.config_loads import ConfigLoad, find_config_loads, may_load
 from graduate.syntax.fit_calls import imported_libraries
 from graduate.syntax.imports import bindings, qualified_names
-from graduate.syntax.nodes import list_nodes
+from graduate.syntax.nodes import list_nodes, parse
 from graduate.syntax.program import take_apart
 from graduate.syntax.search_path import find_search_folders
 from graduate.transform.build_package import PackageBuilder
@@ -166,7 +165,7 @@ def _draft(
     draft.arguments = _arguments_field(fields, program.name)
     draft.flags = _flags(facts, fields, program.name) if draft.arguments else {}
     draft.options = options
-    draft.libraries = imported_libraries(ast.parse(m.text) for m in sources.modules)
+    draft.libraries = imported_libraries(m.text for m in sources.modules)
     for run_pass in PASSES:
         run_pass(draft)
     if not draft.steps:
@@ -243,8 +242,8 @@ def _find_file_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[
     loads: list[ConfigLoad] = []
     for module in sources.modules if facts.file_options else ():
         if module.path not in wrapped:
-            nodes = list_nodes(ast.parse(module.text))
-            loads += find_config_loads(nodes, qualified_names(nodes))
+            nodes = list_nodes(parse(module.text))
+            loads += find_config_loads(nodes, qualified_names(nodes[:1]))
     chosen = {file.path: file.settings for file in plan.files}
     return [
         option
@@ -257,7 +256,7 @@ def _find_file_options(sources: Sources, facts: Facts, plan: Plan, wishes: dict[
 def _mentions_command_line(module: SourceModule) -> bool:
     if "sys.argv" in module.text or "HfArgumentParser" in module.text:
         return True
-    imported = {b.qualified.partition(".")[0] for b in bindings(ast.parse(module.text))}
+    imported = {b.qualified.partition(".")[0] for b in bindings(parse(module.text))}
     return bool(imported & COMMAND_LINE_LIBRARIES)
 
 

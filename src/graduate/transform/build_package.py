@@ -12,6 +12,7 @@ from graduate.model.facts import Facts, Option, Role
 from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
 from graduate.model.project import GeneratedModule, Row, Segment, Step
 from graduate.model.source import Sources
+from graduate.syntax.nodes import parse
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.assemble import ModuleDraft, Piece, import_lines, write_module
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft, StepDraft
@@ -367,7 +368,7 @@ class PackageBuilder:
             home = ROLE_HOMES.get(module_plan.role)
             if home is None or module_plan.home == home or self.modules[home].pieces:
                 continue
-            tree = ast.parse(self.sources.module(module_plan.path).text)
+            tree = parse(self.sources.module(module_plan.path).text)
             source = relative_module(module_plan.home, home)
             for name in sorted({n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}):
                 if name[0] != "_":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ast
+from functools import lru_cache
 
 from graduate.model.source import Sources
 from graduate.syntax import runs_alone
 from graduate.syntax.local_imports import LocalModules
+from graduate.syntax.nodes import parse
 from graduate.syntax.runs_alone import SourceTree
 
 _MOST = 5
@@ -21,15 +22,20 @@ def find_alone(sources: Sources, entry: str) -> tuple[str, ...]:
 
 def _modules(sources: Sources, entry: str) -> list[SourceTree]:
     """The program's own module and the local ones that it imports, directly or not."""
-    local = LocalModules(tuple(module.path for module in sources.modules))
+    paths = tuple(module.path for module in sources.modules)
     found: dict[str, SourceTree] = {}
     waiting = [entry]
     while waiting:
         path = waiting.pop(0)
         if path in found:
             continue
-        text = sources.module(path).text
-        tree = SourceTree(path, ast.parse(text))
-        found[path] = tree
-        waiting += local.find_imports(path, text, tree.tree)[0]
+        found[path], imported = _look_at(path, sources.module(path).text, paths)
+        waiting += imported
     return list(found.values())
+
+
+@lru_cache(maxsize=4096)
+def _look_at(path: str, text: str, paths: tuple[str, ...]) -> tuple[SourceTree, tuple[str, ...]]:
+    """A module, and the local ones that it imports: programs share many."""
+    tree = parse(text)
+    return SourceTree(path, tree), LocalModules(paths).find_imports(path, text, tree)[0]

@@ -61,7 +61,7 @@ def read_variables_from_settings(draft: ProgramDraft) -> None:
         return
     source = draft.syntax.source
     nodes = list_nodes(source.tree)
-    for read in find_environment_reads(nodes, qualified_names(nodes)):
+    for read in find_environment_reads(nodes, qualified_names(nodes[:1])):
         if read.name in wanted and read.name in draft.plan.settings and read.name in draft.fields:
             setting = f"{draft.own_names['settings']}.{draft.fields[read.name]}"
             draft.edits.append(Edit(source.start(read.call), source.end(read.call), setting))
@@ -74,7 +74,7 @@ def load_files_with_settings(draft: ProgramDraft) -> None:
         return
     source = draft.syntax.source
     nodes = list_nodes(source.tree)
-    for load in find_config_loads(nodes, qualified_names(nodes)):
+    for load in find_config_loads(nodes, qualified_names(nodes[:1])):
         if any(may_load(load, file) for file in files):
             start, opening = source.start(load.call), source.end(load.call.func)
             first = source.start(load.call.args[0])
