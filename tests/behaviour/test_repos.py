@@ -171,6 +171,14 @@ def test_a_script_alone_of_a_project_that_is_installed(name: str, printed: str, 
     assert done.stdout == f"{printed}\n"
 
 
+def test_the_own_tests_of_a_project_with_a_workspace(tmp_path: Path) -> None:
+    files = REPOS["a notebook that lists the folder that it is in"]
+    source = write_files(tmp_path / "study", files)
+    project = conversion.convert(source, tmp_path / "project", lock=False).out
+    command = ["make", "-s", "lint", "test", "validate-data", f"PYTHON={sys.executable}"]
+    subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+
+
 def test_one_of_several_programs(tmp_path: Path) -> None:
     loop = "total = 0\nfor epoch in range(3):\n    total += epoch * {0}\nprint('{0}', total)\n"
     files = {"train_a.py": loop.format(1), "train_b.py": loop.format(2)}

@@ -134,7 +134,7 @@ def _render_manifest(placements: Iterable[DataPlacement]) -> str:
     listed = {}
     for each in placements:
         entry: dict[str, object] = {"bytes": each.file.size, "sha256": each.file.sha256}
-        if each.file.path != each.stored:
+        if each.link:
             entry["research_path"] = each.file.path
         if not each.file.copied:
             entry["message"] = (

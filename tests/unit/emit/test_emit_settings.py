@@ -27,7 +27,7 @@ CONSTANTS = (
     constant("EPOCHS", "int", "200"),
     constant("text", "str", repr('it\'s "quoted" # and: a colon\nnew\ttab %s {x} \\ back')),
     constant("long", "str", repr("word " * 60)),
-    constant("unicode", "str", repr("übergröße ✓ {{ x }}"), help="with\nlines"),
+    constant("unicode", "str", repr("übergröße ✓ {{ x }} 🍕"), help="with\nlines"),
     constant("none", "int | None", "None"),
     constant("maybe", "str | None", "None"),
     constant("endless", "float", "float('inf')"),

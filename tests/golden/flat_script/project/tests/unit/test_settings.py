@@ -73,6 +73,11 @@ def test_an_unknown_flag_is_refused() -> None:
         Settings.load().values()
 
 
+def setting_line(name: str, value: Any) -> str:
+    """A line of the file. JSON is YAML where it spells out letters of all alphabets."""
+    return f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}\n"
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 class TestLayers:
     """Default, file, environment, command line, in rising order."""
@@ -82,27 +87,27 @@ class TestLayers:
         assert (value, type(value)) == (case.default, type(case.default))
 
     def test_file_wins_over_default(self, case: Case, config_file: Path) -> None:
-        config_file.write_text(f"{json.dumps(case.name)}: {json.dumps(case.other)}\n")
+        config_file.write_text(setting_line(case.name, case.other), encoding="utf-8")
         value = value_of(case.name)
         assert (value, type(value)) == (case.other, type(case.other))
 
     def test_environment_wins_over_file(
         self, case: Case, config_file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        config_file.write_text(f"{json.dumps(case.name)}: {json.dumps(case.default)}\n")
+        config_file.write_text(setting_line(case.name, case.default), encoding="utf-8")
         monkeypatch.setenv(case.variable, case.text)
         assert value_of(case.name) == case.other
 
     def test_command_line_wins_over_environment(self, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
         if not case.arguments:
             pytest.skip("this value cannot be given with a flag")
-        monkeypatch.setenv(case.variable, json.dumps(case.default).strip('"'))
+        monkeypatch.setenv(case.variable, json.dumps(case.default, ensure_ascii=False).strip('"'))
         configuration.set_command_line(case.arguments)
         assert value_of(case.name) == case.other
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.bad], ids=lambda case: case.name)
 def test_a_value_of_the_wrong_type_is_refused(case: Case, config_file: Path) -> None:
-    config_file.write_text(f"{json.dumps(case.name)}: {case.bad}\n")
+    config_file.write_text(f"{json.dumps(case.name)}: {case.bad}\n", encoding="utf-8")
     with pytest.raises(Problem, match=case.name):
         value_of(case.name)
