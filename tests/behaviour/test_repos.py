@@ -28,6 +28,32 @@ NOTEBOOK_BELOW = {
 }
 
 REPOS: dict[str, dict[str, str]] = {
+    "a program that tries its docstrings, and looks into itself": {
+        "study.py": """\
+import doctest
+import inspect
+import sys
+
+
+def double(x):
+    '''Twice x.
+
+    >>> double(3)
+    6
+    '''
+    return 2 * x
+
+
+def half(x):
+    return x / 2
+
+
+if __name__ == "__main__":
+    print(doctest.testmod())
+    for name, function in inspect.getmembers(sys.modules[__name__], inspect.isfunction):
+        print(name, function(3))
+""",
+    },
     "a notebook that lists the folder that it is in": {
         "a.csv": TABLE,
         "README.md": "# A study\n",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from graduate.model.facts import Hazard
 from graduate.model.source import SourceModule, Sources
-from graduate.syntax.imports import bindings
+from graduate.syntax.imports import bindings, qualify
+from graduate.syntax.nodes import dotted, list_nodes
 from graduate.syntax.program import ProgramSyntax
 
 
@@ -122,6 +124,14 @@ EXPLANATIONS: dict[str, Explanation] = {
             "code, and where it is read, to have it in the project.",
         ),
         Explanation(
+            "G115",
+            "own-module",
+            "The program looks at its own module: `sys.modules[__name__]`, `import __main__`, `unittest.main()`, or "
+            "the result of `doctest.testmod()`. What is in that module would be another thing once the code is spread "
+            "over the package, so the program runs as it stands, as one step (`wrapped`). A `doctest.testmod()` whose "
+            "result nobody looks at does not count: there the docstrings are not tried any more.",
+        ),
+        Explanation(
             "G120",
             "requirements-contradict",
             "Two files ask for versions of one distribution of which none is both. The file nearer to the top of the "
@@ -166,6 +176,26 @@ def _first_bound_before(syntax: ProgramSyntax, end: int) -> str:
     return next(names, "")
 
 
+def _find_own_module_uses(syntax: ProgramSyntax) -> Iterator[ast.stmt | ast.expr]:
+    """Where a program looks at the module that it is itself."""
+    nodes = list_nodes(syntax.source.tree)
+    unheeded = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        match node:
+            case ast.Import() if any(alias.name == "__main__" for alias in node.names):
+                yield node
+            case ast.ImportFrom(module="__main__", level=0):
+                yield node
+            case ast.Subscript(slice=ast.Name(id="__name__") | ast.Constant(value="__main__")):
+                if qualify(dotted(node.value), syntax.qualified) == "sys.modules":
+                    yield node
+            case ast.Call(args=[]):
+                name = qualify(dotted(node.func), syntax.qualified)
+                tests_itself = name == "doctest.testmod" and (node not in unheeded or node.keywords)
+                if name == "unittest.main" or tests_itself:
+                    yield node
+
+
 def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:
     """The hazards of an entry module that can be seen before planning."""
     found = [hazard("G109", module.order, module, 1)] if module.order else []
@@ -177,6 +207,10 @@ def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:
     if call is not None:
         name = call.func.id if isinstance(call.func, ast.Name) else "exec"
         found.append(hazard("G101", f"{name}() reaches names dynamically", module, call.lineno, "wrapped"))
+    own = next(_find_own_module_uses(syntax), None)
+    if own is not None:
+        what = f"{ast.unparse(own)} looks at the program's own module"
+        found.append(hazard("G115", what, module, own.lineno, "wrapped"))
     for statement in syntax.stars:
         star = next(b.module for b in bindings(statement.node) if b.name == "*")
         bound = _first_bound_before(syntax, statement.start)

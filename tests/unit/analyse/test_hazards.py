@@ -8,7 +8,7 @@ import pytest
 
 from graduate.analyse import analyse
 from graduate.read.project import read_project
-from harness import write_files
+from harness import read_sources, write_files
 
 LISTS = (
     "os.listdir()",
@@ -51,3 +51,25 @@ def test_listing_a_folder_that_has_files_of_the_project(text: str, tmp_path: Pat
 @pytest.mark.parametrize("text", OTHERS)
 def test_listing_something_else(text: str, tmp_path: Path) -> None:
     assert codes(text, tmp_path) == []
+
+
+OWN = (
+    "result = doctest.testmod()",
+    "doctest.testmod(verbose=True)",
+    "unittest.main()",
+    "here = sys.modules[__name__]",
+    "import __main__",
+)
+
+
+@pytest.mark.parametrize("line", OWN)
+def test_looking_at_ones_own_module(line: str) -> None:
+    facts = analyse(
+        read_sources({"main.py": f"import doctest\nimport sys\nimport unittest\nx = 1\n{line}\n"})
+    )
+    assert [(each.code, each.cost) for each in facts.programs[0].hazards] == [("G115", "wrapped")]
+
+
+def test_docstrings_that_are_tried_without_a_look_at_the_result() -> None:
+    facts = analyse(read_sources({"main.py": "import doctest\nx = 1\ndoctest.testmod()\n"}))
+    assert facts.programs[0].hazards == ()
