@@ -237,6 +237,16 @@ def test_lint_and_types_are_clean(written: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("python", [">=3.12", ">=3.13"])
+def test_lint_is_clean_for_newer_pythons(bundle: Bundle, tmp_path: Path, python: str) -> None:
+    source = make_source(tmp_path / "source")
+    newer = replace(bundle, python=python, source_root=str(source))
+    write_project(render_project(newer), tmp_path / "project", source_root=source)
+    ruff = [sys.executable, "-m", "ruff", "check", "."]
+    done = subprocess.run(ruff, cwd=tmp_path / "project", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_its_own_unit_tests_pass(written: Path) -> None:
     done = make(written, "test")
     assert done.returncode == 0, done.stdout + done.stderr
