@@ -106,7 +106,10 @@ LINES_PER_EXPERIMENT = 1000
 
 
 def write_repo(lines: int, folder: Path) -> int:
-    """Write a repo of about this many lines; the exact number. One script and one module for every 1,000."""
+    """Write a repo of about this many lines; the exact number.
+
+    One script and one module for every 1,000, and each module imports the one before it.
+    """
     folder.mkdir(parents=True)
     total = 0
     for i in range(max(1, round(lines / LINES_PER_EXPERIMENT))):
@@ -117,6 +120,11 @@ def write_repo(lines: int, folder: Path) -> int:
             [_FUNCTION.format(i=i, j=j) for j in range(100)],
             share - script.count("\n"),
         )
+        if i:
+            # As in a package: whoever imports one module imports many others by it.
+            module = module.replace(
+                "import math\n", f"import math\n\nfrom module_{i - 1} import SCALE_{i - 1}\n", 1
+            )
         for name, text in ((f"experiment_{i}.py", script), (f"module_{i}.py", module)):
             (folder / name).write_text(text, encoding="utf-8")
             total += text.count("\n")
