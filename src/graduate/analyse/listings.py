@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _FOLDERS = frozenset({"os.listdir", "os.scandir", "os.walk"})
 _PATTERNS = frozenset({"glob.glob", "glob.iglob"})
 _METHODS = frozenset({"iterdir", "glob", "rglob", "walk"})
 _SHELLS = frozenset({"shell", "shell_lines", "shell_cell", "os.system", "os.popen", "subprocess.getoutput"})
+_MAY_LIST = re.compile(r"listdir|scandir|walk|glob|iterdir|shell|system|popen|getoutput")
 _LISTS = frozenset({"ls", "dir", "find", "tree", "du"})
 WORKSPACE = "data/workspace"
 OWN = (
@@ -75,6 +77,8 @@ def find_listings(sources: Sources) -> tuple[Listing, ...]:
     starts = {program.path: program.folder for program in sources.programs}
     found: dict[Listing, None] = {}
     for module in sources.modules:
+        if _MAY_LIST.search(module.text) is None:
+            continue
         bases = [starts[module.path]] if module.path in starts else sorted(set(starts.values()))
         for call, pattern in _listed(parse(module.text)):
             for listing in _resolve(bases, dirname(module.path), pattern, module.place(call.lineno)):

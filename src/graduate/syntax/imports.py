@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from graduate.syntax.nodes import list_nodes
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -22,7 +24,7 @@ class Binding:
 def bindings(node: ast.AST) -> list[Binding]:
     """What an import statement, or a compound statement with imports in it, binds."""
     found = []
-    for child in ast.walk(node):
+    for child in list_nodes(node):
         if isinstance(child, ast.Import):
             for alias in child.names:
                 if alias.asname:
