@@ -10,15 +10,21 @@ from pathlib import Path
 import pytest
 
 import fit_cases
+import fit_loop_cases
 from harness import Converted, convert, run_original
 
 FAMILIES = {
     "xgboost": (fit_cases.XGBOOST, "xgboost", (5, 12, 15, 21)),
     "lightgbm": (fit_cases.LIGHTGBM, "lightgbm", (4, 12, 17)),
-    "keras on torch": (fit_cases.KERAS.replace("BELOW", "torch"), "keras", (2, 5, 13, 18)),
-    "keras on jax": (fit_cases.KERAS.replace("BELOW", "jax"), "keras", (5, 17)),
+    "keras on torch": (fit_cases.KERAS.replace("BELOW", "torch"), "keras", (2, 5, 13, 15)),
+    "keras on jax": (fit_cases.KERAS.replace("BELOW", "jax"), "keras", (5, 14)),
     "lightning": (fit_cases.LIGHTNING, "lightning", (3, 11, 18, 24)),
     "transformers": (fit_cases.TRANSFORMERS, "transformers", (3, 5, 8)),
+    "jax tree": (fit_loop_cases.JAX_TREE, "jax", (1, 6, 14, 20)),
+    "optax": (fit_loop_cases.OPTAX, "optax", (2, 8, 11)),
+    "flax linen": (fit_loop_cases.LINEN, "flax", (1, 7, 15)),
+    "flax nnx": (fit_loop_cases.NNX, "flax", (2, 5, 18)),
+    "scikit-learn": (fit_loop_cases.WARM_START, "sklearn", (3, 7, 13, 17)),
 }
 QUICK = [("xgboost", 8, "SIGTERM")]
 SLOW = [
