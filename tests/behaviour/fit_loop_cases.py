@@ -316,3 +316,51 @@ print(hashlib.md5(model.coef_.tobytes() + b"".join(each.tobytes() for each in ot
 print(hashlib.md5(forest.predict_proba(x).tobytes() + boosted.predict(x).tobytes()).hexdigest())
 """
 )
+
+SKORCH = (
+    _TICK
+    + """\
+import torch
+from torch import nn
+from skorch import NeuralNetClassifier, NeuralNetRegressor
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring, GradientNormClipping, LRScheduler
+from skorch.dataset import ValidSplit
+
+
+class Tick(Callback):
+    def initialize(self):
+        self.seen = []
+        return self
+    def on_batch_end(self, net, training, **kwargs):
+        if training:
+            tick()
+    def on_epoch_end(self, net, **kwargs):
+        self.seen.append(net.history[-1, "train_loss"])
+        print("epoch", len(net.history), len(self.seen), repr(self.seen[-1]), net.optimizer_.param_groups[0]["lr"])
+
+class Net(nn.Module):
+    def __init__(self, width=8, out=2):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(5, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.3), nn.Linear(width, out))
+    def forward(self, x):
+        return self.body(x)
+
+# data
+torch.manual_seed(0)
+rng = np.random.RandomState(0)
+x = rng.normal(size=(100, 5)).astype("float32")
+y = (x[:, 0] + 0.3 * rng.normal(size=100) > 0).astype("int64")
+# train
+net = NeuralNetClassifier(Net, criterion=nn.CrossEntropyLoss, optimizer=torch.optim.Adam, lr=0.2, max_epochs=12, batch_size=20, iterator_train__shuffle=True,
+    train_split=ValidSplit(0.2, stratified=True, random_state=1), verbose=0,
+    callbacks=[Tick(), EarlyStopping(patience=2, load_best=True), EpochScoring("f1", lower_is_better=False), LRScheduler("StepLR", step_size=2, gamma=0.5), GradientNormClipping(1.0)])
+net.fit(x, y)
+other = NeuralNetRegressor(Net, module__out=1, max_epochs=3, batch_size=25, train_split=None, callbacks=[("tick", Tick())], verbose=0, warm_start=True)
+other.fit(x, x[:, :1])
+other.fit(x, x[:, :1])
+# evaluate
+print([{k: v for k, v in each.items() if k not in ("dur", "batches")} for each in net.history])
+print(net.predict_proba(x)[:2].tolist(), dict(net.callbacks_)["Tick"].seen, dict(net.callbacks_)["EarlyStopping"].best_epoch_, torch.rand(1).item())
+print(hashlib.md5(b"".join(p.detach().numpy().tobytes() for n in (net, other) for p in n.module_.state_dict().values())).hexdigest(), [each["train_loss"] for each in other.history])
+"""
+)

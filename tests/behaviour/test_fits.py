@@ -20,6 +20,7 @@ FAMILIES = {
     "keras on jax": (fit_cases.KERAS.replace("BELOW", "jax"), "keras", (5, 14)),
     "lightning": (fit_cases.LIGHTNING, "lightning", (3, 11, 18, 24)),
     "transformers": (fit_cases.TRANSFORMERS, "transformers", (3, 5, 8)),
+    "skorch": (fit_loop_cases.SKORCH, "skorch", (2, 7, 11, 22, 38)),
     "jax tree": (fit_loop_cases.JAX_TREE, "jax", (1, 6, 14, 20)),
     "optax": (fit_loop_cases.OPTAX, "optax", (2, 8, 11)),
     "flax linen": (fit_loop_cases.LINEN, "flax", (1, 7, 15)),
@@ -33,7 +34,7 @@ SLOW = [
     for kill_at in places
     for by in ("SIGKILL", "SIGTERM")
 ]
-KEPT = {"lightgbm": 3, "transformers": 2}
+KEPT = {"lightgbm": 3, "transformers": 2, "skorch": 3, "jax tree": 2, "optax": 3, "flax linen": 3, "flax nnx": 3}
 """How many of the last lines are compared, where others tell times."""
 
 
