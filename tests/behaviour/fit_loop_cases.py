@@ -364,3 +364,70 @@ print(net.predict_proba(x)[:2].tolist(), dict(net.callbacks_)["Tick"].seen, dict
 print(hashlib.md5(b"".join(p.detach().numpy().tobytes() for n in (net, other) for p in n.module_.state_dict().values())).hexdigest(), [each["train_loss"] for each in other.history])
 """
 )
+
+KERAS_GAN = (
+    _TICK
+    + """\
+os.environ["KERAS_BACKEND"] = "torch"
+import keras
+from keras import layers
+
+def make_generator():
+    return keras.Sequential([keras.Input((4,)), layers.Dense(16), layers.LeakyReLU(0.2), layers.BatchNormalization(), layers.Dense(3)], name="generator")
+
+def make_discriminator():
+    inputs = keras.Input((3,))
+    h = layers.Dense(16, activation=lambda t: keras.ops.tanh(t))(inputs)
+    h = layers.Dropout(0.3)(h)
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(h))
+    model.compile(keras.optimizers.Adam(1e-2), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+class Autoencoder(keras.Model):
+    def __init__(self, encoder, decoder):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.tracker = keras.metrics.Mean(name="seen")
+    def call(self, x, training=False):
+        return self.decoder(self.encoder(x, training=training))
+
+def digest(*models):
+    return hashlib.md5(b"".join(keras.ops.convert_to_numpy(w).tobytes() for m in models for w in [*m.variables, *(m.optimizer.variables if m.optimizer else [])])).hexdigest()
+
+# data
+keras.utils.set_random_seed(3)
+x = np.random.normal(size=(64, 3)).astype("float32") * [1.0, 0.5, 2.0]
+# model
+generator = make_generator()
+discriminator = make_discriminator()
+discriminator.trainable = False
+gan = keras.Sequential([generator, discriminator])
+gan.compile(keras.optimizers.RMSprop(1e-2), "binary_crossentropy")
+# train
+for epoch in range(4):
+    for i in range(3):
+        real = x[np.random.randint(0, 64, 16)]
+        fake = generator.predict_on_batch(np.random.normal(size=(16, 4)))
+        d = discriminator.train_on_batch(np.concatenate([real, fake]), np.concatenate([np.ones((16, 1)), np.zeros((16, 1))]))
+        g = gan.train_on_batch(np.random.normal(size=(16, 4)), np.ones((16, 1)))
+        tick()
+    print("epoch", epoch, [float(v) for v in d], float(np.asarray(g).ravel()[0]))
+print(digest(gan, discriminator))
+# folds
+scores = []
+for fold in range(2):
+    encoder = keras.Sequential([layers.Dense(2, activation="tanh"), layers.GaussianNoise(0.1)])
+    auto = Autoencoder(encoder, layers.Dense(3))
+    auto.compile("adam", "mse", metrics=["mae"])
+    for step in range(6):
+        loss = auto.train_on_batch(x[fold::2][step * 5:step * 5 + 5], x[fold::2][step * 5:step * 5 + 5])
+        auto.tracker.update_state(loss[0])
+        tick()
+    scores.append([float(v) for v in loss] + [float(auto.tracker.result())])
+    print("fold", fold, scores[-1], digest(auto))
+# evaluate
+print(scores, np.random.rand())
+print(digest(gan, discriminator, auto), float(np.sum(generator.predict_on_batch(np.ones((2, 4))))))
+"""
+)

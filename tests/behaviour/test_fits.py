@@ -25,6 +25,7 @@ FAMILIES = {
     "optax": (fit_loop_cases.OPTAX, "optax", (2, 8, 11)),
     "flax linen": (fit_loop_cases.LINEN, "flax", (1, 7, 15)),
     "flax nnx": (fit_loop_cases.NNX, "flax", (2, 5, 18)),
+    "keras train_on_batch": (fit_loop_cases.KERAS_GAN, "keras", (5, 11, 15, 21)),
     "scikit-learn": (fit_loop_cases.WARM_START, "sklearn", (3, 7, 13, 17)),
 }
 QUICK = [("xgboost", 8, "SIGTERM")]
@@ -34,7 +35,7 @@ SLOW = [
     for kill_at in places
     for by in ("SIGKILL", "SIGTERM")
 ]
-KEPT = {"lightgbm": 3, "transformers": 2, "skorch": 3, "jax tree": 2, "optax": 3, "flax linen": 3, "flax nnx": 3}
+KEPT = {"lightgbm": 3, "transformers": 2, "skorch": 3, "jax tree": 2, "optax": 3, "flax linen": 3, "flax nnx": 3, "keras train_on_batch": 2}
 """How many of the last lines are compared, where others tell times."""
 
 
@@ -91,6 +92,18 @@ def test_stopped_inside_and_gone_on(
         assert "going on" in second.stderr
         if family != "transformers":
             assert first.stdout + second.stdout == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["keras train_on_batch", "optax", "skorch"])
+def test_each_step_in_a_process_of_its_own(
+    family: str, made: dict[str, tuple[str, Converted]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    expected, project = make(family, made, tmp_path_factory)
+    project.run("clean")
+    apart = project.run_apart()
+    assert apart.returncode == 0, apart.stderr
+    assert apart.stdout == expected
 
 
 UNLIKE = """

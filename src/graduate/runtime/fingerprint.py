@@ -22,7 +22,7 @@ RUNTIME_MODULES = frozenset(
         "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block", "fit_keras", "fit_lightgbm",
         "fit_lightning", "fit_parts", "fit_skorch", "fit_transformers", "fit_xgboost", "iterators", "journal", "launch",
         "live", "live_keras", "loading", "lock", "log", "loop_files", "loop_pickle", "mirror", "model_input",
-        "model_record", "module_state", "notebook", "objects", "output", "pace", "paths", "pickling",
+        "model_record", "module_state", "notebook", "objects", "output", "pace", "paths", "pickle_keras", "pickling",
         "positions", "precision", "problems", "process", "progress", "random_state", "rebuild", "redaction",
         "resume", "retries", "row_attention", "row_entrances", "row_facts", "row_gradients", "row_layers",
         "row_loader", "row_losses", "row_random", "row_rules", "row_shapes", "runner", "running", "saved",
