@@ -35,7 +35,16 @@ SLOW = [
     for kill_at in places
     for by in ("SIGKILL", "SIGTERM")
 ]
-KEPT = {"lightgbm": 3, "transformers": 2, "skorch": 3, "jax tree": 2, "optax": 3, "flax linen": 3, "flax nnx": 3, "keras train_on_batch": 2}
+KEPT = {
+    "lightgbm": 3,
+    "transformers": 2,
+    "skorch": 3,
+    "jax tree": 2,
+    "optax": 3,
+    "flax linen": 3,
+    "flax nnx": 3,
+    "keras train_on_batch": 2,
+}
 """How many of the last lines are compared, where others tell times."""
 
 

@@ -13,8 +13,17 @@ from typing import Any
 
 _LEFT_OUT = frozenset({"build", "quantize"})
 """Made by `__new__`."""
-_PASSING = frozenset({"train_function", "test_function", "predict_function", "_eval_epoch_iterator", "_jax_state"})
-"""Made when they are needed; until then they are None."""
+_PASSING = frozenset(
+    {
+        "train_function",
+        "test_function",
+        "predict_function",
+        "_eval_epoch_iterator",
+        "_jax_state",
+        "_initial_epoch",
+    }
+)
+"""Made when they are needed, from the other attributes."""
 _SAVEABLE = "keras.src.saving.keras_saveable"
 _TRACKING = "keras.src.utils.tracking"
 
@@ -30,15 +39,22 @@ def reduce(value: Any) -> Any:
     """How a pickle makes an object of Keras again."""
     kind = type(value)
     if isinstance(value, (list, dict, set)):
-        items = value.copy() if isinstance(value, set) else list(value.items() if isinstance(value, dict) else value)
+        items = (
+            value.copy()
+            if isinstance(value, set)
+            else list(value.items() if isinstance(value, dict) else value)
+        )
         return new, (kind,), (list(items), value.tracker), None, None, fill_container
-    state = {
-        name: None if name in _PASSING else each
-        for name, each in vars(value).items()
-        if name not in _LEFT_OUT
-    }
-    state["@ids"] = _take_ids(value, state)
+    state = state_of(value)
+    state.update((n, 0 if n == "_initial_epoch" else None) for n in vars(value).keys() & _PASSING)
     return new, (kind,), state, None, None, fill
+
+
+def state_of(value: Any) -> dict[str, Any]:
+    """The attributes of an object, and its tables by identity."""
+    state = {n: each for n, each in vars(value).items() if n not in _LEFT_OUT and n not in _PASSING}
+    state["@ids"] = _take_ids(value, state)
+    return state
 
 
 def new(kind: Any) -> Any:
@@ -49,14 +65,17 @@ def new(kind: Any) -> Any:
 
 def fill(value: Any, state: dict[str, Any]) -> None:
     """Give an object its attributes."""
-    ids = state.pop("@ids")
-    vars(value).update(state)
+    ids = state["@ids"]
+    own = vars(value)
+    for name in [n for n in own if n not in state and n not in _LEFT_OUT and n not in _PASSING]:
+        del own[name]
+    own.update((name, each) for name, each in state.items() if name != "@ids")
     if "stored" in ids:
-        value.stored_ids = {name: {id(each) for each in objects} for name, objects in ids["stored"].items()}
+        own["stored_ids"] = {name: {id(each) for each in objects} for name, objects in ids["stored"].items()}
     if "places" in ids:
-        value._trainable_variables_indices = {id(each): place for each, place in ids["places"]}
+        own["_trainable_variables_indices"] = {id(each): place for each, place in ids["places"]}
     if "nodes" in ids:
-        value._nodes = {f"{id(operation)}{rest}" for operation, rest in ids["nodes"]}
+        own["_nodes"] = {f"{id(operation)}{rest}" for operation, rest in ids["nodes"]}
 
 
 def _take_ids(value: Any, state: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +91,9 @@ def _take_ids(value: Any, state: dict[str, Any]) -> dict[str, Any]:
         }
     if "_trainable_variables_indices" in state:
         places = state.pop("_trainable_variables_indices")
-        ids["places"] = [(each, places[id(each)]) for each in value._trainable_variables if id(each) in places]
+        ids["places"] = [
+            (each, places[id(each)]) for each in value._trainable_variables if id(each) in places
+        ]
     if "_nodes" in state and "_operations" in state:
         owners = {str(id(each)): each for each in value._operations}
         keys = [key.partition("_") for key in sorted(state.pop("_nodes"))]
