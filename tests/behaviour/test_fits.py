@@ -35,17 +35,8 @@ SLOW = [
     for kill_at in places
     for by in ("SIGKILL", "SIGTERM")
 ]
-KEPT = {
-    "lightgbm": 3,
-    "transformers": 2,
-    "skorch": 3,
-    "jax tree": 2,
-    "optax": 3,
-    "flax linen": 3,
-    "flax nnx": 3,
-    "keras train_on_batch": 2,
-}
-"""How many of the last lines are compared, where others tell times."""
+KEPT = {"lightgbm": 3, "transformers": 2}
+"""How many of the last lines are compared at most, where others tell times."""
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +86,9 @@ def test_stopped_inside_and_gone_on(
     assert second.returncode == 0, second.stderr
     assert "did not work" not in second.stderr
     assert "has no checkpoints" not in second.stderr
-    lines = KEPT.get(family, 4)
-    assert second.stdout.splitlines()[-lines:] == expected.splitlines()[-lines:]
+    seen = second.stdout.splitlines()[-KEPT.get(family, 4) :]
+    assert seen
+    assert seen == expected.splitlines()[-len(seen) :]
     if by == "SIGTERM":
         assert "going on" in second.stderr
         if family != "transformers":

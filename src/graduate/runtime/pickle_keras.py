@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import functools
-import importlib
+import sys
 from typing import Any
 
 _LEFT_OUT = frozenset({"build", "quantize"})
@@ -28,23 +28,25 @@ _SAVEABLE = "keras.src.saving.keras_saveable"
 _TRACKING = "keras.src.utils.tracking"
 
 
+def is_known(value: Any) -> bool:
+    """Whether an object is pickled here."""
+    kind: Any = type(value)
+    return _is_known(kind)
+
+
 @functools.cache
-def is_known(kind: Any) -> bool:
-    """Whether objects of a class are pickled here."""
+def _is_known(kind: Any) -> bool:
     homes = {base.__module__ for base in kind.__mro__}
-    return kind is not type and bool(homes & {_SAVEABLE, _TRACKING}) and kind.__name__ != "DotNotTrackScope"
+    return bool(homes & {_SAVEABLE, _TRACKING})
 
 
 def reduce(value: Any) -> Any:
     """How a pickle makes an object of Keras again."""
     kind = type(value)
+    tracker = vars(value).get("tracker")
     if isinstance(value, (list, dict, set)):
-        items = (
-            value.copy()
-            if isinstance(value, set)
-            else list(value.items() if isinstance(value, dict) else value)
-        )
-        return new, (kind,), (list(items), value.tracker), None, None, fill_container
+        items = list(value.items()) if isinstance(value, dict) else list(value)
+        return new, (kind,), (items, tracker), None, None, fill_container
     state = state_of(value)
     state.update((n, 0 if n == "_initial_epoch" else None) for n in vars(value).keys() & _PASSING)
     return new, (kind,), state, None, None, fill
@@ -59,7 +61,7 @@ def state_of(value: Any) -> dict[str, Any]:
 
 def new(kind: Any) -> Any:
     """An object without content; what `__new__` of a layer sets is there."""
-    layer = importlib.import_module("keras").layers.Layer
+    layer = sys.modules["keras"].layers.Layer
     return kind.__new__(kind) if issubclass(kind, (layer, list, dict, set)) else object.__new__(kind)
 
 

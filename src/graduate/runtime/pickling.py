@@ -85,7 +85,7 @@ class Pickler(_cloudpickle.Pickler):  # type: ignore[misc]
             return self._reduce_array(obj)
         if module.startswith("torch") and kind.__name__ in ("Tensor", "Parameter"):
             return self._reduce_tensor(obj)
-        if "keras" in sys.modules and pickle_keras.is_known(kind):
+        if "keras" in sys.modules and pickle_keras.is_known(obj):
             return pickle_keras.reduce(obj)
         if isinstance(obj, (type, types.FunctionType)):
             home = getattr(obj, "__module__", None) or ""
