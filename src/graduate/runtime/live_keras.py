@@ -1,6 +1,6 @@
-"""What training changes in objects of Keras: variables, plain attributes, and all that the user's classes add.
+"""What training changes in objects of Keras: variables, attributes, and all that the user's classes add.
 
-The rest of them (tables by identity, compiled functions, the graph of layers) is made by Keras and stays as it is.
+Where its parts are found; `pickle_keras` says what of them is kept. What Keras compiles stays as it is.
 """
 
 from __future__ import annotations
