@@ -56,7 +56,7 @@ test-fits: ## trainings that libraries run, stopped inside and gone on: installs
 	$(if $(TORCH_WHEEL),,$(error it needs a CPU wheel of torch $(TORCH) in a folder named by PIP_FIND_LINKS))
 	$(PYTHON) -m venv .venv-fits
 	.venv-fits/bin/python -m pip install -q --disable-pip-version-check --no-deps $(TORCH_WHEEL)
-	.venv-fits/bin/python -m pip install -q --disable-pip-version-check -r tests/behaviour/fit_requirements.txt pytest -e .
+	.venv-fits/bin/python -m pip install -q --disable-pip-version-check -r tests/behaviour/fit_requirements.txt pytest pytest-timeout hypothesis -e .
 	@exec .venv-fits/bin/python -m pytest tests/behaviour/test_fits.py -m "slow or not slow"
 
 test-distributed: $(STAMP) ## training loops in 1, 2 and 4 processes and on two machines, killed, stopped, restarted (needs PyTorch)

@@ -10,15 +10,23 @@ from pathlib import Path
 import pytest
 
 import fit_cases
+import fit_loop_cases
 from harness import Converted, convert, run_original
 
 FAMILIES = {
     "xgboost": (fit_cases.XGBOOST, "xgboost", (5, 12, 15, 21)),
     "lightgbm": (fit_cases.LIGHTGBM, "lightgbm", (4, 12, 17)),
-    "keras on torch": (fit_cases.KERAS.replace("BELOW", "torch"), "keras", (2, 5, 13, 18)),
-    "keras on jax": (fit_cases.KERAS.replace("BELOW", "jax"), "keras", (5, 17)),
+    "keras on torch": (fit_cases.KERAS.replace("BELOW", "torch"), "keras", (2, 5, 13, 15)),
+    "keras on jax": (fit_cases.KERAS.replace("BELOW", "jax"), "keras", (5, 14)),
     "lightning": (fit_cases.LIGHTNING, "lightning", (3, 11, 18, 24)),
     "transformers": (fit_cases.TRANSFORMERS, "transformers", (3, 5, 8)),
+    "skorch": (fit_loop_cases.SKORCH, "skorch", (2, 7, 11, 22, 38)),
+    "jax tree": (fit_loop_cases.JAX_TREE, "jax", (1, 6, 14, 20)),
+    "optax": (fit_loop_cases.OPTAX, "optax", (2, 8, 11)),
+    "flax linen": (fit_loop_cases.LINEN, "flax", (1, 7, 15)),
+    "flax nnx": (fit_loop_cases.NNX, "flax", (2, 5, 18)),
+    "keras train_on_batch": (fit_loop_cases.KERAS_GAN, "keras", (5, 11, 15, 21)),
+    "scikit-learn": (fit_loop_cases.WARM_START, "sklearn", (3, 7, 13, 17)),
 }
 QUICK = [("xgboost", 8, "SIGTERM")]
 SLOW = [
@@ -28,7 +36,7 @@ SLOW = [
     for by in ("SIGKILL", "SIGTERM")
 ]
 KEPT = {"lightgbm": 3, "transformers": 2}
-"""How many of the last lines are compared, where others tell times."""
+"""How many of the last lines are compared at most, where others tell times."""
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +86,25 @@ def test_stopped_inside_and_gone_on(
     assert second.returncode == 0, second.stderr
     assert "did not work" not in second.stderr
     assert "has no checkpoints" not in second.stderr
-    lines = KEPT.get(family, 4)
-    assert second.stdout.splitlines()[-lines:] == expected.splitlines()[-lines:]
+    seen = second.stdout.splitlines()[-KEPT.get(family, 4) :]
+    assert seen
+    assert seen == expected.splitlines()[-len(seen) :]
     if by == "SIGTERM":
         assert "going on" in second.stderr
         if family != "transformers":
             assert first.stdout + second.stdout == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["keras train_on_batch", "optax", "skorch"])
+def test_each_step_in_a_process_of_its_own(
+    family: str, made: dict[str, tuple[str, Converted]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    expected, project = make(family, made, tmp_path_factory)
+    project.run("clean")
+    apart = project.run_apart()
+    assert apart.returncode == 0, apart.stderr
+    assert apart.stdout == expected
 
 
 UNLIKE = """

@@ -46,6 +46,7 @@ _ONLY_WITH: Mapping[str, frozenset[str]] = {
     "fit_keras": frozenset({"keras", "tensorflow", "tf_keras"}),
     "fit_lightgbm": frozenset({"lightgbm"}),
     "fit_lightning": frozenset({"lightning", "pytorch_lightning"}),
+    "fit_skorch": frozenset({"skorch"}),
     "fit_transformers": frozenset({"transformers"}),
     "fit_xgboost": frozenset({"xgboost"}),
 }

@@ -27,6 +27,7 @@ FAMILIES = {
     "lightgbm": "fit_lightgbm",
     "lightning": "fit_lightning",
     "pytorch_lightning": "fit_lightning",
+    "skorch": "fit_skorch",
     "transformers": "fit_transformers",
     "xgboost": "fit_xgboost",
 }

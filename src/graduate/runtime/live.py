@@ -55,6 +55,8 @@ _PASSING = {
     "keras.src.callbacks.csv_logger.CSVLogger": frozenset({"writer"}),
 }
 """Attributes that a library makes anew from the others, by class: they stay as they are."""
+_IN_PLACE = frozenset({"skorch.net.NeuralNet"})
+"""Classes whose own pickling makes new parts: their attributes are filled as they are."""
 GENERATORS = frozenset({"random", "numpy generator", "numpy random state", "torch generator"})
 
 
@@ -213,6 +215,8 @@ def _instance_kind(value: Any) -> str | None:
     ):
         return None
     get_state = getattr(kind, "__getstate__", None)
+    if any(f"{base.__module__}.{base.__qualname__}" in _IN_PLACE for base in kind.__mro__):
+        return "instance"
     if get_state is not object.__getstate__ and hasattr(kind, "__setstate__"):
         return "state"
     reduces: list[Any] = [kind.__reduce_ex__, kind.__reduce__]

@@ -1,6 +1,6 @@
-"""What training changes in objects of Keras: variables, plain attributes, and all that the user's classes add.
+"""What training changes in objects of Keras: variables, attributes, and all that the user's classes add.
 
-The rest of them (tables by identity, compiled functions, the graph of layers) is made by Keras and stays as it is.
+Where its parts are found; `pickle_keras` says what of them is kept. What Keras compiles stays as it is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import sys
 import types
 from collections.abc import Iterator
 from typing import Any
+
+from . import pickle_keras
 
 _PLAIN = frozenset({int, float, bool, str, type(None)})
 _LIBRARIES = ("keras.", "torch.")
@@ -49,9 +51,7 @@ def content(value: Any) -> Any:
         if _is_tensor(value._value):
             return None, [value._value]
         return numpy.array(value._value), []
-    own = _own(value)
-    kept = {name: each for name, each in vars(value).items() if name in own or type(each) in _PLAIN}
-    return kept, list(children(value))
+    return pickle_keras.state_of(value), list(children(value))
 
 
 def put_back(value: Any, saved: Any) -> None:
@@ -61,10 +61,7 @@ def put_back(value: Any, saved: Any) -> None:
         if saved is not None:
             value._value = value._convert_to_tensor(saved, dtype=value.dtype)
         return
-    attributes = vars(value)
-    for name in [name for name in _own(value) if name in attributes and name not in saved]:
-        del attributes[name]
-    attributes.update(saved)
+    pickle_keras.fill(value, saved)
 
 
 def is_variable(value: Any) -> bool:

@@ -13,6 +13,7 @@ from .ends import ROLLED_BACK, CatchUpFailed, Failed, Finished, TryAgain
 from .failure import show_traceback, write_report
 from .files import record_of, recorder, scan
 from .fingerprint import environment
+from .loading import keep_random
 from .log import now, say
 from .objects import Damaged
 from .paths import PROJECT_ROOT, STATE_FOLDER
@@ -147,10 +148,12 @@ class Runner:
             setup = self.pipeline.setup(step.program)
             if setup is not None:
                 settings_read.in_setup = True
+                before = random_state.capture()
                 try:
                     setup()
                 finally:
                     settings_read.in_setup = False
+                keep_random(self.pipeline.package, before)
         for skipped in self.skipped:
             if skipped.restore is not None and skipped.program == step.program:
                 skipped.restore()
@@ -161,7 +164,9 @@ class Runner:
         if goes_on or before is None or not previous.random_after:
             return
         try:
+            natural = random_state.capture()
             random_state.restore(get_random(self.state.objects, previous.random_after))
+            keep_random(self.pipeline.package, natural)
         except Damaged as error:
             raise NotStored(
                 (*self.pipeline.gives(index - 1), before.name)[0],

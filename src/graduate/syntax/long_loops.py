@@ -59,7 +59,8 @@ def call_depths(tree: ast.Module) -> dict[str, int]:
             caller, looped = node.name, False
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            calls.setdefault(name, set()).add((caller, looped))
+            if name:  # what is called as it is made has none, and the empty name stands for the module
+                calls.setdefault(name, set()).add((caller, looped))
         inside = looped or isinstance(
             node, ast.For | ast.While | ast.AsyncFor | ast.ListComp | ast.GeneratorExp
         )

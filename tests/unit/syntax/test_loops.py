@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from graduate.syntax.long_loops import function_unit
+from graduate.syntax.long_loops import call_depths, function_unit
 from graduate.syntax.loops import LoopPlan, plan_loops
 from graduate.syntax.scopes import resolve_names
 from graduate.syntax.text import SourceText
@@ -75,3 +75,9 @@ def test_no_inner_loop_behind_a_jump() -> None:
 )
 def test_why_not(body: str, why: str) -> None:
     assert plan_of(body, "r, f, nxt").why_not == why
+
+
+def test_what_is_called_as_it_is_made_says_nothing_of_others() -> None:
+    source = "def f():\n    return make(g)(1)\nfor e in r:\n    f()\nmain()"
+    depths = call_depths(ast.parse(source))
+    assert (depths["f"], depths["make"], depths["main"]) == (1, 1, 0)
