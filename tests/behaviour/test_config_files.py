@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from graduate import conversion
 from graduate.verify.report import render_text
+from harness import write_files
 
 FILES = {
     "configs/base.yaml": "model:\n  width: 8   # hidden units\ntrain:\n  lr: 1e-2\n  epochs: 3\n",
@@ -149,3 +152,53 @@ for i in range(steps):
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "0 data off 1\n"
     assert "N_STEPS changed from '1' to 3" in _run(project, "status", "--debug_x=off").stdout
+
+
+def test_values_of_configuration_objects_are_settings(tmp_path: Path) -> None:
+    source = write_files(
+        tmp_path / "study",
+        {
+            "config.py": """\
+class CN(dict):
+    __getattr__ = dict.__getitem__
+    __setattr__ = dict.__setitem__
+
+_C = CN()
+_C.NAME = "run"  # what it is called
+_C.TRAIN = CN()
+_C.TRAIN.LR = 0.1
+_C.TRAIN.STEPS = 4
+_C.TEST = CN()
+_C.TEST.STEPS = 2
+_C.TEST.TWICE = 1
+_C.TEST.TWICE = 2
+
+
+def get_cfg():
+    return _C
+""",
+            "train.py": """\
+from types import SimpleNamespace
+from config import get_cfg
+
+cfg = get_cfg()
+own = SimpleNamespace()
+own.scale = 2.5
+own.name = "a" + cfg.NAME
+x = 0.0
+for step in range(cfg.TRAIN.STEPS):
+    x += cfg.TRAIN.LR * own.scale
+    print(step, x)
+for step in range(cfg.TEST.STEPS):
+    print(own.name, step, cfg.TEST.TWICE)
+""",
+        },
+    )
+    project = conversion.convert(source, tmp_path / "project", lock=False).out
+    settings = yaml.safe_load((project / "configs/default.yaml").read_text())
+    assert settings == {"scale": 2.5, "NAME": "run", "LR": 0.1, "STEPS": 4, "TEST_STEPS": 2}
+    given = ("LR=0.2", "TEST_STEPS=1", "scale=3.0", "STEPS=3", "NAME=x")
+    verdict = conversion.verify(
+        source, project, python=Path(sys.executable), settings=given, kills=0, timeout=60, seed=1
+    )
+    assert verdict.proved, render_text(verdict)

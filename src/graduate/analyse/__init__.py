@@ -182,7 +182,8 @@ def analyse_program(
     constants = find_constants(
         [s.node for s in syntax.statements], module.text, rebound=syntax.rebound(), place=place
     )
-    fields = find_class_fields([d.node for d in syntax.definitions.values()], module.text, place)
+    holders = [*(d.node for d in syntax.definitions.values()), *(s.node for s in syntax.statements)]
+    fields = find_class_fields(holders, module.text, place)
     parsed = find_parsed_classes(list_nodes(syntax.source.tree), syntax.qualified)
     owners = {field.name: parsed.get(field.name.partition(".")[0], "") for field in fields}
     own = [field for field in fields if not owners[field.name]]

@@ -1,4 +1,5 @@
-"""Classes that hold the configuration of a program: `class Config: lr = 0.1`, dataclasses, attrs classes.
+"""Classes and objects that hold the configuration of a program: `class Config: lr = 0.1`, dataclasses, attrs classes;
+`cfg.lr = 0.1` where `cfg` is made by yacs, EasyDict and their like.
 
 A class is one by its name and its shape: besides a docstring and methods it has only fields. The class attributes and
 defaults of others belong to the code, and nobody would look for them in the settings.
@@ -20,6 +21,13 @@ _NAMED = re.compile(
 )
 _PARSERS = frozenset({"tyro", "simple_parsing", "pyrallis", "draccus", "jsonargparse", "datargs", "dargs"})
 _BASES = frozenset({"object", "NamedTuple", "typing.NamedTuple", "BaseModel", "pydantic.BaseModel"})
+_OBJECTS = frozenset(
+    {
+        *("CfgNode", "CN", "EasyDict", "edict", "ConfigDict", "SimpleNamespace", "Namespace"),
+        *("AttrDict", "DotMap", "Box", "Munch"),
+    }
+)
+"""What makes an object that only holds values, by the last part of its name."""
 _FIELD_CALLS = frozenset(
     {"field", "dataclasses.field", "attr.ib", "attrs.field", "attr.field", "Field", "pydantic.Field"}
 )
@@ -44,7 +52,9 @@ class ConfigField:
 
 
 def find_config_fields(body: Sequence[ast.stmt]) -> Iterator[ConfigField]:
-    """The fields with a default of the configuration classes among these statements, that are assigned once."""
+    """The fields with a default of the configuration classes and objects among these statements, that are assigned
+    once."""
+    yield from _find_object_fields(body)
     for node in body:
         if not isinstance(node, ast.ClassDef) or not _is_configuration(node):
             continue
@@ -53,6 +63,25 @@ def find_config_fields(body: Sequence[ast.stmt]) -> Iterator[ConfigField]:
         ]
         names = [field.attribute for field in fields]
         yield from (field for field in fields if names.count(field.attribute) == 1)
+
+
+def _find_object_fields(body: Sequence[ast.stmt]) -> Iterator[ConfigField]:
+    assigned = [
+        (dotted(node.targets[0]), node)
+        for node in body
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and dotted(node.targets[0])
+    ]
+    names = [name for name, _ in assigned]
+    objects = {
+        name
+        for name, node in assigned
+        if isinstance(node.value, ast.Call) and dotted(node.value.func).rpartition(".")[2] in _OBJECTS
+    }
+    for name, node in assigned:
+        owner, _, attribute = name.rpartition(".")
+        is_once = names.count(name) == 1 and names.count(name.partition(".")[0]) == 1
+        if owner in objects and is_once and name not in objects:
+            yield ConfigField(owner, attribute, node, node.value)
 
 
 def find_parsed_classes(nodes: Iterable[ast.AST], imports: dict[str, str]) -> dict[str, str]:

@@ -33,10 +33,10 @@ def move_constants_to_settings(draft: ProgramDraft) -> None:
 
 
 def move_class_fields_to_settings(draft: ProgramDraft) -> None:
-    """The default of a field of a configuration class is the setting; the class stays as it is."""
+    """The default of a field of a configuration class or object is the setting; all else stays as it is."""
     source = draft.syntax.source
     definitions = [definition.node for definition in draft.syntax.definitions.values()]
-    for field in find_config_fields(definitions):
+    for field in find_config_fields([*definitions, *(s.node for s in draft.syntax.statements)]):
         if field.name in draft.plan.settings and field.name in draft.fields:
             setting = f"{draft.own_names['settings']}.{draft.fields[field.name]}"
             draft.edits.append(Edit(source.start(field.default), source.end(field.default), setting))

@@ -157,7 +157,7 @@ def _rewrite(text: str, option: ProjectOption, value: str, path: str) -> str:
         fields = [
             field.default
             for field in find_config_fields(tree.body)
-            if name in (field.attribute, f"{field.owner}_{field.attribute}")
+            if name in (field.attribute, f"{field.owner.rpartition('.')[2]}_{field.attribute}")
         ]
         for old in (*constants, *fields):
             return _replace(text, old, _literal(old, value))
