@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from . import configuration, dispatch, world
+from . import configuration, dispatch, optional, world
 from .paths import PROJECT_ROOT
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 from .redaction import redacted
@@ -104,9 +104,8 @@ def _main(package: str, given: list[str]) -> int:
 
         return services.start(command, pipeline, flags)
     if command in ("slurm", "k8s"):
-        from . import cluster
-
-        return cluster.write_slurm(package) if command == "slurm" else cluster.write_kubernetes(package)
+        cluster = optional.need("cluster", "be run on a cluster", command, "its code does not use PyTorch")
+        return int(cluster.write(command, package))
     if command in ("status", "clean", "rollback", "doctor"):
         return _keep(command, pipeline, target, flags)
     if settings is not None:

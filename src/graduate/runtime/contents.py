@@ -10,9 +10,10 @@ import pickle
 import sys
 from typing import Any
 
-from . import live_keras
+from . import optional
 from .live import Registry, Unlike, attributes_of, cell_of, passing
 
+_keras = optional.find("live_keras")
 _MISSING = "no content"
 
 
@@ -34,7 +35,7 @@ def content(kind: str, value: Any) -> Any:
     if kind == "state":
         return value.__getstate__()
     if kind == "keras":
-        return live_keras.content(value)
+        return _keras.content(value)
     if kind == "modules":
         return value.read()
     if kind == "cell":
@@ -97,7 +98,7 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
     elif kind == "state":
         value.__setstate__(saved)
     elif kind == "keras":
-        live_keras.put_back(value, saved)
+        _keras.put_back(value, saved)
     elif kind == "modules":
         value.write(saved)
     elif kind == "cell":

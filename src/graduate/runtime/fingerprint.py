@@ -16,13 +16,13 @@ from .objects import digest
 
 RUNTIME_MODULES = frozenset(
     {
-        "agreement", "background", "batch_rows", "checkpoint", "cluster", "code_hashes", "command",
+        "agreement", "autocast", "background", "batch_rows", "checkpoint", "cluster", "code_hashes", "command",
         "command_line", "config_files", "configuration", "contents", "context", "copied", "copies",
         "data_checks", "dispatch", "distributed", "doctor", "draws", "ends", "exporter", "failure",
         "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block", "fit_keras", "fit_lightgbm",
         "fit_lightning", "fit_parts", "fit_transformers", "fit_xgboost", "iterators", "journal", "launch",
         "live", "live_keras", "lock", "log", "loop_files", "loop_pickle", "mirror", "model_input",
-        "model_record", "module_state", "notebook", "objects", "output", "pace", "paths", "pickling",
+        "model_record", "module_state", "notebook", "objects", "optional", "output", "pace", "paths", "pickling",
         "positions", "precision", "problems", "process", "progress", "random_state", "rebuild", "redaction",
         "resume", "retries", "row_attention", "row_entrances", "row_facts", "row_gradients", "row_layers",
         "row_loader", "row_losses", "row_random", "row_rules", "row_shapes", "runner", "running", "saved",

@@ -9,11 +9,10 @@ that cannot be continued runs as it is, and its step starts again after an inter
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from . import optional
 from .fit_block import FitBlock
 from .log import say_once
 from .problems import NotResumable
@@ -65,7 +64,5 @@ def _helper(call: Any) -> Any:
     family = next((FAMILIES[home] for home in homes if home in FAMILIES), "")
     if not family or not hasattr(call, "__name__"):
         return None
-    if importlib.util.find_spec(f".{family}", __package__) is None:
-        return None  # it is only shipped where the research code imports the library
-    helper = importlib.import_module(f".{family}", __package__)
-    return helper if helper.knows(call) else None
+    helper = optional.find(family)
+    return helper if helper is not None and helper.knows(call) else None

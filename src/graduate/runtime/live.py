@@ -19,9 +19,11 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import live_keras
+from . import optional
 from .module_state import ModuleState
 from .objects import digest
+
+_keras = optional.find("live_keras")
 
 MOST_ITEMS = 10_000
 """Longer containers are not looked into: their items are saved by value."""
@@ -190,7 +192,7 @@ def kind_of(value: Any) -> str | None:
             return "numpy random state"
         if isinstance(value, numpy.random.SeedSequence):
             return "numpy seeds"
-    return "keras" if live_keras.is_part(value) else _instance_kind(value)
+    return "keras" if _keras is not None and _keras.is_part(value) else _instance_kind(value)
 
 
 _BY_TYPE: tuple[tuple[type, str], ...] = (
@@ -234,7 +236,7 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
     elif kind in ("instance", "state"):
         yield from attributes_of(value).values()
     elif kind == "keras":
-        yield from live_keras.children(value)
+        yield from _keras.children(value)
     elif kind == "modules":
         yield from (each for values in value.read().values() for each in values.values())
     elif kind == "cell":
