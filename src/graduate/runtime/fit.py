@@ -15,8 +15,8 @@ from typing import Any, ParamSpec, TypeVar
 from . import optional
 from .fit_block import FitBlock
 from .log import say_once
+from .loop_run import LoopRun
 from .problems import NotResumable
-from .step_run import StepRun
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -34,7 +34,7 @@ FAMILIES = {
 
 def resumable(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """What does the same as `call`, with checkpoints inside when its library is known."""
-    helper = _helper(call) if StepRun.current is not None else None
+    helper = _helper(call) if LoopRun.here() is not None else None
     if helper is None:
         return call
 

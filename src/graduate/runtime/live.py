@@ -9,17 +9,15 @@ from __future__ import annotations
 import array
 import collections
 import functools
-import io
-import logging
 import random
 import sys
-import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import optional
+from .handles import is_handle, is_reader
 from .module_state import ModuleState
 from .objects import digest
 
@@ -30,29 +28,12 @@ MOST_ITEMS = 10_000
 MOST_OBJECTS = 50_000
 
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type, range, slice})
-_HANDLES = (
-    io.IOBase,
-    logging.Logger,
-    logging.Handler,
-    threading.Thread,
-    threading.Event,
-    threading.Condition,
-    type(threading.Lock()),
-    type(threading.RLock()),
-    weakref.ReferenceType,
-)
-_HANDLE_NAMES = frozenset(
-    {"tqdm", "tqdm_notebook", "SummaryWriter", "FileWriter", "EventFileWriter", "Progress"}
-)
 COUNTED: frozenset[type] = frozenset(
     type(each)
     for each in (iter([]), reversed([]), iter(()), iter(range(0)), iter(""), iter(b""), iter({}), iter(set()))
 ) | {type(iter({}.values())), type(iter({}.items()))}
 """Iterators over what is there, which know how much is left."""
 ITERATORS = frozenset({"counted", "generator", "resumable"})
-_HANDLE_CLASSES = frozenset(
-    {"lightning.pytorch.trainer.trainer.Trainer", "pytorch_lightning.trainer.trainer.Trainer"}
-)
 _PASSING = {
     "keras.src.callbacks.csv_logger.CSVLogger": frozenset({"writer"}),
 }
@@ -62,25 +43,6 @@ GENERATORS = frozenset({"random", "numpy generator", "numpy random state", "torc
 
 class Unlike(Exception):
     """The objects around a loop are not those of the checkpoint."""
-
-
-def is_handle(value: Any) -> bool:
-    """Whether a value stands for something outside (a file, a progress bar, a lock) and stays as it is."""
-    kind = type(value)
-    if (kind.__module__, kind.__name__) == ("_csv", "writer"):
-        return True
-    return isinstance(value, _HANDLES) or any(
-        each.__name__ in _HANDLE_NAMES or f"{each.__module__}.{each.__qualname__}" in _HANDLE_CLASSES
-        for each in kind.__mro__
-    )
-
-
-def is_reader(value: Any) -> bool:
-    """Whether a value is an open file that is only read, and stands somewhere in it."""
-    try:
-        return isinstance(value, io.IOBase) and value.readable() and value.seekable() and not value.writable()
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 class Registry:

@@ -18,14 +18,14 @@ from .signals import stop
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
+    from .loop_run import LoopRun
     from .pickling import Packed
-    from .step_run import StepRun
 
 
 class Saving:
     """Saves the loops of a step, in the background unless somebody waits for it. `broken` says why it cannot."""
 
-    def __init__(self, run: StepRun) -> None:
+    def __init__(self, run: LoopRun) -> None:
         self.run = run
         self.pace = Pace()
         self.writer = Writer()

@@ -19,8 +19,8 @@ from graduate.transform.rewrite_imports import import_edits
 PROJECT_NAMES = {
     "settings": "config/settings.py",
     "context": "utils/context.py",
-    "Checkpoint": "utils/resume.py",
-    "LoopState": "utils/resume.py",
+    "Checkpoint": "utils/checkpoint.py",
+    "LoopState": "utils/checkpoint.py",
     "replayable": "utils/iterators.py",
     "resumable": "utils/fit.py",
     "source_path": "utils/paths.py",
