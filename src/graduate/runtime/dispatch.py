@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 from typing import Any
 
@@ -80,7 +79,11 @@ def run(
         environment = dict(os.environ)
         stop.install()
         try:
-            code = _run_here(pipeline, state, last) if groups == [(0, last)] and not several else ROLLED_BACK
+            code = ROLLED_BACK
+            if not any(pipeline.reason(index, state) for index in chosen):
+                code = 0
+            elif groups == [(0, last)] and not several:
+                code = _run_here(pipeline, state, last)
             for _ in range(_MOST_ROLLBACKS + sum(step.retries for step in pipeline.steps)):
                 if code != ROLLED_BACK:
                     break
@@ -154,6 +157,8 @@ def _describe_model(pipeline: Pipeline) -> None:
     """After the first good run, record which input its model takes: in a process of its own."""
     if not pipeline.models or MODEL_RECORD.exists() or os.environ.get("PIPELINE_DESCRIBE_MODEL") == "0":
         return
+    import subprocess
+
     command = [sys.executable, "-m", pipeline.package, "describe-model"]
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -81,6 +80,8 @@ def _bad(name: str, value: str, wanted: str) -> Problem:
 
 def _check_gpus(wanted: int) -> None:
     """Raise `Problem` when there are fewer GPUs here. Asks the driver, so that torch need not be loaded."""
+    import subprocess
+
     try:
         listed = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from .context import Context
-from .handles import is_handle
 
 _ATOMS = (int, float, complex, bool, str, bytes, type(None), type)
 
@@ -59,6 +58,8 @@ class ModuleState:
     def read(self) -> Content:
         """What is at the places now. A place with no value is left out, as is a module that nobody imported;
         an open file or a lock stays what the import makes of it."""
+        from .handles import is_handle  # not at the top: a run with nothing to do need not load it
+
         found: Content = {}
         for name, paths in self.places.items():
             module = sys.modules.get(f"{self.package}.{name}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 from .paths import PROJECT_ROOT
@@ -64,6 +63,8 @@ def die_with_parent() -> None:
 
 def run_child(command: list[str], environment: dict[str, str], as_signal: int = 0) -> int:
     """Run a process in the project's folder that is told of stop signals (as `as_signal`); its exit code."""
+    import subprocess
+
     sys.stdout.flush()
     child = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment)
     stop.forward = lambda number: child.send_signal(as_signal or number)
