@@ -22,7 +22,6 @@ from .draws import Draws
 from .ends import CannotResume
 from .live import Registry
 from .loop_run import LoopRun, Resume
-from .module_state import ModuleState
 from .pace import clock
 from .positions import Frame
 from .syntax import block_allows_done, encloses
@@ -78,7 +77,7 @@ class Checkpoint:
         self.resume: Resume | None = None
         self.registry = Registry({})
         self.copied: Copied | None = None
-        self.modules: ModuleState | None = None
+        self.modules: Any = None
         self.exhausted = True
         self._run: LoopRun | None = None
         self._start = self._spent = 0.0

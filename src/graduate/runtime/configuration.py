@@ -39,7 +39,6 @@ class Option:
         self.nargs: str | int | None = details["nargs"]
         self.choices: tuple[Any, ...] | None = tuple(details["choices"]) if details["choices"] else None
         self.positional: bool = details["positional"]
-        self.required: bool = details["required"]
         self.secret: bool = details["secret"]
         self.within: tuple[str, ...] | None = details["within"]
         self.variable: str = details["variable"]

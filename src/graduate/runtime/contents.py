@@ -12,6 +12,7 @@ from typing import Any
 
 from . import optional
 from .live import Registry, Unlike, attributes_of, cell_of, passing
+from .random_state import byte_tensor
 
 _keras = optional.find("live_keras")
 _MISSING = "no content"
@@ -131,7 +132,7 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
             raise Unlike("a seed sequence has spawned more than it had")
         value.spawn(saved - value.n_children_spawned)
     elif kind == "torch generator":
-        value.set_state(sys.modules["torch"].frombuffer(bytearray(saved), dtype=sys.modules["torch"].uint8))
+        value.set_state(byte_tensor(saved))
 
 
 def _set_attributes(value: Any, saved: dict[str, Any]) -> None:

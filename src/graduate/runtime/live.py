@@ -18,7 +18,6 @@ from typing import Any
 
 from . import optional
 from .handles import is_handle, is_reader
-from .module_state import ModuleState
 from .objects import digest
 
 _keras = optional.find("live_keras")
@@ -114,7 +113,7 @@ class Registry:
 def kind_of(value: Any) -> str | None:
     """How the content of a live object is taken; None for what is saved by value."""
     kind = type(value)
-    if kind is ModuleState:
+    if getattr(kind, "is_module_state", False):
         return "modules"
     if getattr(kind, "is_resumable", False):
         return "resumable"

@@ -39,12 +39,6 @@ def prepare_process(pipeline: Pipeline, step: Step) -> None:
         os.environ["MPLBACKEND"] = f"module://{pipeline.package}.utils.figure_backend"
 
 
-def start_figures(name: str) -> None:
-    from . import figures
-
-    figures.start(name)
-
-
 def die_with_parent() -> None:
     """On Linux: when the pipeline is killed, this child is killed too, so that nobody works on unseen."""
     if not sys.platform.startswith("linux"):

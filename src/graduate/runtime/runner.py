@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from . import optional, precision, random_state, retries, world
+from . import figures, optional, precision, random_state, retries, world
 from .ends import ROLLED_BACK, CannotResume, CatchUpFailed, Failed, Finished, TryAgain
 from .failure import show_traceback, write_report
 from .files import record_of, recorder, scan
@@ -16,7 +16,7 @@ from .log import now, say
 from .objects import Damaged
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_FAILED, EXIT_INTERRUPTED, Interrupted, Problem
-from .process import peak_memory, prepare_process, start_figures
+from .process import peak_memory, prepare_process
 from .redaction import redacted
 from .running import settings_read
 from .signals import stop
@@ -179,7 +179,7 @@ class Runner:
 
     def _call(self, step: Step, run: StepRun, record: StepRecord, values: dict[str, Any]) -> Any:
         start = time.perf_counter()
-        start_figures(step.name)
+        figures.start(step.name)
         try:
             with run:
                 return step.run(**values)

@@ -9,7 +9,6 @@ from . import store
 from .files import recorder
 from .journal import Journal, cut_back
 from .log import say
-from .module_state import ModuleState
 from .objects import Objects
 from .paths import STATE_FOLDER
 from .progress import Watcher
@@ -30,7 +29,7 @@ class StepRun:
         package: str,
         record: StepRecord,
         random: str = "",
-        modules: ModuleState | None = None,
+        modules: Any = None,
     ) -> None:
         self.name = name
         self.objects = objects

@@ -168,7 +168,12 @@ def test_every_part_of_the_runtime_is_known() -> None:
         f"from .{home.removesuffix('.py').replace('/', '.')} import {name}"
         for name, home in PROJECT_NAMES.items()
     }
-    own = {"__main__.py": MAIN, "pipeline.py": "\n".join([*imports, "from .utils.resume import Pipeline"])}
+    own = {
+        "__main__.py": MAIN,
+        "pipeline.py": "\n".join(
+            [*imports, "from .utils.resume import Pipeline", "from .utils.module_state import ModuleState"]
+        ),
+    }
     assert find_needed(own, {each for wanted in OPTIONAL.values() for each in wanted}).keys() == texts.keys()
 
 
