@@ -30,6 +30,7 @@ FOLDERS = {
     "utils": "What steps share, and what lets them be stopped and go on.",
 }
 _MODEL = "a model"
+_SHARED = "work for several processes"
 _TORCH = (
     "torch",
     "torchvision",
@@ -43,22 +44,22 @@ _TORCH = (
 )
 _KERAS = ("keras", "tensorflow", "tf_keras")
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
-    "agreement.py": _TORCH,
+    "agreement.py": (_SHARED,),
     "autocast.py": _TORCH,
     "cluster.py": _TORCH,
-    "distributed.py": _TORCH,
+    "distributed.py": (_SHARED,),
     "fit_keras.py": _KERAS,
     "fit_lightgbm.py": ("lightgbm",),
     "fit_lightning.py": ("lightning", "pytorch_lightning"),
     "fit_transformers.py": ("transformers",),
     "fit_xgboost.py": ("xgboost",),
-    "launch.py": _TORCH,
+    "launch.py": (_SHARED,),
     "live_keras.py": _KERAS,
-    "mirror.py": _TORCH,
+    "mirror.py": (_SHARED,),
     "model_record.py": (_MODEL,),
     "serving.py": (_MODEL,),
 }
-"""Files of the runtime that others look for (`optional.find`), and the libraries of which the code has to import one.
+"""Files of the runtime that others look for (`optional.find`), and the features of which the project must have one.
 
 The rest ships where something that ships imports it.
 """
@@ -122,7 +123,8 @@ def render_package(modules: Modules, title: str, libraries: Collection[str] = ()
     """All files of the package, with paths that start at the project root. `libraries` are those that it imports."""
     name = modules.name
     own = {"__main__.py": MAIN, **{module.path: module.text for module in modules.modules}}
-    features = {*libraries, *([_MODEL] if modules.models else [])}
+    shares = has_torch(libraries) and any(each.role == "train" and not each.alone for each in modules.steps)
+    features = {*libraries, *([_MODEL] if modules.models else []), *([_SHARED] if shares else [])}
     texts = {f"utils/{file}": text for file, text in find_needed(own, features).items()}
     texts["__main__.py"] = MAIN
     for module in modules.modules:

@@ -6,9 +6,9 @@ import os
 import re
 from typing import Any
 
-from .launch import number
 from .log import say
 from .paths import PROJECT_ROOT
+from .world import number
 
 _PORT = 29500
 _AHEAD = 300

@@ -108,7 +108,7 @@ def _find_launch(pipeline: Pipeline, chosen: list[int]) -> tuple[Any, Any]:
     asked = [name for name in _SEVERAL if os.environ.get(name, "").strip() not in ("", "0", "1")]
     if asked:
         check_shareable(pipeline, chosen)
-        optional.need("launch", "be run by several processes", asked[0], "its code does not use PyTorch")
+        optional.need("launch", "be run by several processes", asked[0], "no step of it can be shared out")
     return None, None
 
 

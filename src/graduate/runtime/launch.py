@@ -16,7 +16,7 @@ from .process import run_child
 from .signals import stop
 from .state import State
 from .steps import UNFINISHED, Pipeline
-from .world import CHILD
+from .world import CHILD, cannot_be, number
 
 _POLL = 0.5
 _SIOCGIFADDR = 0x8915
@@ -43,15 +43,15 @@ def asked_for() -> Job:
     """What GPUS, PROCS, NODES, NODE_RANK, MASTER and RESTARTS ask for. Raises `Problem`."""
     gpus, processes = number("GPUS", 0), number("PROCS", 0)
     if gpus and processes and gpus != processes:
-        raise _bad(
+        raise cannot_be(
             "GPUS and PROCS", f"{gpus} and {processes}", "one of them: there is a process for each GPU"
         )
     nodes, node = number("NODES", 1), number("NODE_RANK", 0)
     if node >= nodes:
-        raise _bad("NODE_RANK", str(node), f"a number below NODES={nodes}")
+        raise cannot_be("NODE_RANK", str(node), f"a number below NODES={nodes}")
     address = os.environ.get("MASTER", "")
     if nodes > 1 and ":" not in address:
-        raise _bad("MASTER", repr(address), "HOST:PORT of the machine with NODE_RANK=0, the same on all")
+        raise cannot_be("MASTER", repr(address), "HOST:PORT of the machine with NODE_RANK=0, the same on all")
     if gpus:
         _check_gpus(gpus)
     return Job(
@@ -62,20 +62,6 @@ def asked_for() -> Job:
         number("RESTARTS", 0),
         bool(os.environ.get("PIPELINE_ELASTIC")),
     )
-
-
-def number(name: str, default: int) -> int:
-    """A variable of the environment that is a count. Raises `Problem`."""
-    text = os.environ.get(name, "").strip()
-    if not text:
-        return default
-    if not text.isdigit():
-        raise _bad(name, repr(text), "a whole number")
-    return int(text)
-
-
-def _bad(name: str, value: str, wanted: str) -> Problem:
-    return Problem(f"{name} cannot be {value}.", where=name, fix=wanted, exit_code=EXIT_BAD_INPUT)
 
 
 def _check_gpus(wanted: int) -> None:

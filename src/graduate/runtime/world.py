@@ -1,17 +1,32 @@
-"""Where this process stands among the processes of a run: what torchrun has put into the environment."""
+"""Where this process stands among the processes of a run: what torchrun and make have put into the environment."""
 
 from __future__ import annotations
 
 import os
 
 from . import optional
-from .problems import EXIT_FAILED, Problem
+from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 
 CHILD = "PIPELINE_CHILD_STEPS"
 """The variable that names the steps, by their indexes, which a process was started for."""
 SIZE = int(os.environ.get("WORLD_SIZE") or 1)
 RANK = int(os.environ.get("RANK") or 0) if SIZE > 1 else 0
 LOCAL_RANK = int(os.environ.get("LOCAL_RANK") or 0)
+
+
+def number(name: str, default: int) -> int:
+    """A variable of the environment that is a count. Raises `Problem`."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdigit():
+        raise cannot_be(name, repr(text), "a whole number")
+    return int(text)
+
+
+def cannot_be(name: str, value: str, wanted: str) -> Problem:
+    """The error for a variable of the environment."""
+    return Problem(f"{name} cannot be {value}.", where=name, fix=wanted, exit_code=EXIT_BAD_INPUT)
 
 
 def enter(package: str) -> None:

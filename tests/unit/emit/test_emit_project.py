@@ -146,6 +146,14 @@ def test_what_a_library_needs_ships_where_it_is_imported(
     assert found.isdisjoint(not_there)
 
 
+def test_what_several_processes_need_ships_where_they_can_share_the_work(bundle: Bundle) -> None:
+    with_torch = replace(bundle, dependencies=(Dependency("torch", "torch", ("torch",), "train.py:1"),))
+    alone = tuple(replace(each, alone=("train.py:3: it has threads",)) for each in bundle.modules.steps)
+    found = shipped(replace(with_torch, modules=replace(bundle.modules, steps=alone)))
+    assert {"autocast", "cluster"} <= found
+    assert found.isdisjoint({"launch", "mirror", "agreement", "distributed", "batch_rows", "row_loader"})
+
+
 def test_serving_ships_where_there_is_a_model(bundle: Bundle) -> None:
     with_model = replace(bundle, modules=replace(bundle.modules, models=("model",)))
     assert {"serving", "model_record", "model_input"} <= shipped(with_model)
