@@ -9,7 +9,7 @@ from typing import Any
 
 from . import figures, optional, precision, random_state, retries, world
 from .ends import ROLLED_BACK, CannotResume, CatchUpFailed, Failed, Finished, TryAgain
-from .failure import show_traceback, write_report
+from .failure import note_failure, show_traceback
 from .files import record_of, recorder, scan
 from .fingerprint import environment
 from .log import now, say
@@ -246,12 +246,7 @@ class Runner:
         record.status = "failed"
         self._note_end(record, start)
         message = redacted(message)
-        record.error = {"message": message.split("\n")[0][:300]}
-        try:
-            report = write_report(step.name, record, error, message)
-            record.error["report"] = str(report.relative_to(PROJECT_ROOT))
-        except OSError:
-            say("The error report could not be written.")
+        note_failure(step.name, record, error, message)
         try:
             self.state.commit("failed", step.name, record)
         except OSError as trouble:
