@@ -78,8 +78,11 @@ def test_stopped_inside_and_gone_on(
     assert second.returncode == 0, second.stderr
     assert "did not work" not in second.stderr
     assert "has no checkpoints" not in second.stderr
-    lines = KEPT.get(family, 4)
-    assert second.stdout.splitlines()[-lines:] == expected.splitlines()[-lines:]
+    shown = second.stdout.splitlines()[
+        -KEPT.get(family, 4) :
+    ]  # it may have been stopped after its first lines
+    assert shown
+    assert shown == expected.splitlines()[-len(shown) :]
     if by == "SIGTERM":
         assert "going on" in second.stderr
         if family != "transformers":
