@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 LOOPS = """
-from .utils.resume import Checkpoint, LoopState, Pipeline, Step
+from .utils.checkpoint import Checkpoint, LoopState
+from .utils.resume import Pipeline, Step
 
 
 def measure():
@@ -58,7 +59,8 @@ PIPELINE = Pipeline(Step("train", measure, role="train", program="a"), package=_
 """
 
 BIG = """
-from .utils.resume import Checkpoint, LoopState, Pipeline, Step
+from .utils.checkpoint import Checkpoint, LoopState
+from .utils.resume import Pipeline, Step
 
 
 def measure():

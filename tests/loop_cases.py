@@ -7,7 +7,7 @@ and returns something whose `repr` tells everything.
 HEAD = """
 import os, signal, random
 import numpy as np
-from ..utils.resume import Checkpoint, LoopState
+from ..utils.checkpoint import Checkpoint, LoopState
 from ..utils.step_run import StepRun
 
 count = 0

@@ -37,7 +37,7 @@ from typing import Any
 import random
 import os
 from ..config.settings import settings
-from ..utils.resume import Checkpoint, LoopState
+from ..utils.checkpoint import Checkpoint, LoopState
 
 
 def walk(points: Any) -> None:

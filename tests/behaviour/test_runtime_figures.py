@@ -64,7 +64,7 @@ import signal
 
 import matplotlib.pyplot as plt
 
-from ..utils.resume import Checkpoint, LoopState
+from ..utils.checkpoint import Checkpoint, LoopState
 from ..utils.step_run import StepRun
 
 

@@ -22,7 +22,7 @@ PIPELINE = Pipeline(Step("train", work, role="train", program="a"), package=__pa
 """
 HEAD = """
 import json, os, signal
-from ..utils.resume import Checkpoint, LoopState
+from ..utils.checkpoint import Checkpoint, LoopState
 from ..utils.step_run import StepRun
 
 

@@ -87,7 +87,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from ..config.settings import settings
-from ..utils.resume import Checkpoint, LoopState
+from ..utils.checkpoint import Checkpoint, LoopState
 from ..utils.step_run import StepRun
 
 count = 0
@@ -253,7 +253,7 @@ def work():
 
 
 def test_outside_of_a_pipeline_loops_are_plain() -> None:
-    from graduate.runtime.resume import Checkpoint, LoopState
+    from graduate.runtime.checkpoint import Checkpoint, LoopState
 
     state = LoopState(n=0)
     with Checkpoint("c", state) as checkpoint:

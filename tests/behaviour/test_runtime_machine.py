@@ -27,7 +27,8 @@ import os
 import signal
 
 from .config.settings import settings
-from .utils.resume import Checkpoint, LoopState, Pipeline, Step
+from .utils.checkpoint import Checkpoint, LoopState
+from .utils.resume import Pipeline, Step
 
 
 def ran(name):

@@ -166,7 +166,8 @@ def test_a_doing_nothing_run_imports_little_and_is_fast(project: ProjectUnderTes
     code = (
         "import sys, time, resource; from pkg.utils.command import main; main('pkg', ['train-all']);"
         "used = resource.getrusage(resource.RUSAGE_SELF);"
-        "print(used.ru_utime + used.ru_stime, *[m for m in ('numpy','pandas','torch','sklearn') if m in sys.modules])"
+        "print(used.ru_utime + used.ru_stime, *[m for m in"
+        " ('numpy', 'pandas', 'torch', 'pydantic', 'argparse', 'subprocess', 'pkg.utils.runner') if m in sys.modules])"
     )
     # Measured as a project runs: its modules are compiled once. The least of several, for what else the machine does.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -183,7 +184,7 @@ def test_a_doing_nothing_run_imports_little_and_is_fast(project: ProjectUnderTes
         seconds, *imported = done.stdout.split()
         assert imported == []
         measured.append(float(seconds))
-    assert min(measured) < 0.3
+    assert min(measured) < 0.2
 
 
 def test_a_failing_step_leaves_a_report_and_is_run_again(project: ProjectUnderTest) -> None:

@@ -192,7 +192,8 @@ def test_a_signal_during_the_pause(
 
 
 LOOP = """
-from .utils.resume import Checkpoint, LoopState, Pipeline, Step
+from .utils.checkpoint import Checkpoint, LoopState
+from .utils.resume import Pipeline, Step
 
 
 def fetch(number):

@@ -11,7 +11,8 @@ from runtime_project import ProjectUnderTest, make_project
 
 PIPELINE = """
 from .config.settings import settings
-from .utils.resume import Checkpoint, LoopState, Pipeline, Step
+from .utils.checkpoint import Checkpoint, LoopState
+from .utils.resume import Pipeline, Step
 
 
 def prepare():

@@ -21,7 +21,8 @@ from graduate.emit.dashboard import PIPELINE, SERVE
 from runtime_project import ProjectUnderTest, make_project
 
 MODEL = """
-    from .utils.resume import Checkpoint, LoopState, Pipeline, Step
+    from .utils.checkpoint import Checkpoint, LoopState
+    from .utils.resume import Pipeline, Step
 
     def load():
         import numpy as np

@@ -24,7 +24,7 @@ from crash_states import Disk, Files
 from fault_disks import Failing, Noting
 from pkg.utils import command, lock, objects, saved, state, store
 
-for _late in ("pipeline", "utils.runner", "utils.pickling", "utils.loop_pickle", "utils.resume"):
+for _late in ("pipeline", "utils.runner", "utils.pickling", "utils.loop_pickle", "utils.checkpoint"):
     importlib.import_module(f"pkg.{_late}")
 ROOT = Path.cwd()
 STATE = ROOT / ".pipeline_state"

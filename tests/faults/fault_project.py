@@ -12,7 +12,8 @@ from runtime_project import ProjectUnderTest, make_project
 HERE = Path(__file__).parent
 
 PIPELINE = """
-from .utils.resume import Checkpoint, LoopState, Pipeline, Step
+from .utils.checkpoint import Checkpoint, LoopState
+from .utils.resume import Pipeline, Step
 
 
 def setup():

@@ -183,8 +183,8 @@ def render_makefile(values: Mapping[str, Any]) -> str:
     return render("Makefile.j2", **{**values, "exempt": OWN_LIBRARIES, "targets": find_targets()})
 
 
-def find_absent(steps: tuple[Step, ...], models: tuple[str, ...]) -> tuple[str, ...]:
-    """The targets whose step, or model, this project does not have; they say so and do nothing."""
+def find_absent(steps: tuple[Step, ...], models: tuple[str, ...], *, is_shareable: bool) -> dict[str, str]:
+    """The targets whose step, model or means this project does not have, with why; they say so and do nothing."""
     roles = {step.role for step in steps}
     groups = {
         "download-data": ("download",),
@@ -195,5 +195,11 @@ def find_absent(steps: tuple[Step, ...], models: tuple[str, ...]) -> tuple[str, 
         "resume-train": ("model", "loss", "train"),
         "evaluate": ("evaluate", "metric"),
     }
-    absent = [target for target, wanted in groups.items() if not roles.intersection(wanted)]
-    return (*absent, *(() if models else ("serve",)))
+    absent = {
+        target: "this project has no such step"
+        for target, wanted in groups.items()
+        if not roles.intersection(wanted)
+    }
+    if not models:
+        absent["serve"] = "this project yields no model"
+    return absent if is_shareable else absent | dict.fromkeys(("slurm", "k8s"), "only for code with PyTorch")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import textwrap
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -27,36 +29,48 @@ FOLDERS = {
     "training": "Training and evaluation.",
     "utils": "What steps share, and what lets them be stopped and go on.",
 }
-_TORCH = frozenset(
-    {
-        "torch",
-        "torchvision",
-        "torchaudio",
-        "lightning",
-        "pytorch_lightning",
-        "transformers",
-        "accelerate",
-        "timm",
-        "fastai",
-    }
+_MODEL = "a model"
+_SHARED = "work for several processes"
+_TORCH = (
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "lightning",
+    "pytorch_lightning",
+    "transformers",
+    "accelerate",
+    "timm",
+    "fastai",
 )
-_ONLY_WITH: Mapping[str, frozenset[str]] = {
-    "row_": _TORCH,
-    "batch_rows": _TORCH,
-    "fit_keras": frozenset({"keras", "tensorflow", "tf_keras"}),
-    "fit_lightgbm": frozenset({"lightgbm"}),
-    "fit_lightning": frozenset({"lightning", "pytorch_lightning"}),
-    "fit_skorch": frozenset({"skorch"}),
-    "fit_transformers": frozenset({"transformers"}),
-    "fit_xgboost": frozenset({"xgboost"}),
+_KERAS = ("keras", "tensorflow", "tf_keras")
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "agreement.py": (_SHARED,),
+    "autocast.py": _TORCH,
+    "cluster.py": _TORCH,
+    "distributed.py": (_SHARED,),
+    "fit_keras.py": _KERAS,
+    "fit_lightgbm.py": ("lightgbm",),
+    "fit_lightning.py": ("lightning", "pytorch_lightning"),
+    "fit_skorch.py": ("skorch",),
+    "fit_transformers.py": ("transformers",),
+    "fit_xgboost.py": ("xgboost",),
+    "launch.py": (_SHARED,),
+    "live_keras.py": _KERAS,
+    "mirror.py": (_SHARED,),
+    "model_record.py": (_MODEL,),
+    "pickle_keras.py": _KERAS,
+    "serving.py": (_MODEL,),
 }
-"""Files of the runtime, by how their names begin, that only code with one of these libraries needs."""
+"""Files of the runtime that others look for (`optional.find`), and the features of which the project must have one.
+
+The rest ships where something that ships imports it.
+"""
 OTHER_FOLDER = "Moved as it was from the research code."
 
 
 @cache
 def runtime_files() -> tuple[tuple[str, str], ...]:
-    """(name, text) of the source files that ship inside every project, verbatim."""
+    """(name, text) of the source files that can ship inside a project, verbatim."""
     folder = resources.files("graduate.runtime")
     found = [
         (file.name, file.read_text(encoding="utf-8"))
@@ -66,16 +80,54 @@ def runtime_files() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
-def _is_needed(file: str, libraries: Collection[str]) -> bool:
-    """Whether a file of the runtime has to do with what the research code imports."""
-    owner = next((start for start in _ONLY_WITH if file.startswith(start)), "")
-    return not owner or not _ONLY_WITH[owner].isdisjoint(libraries)
+@cache
+def _imported(path: str, text: str) -> frozenset[str]:
+    """The files of utils/ that a file of the package may import: also late, and by a text like ".name"."""
+    folders = path.split("/")[:-1]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            home = ".".join([*folders[: len(folders) - node.level + 1], *filter(None, [node.module])])
+            found |= {home, *(f"{home}.{each.name}" for each in node.names)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            named = re.fullmatch(r"(?:\.utils)?\.(\w+)", node.value)
+            found |= {f"utils.{named[1]}"} if named else set()
+        elif isinstance(node, (ast.Call, ast.Dict)):  # `optional.find("name")`, or of a table of names
+            given = node.args if isinstance(node, ast.Call) else node.values
+            names = [str(each.value) for each in given if isinstance(each, ast.Constant)]
+            found |= {f"utils.{each}" for each in names if f"{each}.py" in OPTIONAL}
+    return frozenset(f"{each.removeprefix('utils.')}.py" for each in found if each.startswith("utils."))
+
+
+def find_needed(own: Mapping[str, str], features: Collection[str]) -> dict[str, str]:
+    """The files of the runtime that a package needs, by name, with its own files and its features: the libraries that
+    it imports, and whether it has a model."""
+    files = {
+        name: text
+        for name, text in runtime_files()
+        if name not in OPTIONAL or not set(OPTIONAL[name]).isdisjoint(features)
+    }
+    waiting = set().union(*(_imported(path, text) for path, text in own.items())) & files.keys()
+    found: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        found[name] = files[name]
+        waiting |= (_imported(f"utils/{name}", files[name]) & files.keys()) - found.keys()
+    return dict(sorted(found.items()))
+
+
+def has_torch(libraries: Collection[str]) -> bool:
+    """Whether code that imports these libraries may use PyTorch, so that several processes can share its work."""
+    return not set(_TORCH).isdisjoint(libraries)
 
 
 def render_package(modules: Modules, title: str, libraries: Collection[str] = ()) -> tuple[ProjectFile, ...]:
     """All files of the package, with paths that start at the project root. `libraries` are those that it imports."""
     name = modules.name
-    texts = {f"utils/{file}": text for file, text in runtime_files() if _is_needed(file, libraries)}
+    own = {"__main__.py": MAIN, **{module.path: module.text for module in modules.modules}}
+    shares = has_torch(libraries) and any(each.role == "train" and not each.alone for each in modules.steps)
+    features = {*libraries, *([_MODEL] if modules.models else []), *([_SHARED] if shares else [])}
+    texts = {f"utils/{file}": text for file, text in find_needed(own, features).items()}
     texts["__main__.py"] = MAIN
     for module in modules.modules:
         if module.path in texts:

@@ -17,15 +17,15 @@ from graduate.emit.documents import document_values
 from graduate.emit.imported import compare_imports
 from graduate.emit.makefile import find_absent, find_targets, render_makefile
 from graduate.emit.options import find_settings, render_default_yaml
-from graduate.emit.package import render_package
+from graduate.emit.package import has_torch, render_package
 from graduate.emit.placing import find_clashes, keep_folders, place_data, render_data
 from graduate.emit.record import RECORD, render_record
 from graduate.emit.render import render
 from graduate.emit.requirements import (
     SERVICE_MODULES,
-    SERVICE_REQUIREMENTS,
     choose_python,
     find_requirements,
+    find_service,
     find_system_packages,
     render_audit,
     render_requirements,
@@ -101,7 +101,7 @@ def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
         bundle.modules.settings_file: render_default_yaml(values["settings"]),
         "requirements-audit.in": render_audit(),
         "requirements-dev.in": render_tools(),
-        "requirements-service.in": render_service(),
+        "requirements-service.in": render_service(bundle.modules.models),
         "requirements.in": render_requirements(find_requirements(bundle.dependencies)),
     }
 
@@ -130,7 +130,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "requirements": [json.dumps(each.text, ensure_ascii=False) for each in requirements],
         "system_packages": find_system_packages(requirements),
         "torch": [json.dumps(each.text, ensure_ascii=False) for each in requirements if each.name == "torch"],
-        "service": SERVICE_REQUIREMENTS,
+        "service": find_service(modules.models),
         "third_party": _third_party(bundle),
         "moved": sorted(
             _dotted(modules.name, each.path) for each in modules.modules if each.origin == "moved"
@@ -144,7 +144,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         if trains_torch
         else [],
         "targets": find_targets(),
-        "absent": find_absent(modules.steps, modules.models),
+        "absent": find_absent(modules.steps, modules.models, is_shareable=has_torch(_libraries(bundle))),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -20,8 +20,7 @@ RUNTIME_REQUIREMENTS = {
 
 RUNTIME_MODULES = {"cloudpickle": ("cloudpickle",), "pydantic": ("pydantic",), "pyyaml": ("yaml",)}
 SERVICE_MODULES = ("fastapi", "prometheus_client", "uvicorn")
-SERVICE_REQUIREMENTS = ("fastapi>=0.115", "prometheus-client>=0.21", "uvicorn>=0.30")
-"""What serving.py and exporter.py import."""
+"""What exporter.py and serving.py import."""
 
 DEPTRY = "0.25.1"
 """Which deptry recorded that the imports are as declared; graduate itself does not need it."""
@@ -92,9 +91,16 @@ def render_audit() -> str:
     return "\n".join(["# What `make audit` needs, in an environment of its own.", *AUDIT_TOOLS]) + "\n"
 
 
-def render_service() -> str:
-    """`requirements-service.in`: what `serve` and `metrics` need on top."""
+def find_service(models: Collection[str]) -> tuple[str, ...]:
+    """What `metrics`, and `serve` where there is a model, need on top."""
     return (
-        "\n".join(["# What `serve` and `metrics` need on top.", "-r requirements.in", *SERVICE_REQUIREMENTS])
-        + "\n"
+        ("prometheus-client>=0.21",)
+        if not models
+        else ("fastapi>=0.115", "prometheus-client>=0.21", "uvicorn>=0.30")
     )
+
+
+def render_service(models: Collection[str]) -> str:
+    """`requirements-service.in`."""
+    head = "# What `serve` and `metrics` need on top." if models else "# What `metrics` needs on top."
+    return "\n".join([head, "-r requirements.in", *find_service(models)]) + "\n"

@@ -15,10 +15,10 @@ from graduate.plan.titles import MAX_COMMENT_WORDS, MAX_HEADING_WORDS, Title, ma
 # Names that the generated project uses itself.
 RESERVED = frozenset(
     {
-        "settings", "context", "setup", "state", "checkpoint", "Checkpoint", "LoopState", "Pipeline", "Step",
-        "PIPELINE", "replayable", "resumable", "source_path", "with_settings", "display", "shell", "preprocessing",
-        "datasets", "loaders",
-        "architectures", "losses", "trainer", "evaluation", "metrics", "functions",
+        "settings", "context", "setup", "state", "checkpoint", "Checkpoint", "LoopState", "ModuleState", "Pipeline",
+        "Step", "PIPELINE", "replayable", "resumable", "source_path", "with_settings", "display", "shell",
+        "preprocessing", "datasets", "loaders", "architectures", "losses", "trainer", "evaluation", "metrics",
+        "functions",
     }
 )  # fmt: skip
 

@@ -8,9 +8,8 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from . import random_state, world
+from . import distributed, random_state, world
 from .pace import clock
-from .random_state import digests
 from .signals import stop
 
 if TYPE_CHECKING:
@@ -63,6 +62,18 @@ class Agreement:
         """What the first process says."""
         return bool(_most_of([int(value and world.RANK == 0)])[0])
 
+    def check_alike(self, parts: dict[str, Packed]) -> None:
+        """Raise `Problem` when the processes have come apart: then none of them may be saved, or go on."""
+        sums = [_check_sum(buffer.raw()) for packed in parts.values() for buffer in packed.buffers]
+        found = distributed.of_all((random_state.digests(random_state.capture()), sums))
+        for rank, (numbers, sums_there) in enumerate(found):
+            if (numbers, sums_there) != found[0]:
+                what = [name for name, each in found[0][0].items() if numbers.get(name) != each]
+                raise world.came_apart(
+                    f"process {rank}",
+                    f"its random numbers ({', '.join(what)}) differ" if what else "its tensors differ",
+                )
+
     def _is_due(self, block: Checkpoint) -> bool:
         saving = self.saving
         if saving.run.target is not None or saving.broken or saving.writer.is_in_flight:
@@ -81,21 +92,6 @@ def _most_of(values: list[int]) -> list[int]:
     box = torch.tensor(values)
     dist.all_reduce(box, op=dist.ReduceOp.MAX)
     return [int(each) for each in box.tolist()]
-
-
-def check_alike(parts: dict[str, Packed]) -> None:
-    """Raise `Problem` when the processes have come apart: then none of them may be saved, or go on."""
-    from .distributed import of_all
-
-    sums = [_check_sum(buffer.raw()) for packed in parts.values() for buffer in packed.buffers]
-    found = of_all((digests(random_state.capture()), sums))
-    for rank, (numbers, sums_there) in enumerate(found):
-        if (numbers, sums_there) != found[0]:
-            what = [name for name, each in found[0][0].items() if numbers.get(name) != each]
-            raise world.came_apart(
-                f"process {rank}",
-                f"its random numbers ({', '.join(what)}) differ" if what else "its tensors differ",
-            )
 
 
 def _check_sum(data: memoryview) -> tuple[int, int]:

@@ -19,15 +19,14 @@ from typing import Any, Self, TypeVar
 from . import positions
 from .copied import Copied
 from .draws import Draws
+from .ends import CannotResume
 from .live import Registry
-from .module_state import ModuleState
+from .loop_run import LoopRun, Resume
 from .pace import clock
 from .positions import Frame
-from .step_run import CannotResume, Resume, StepRun
 from .syntax import block_allows_done, encloses
 
 Item = TypeVar("Item")
-__all__ = ["CannotResume", "Checkpoint", "LoopState", "StepRun"]
 
 
 class LoopState:
@@ -78,14 +77,14 @@ class Checkpoint:
         self.resume: Resume | None = None
         self.registry = Registry({})
         self.copied: Copied | None = None
-        self.modules: ModuleState | None = None
+        self.modules: Any = None
         self.exhausted = True
-        self._run: StepRun | None = None
+        self._run: LoopRun | None = None
         self._start = self._spent = 0.0
         self._site: tuple[str, int] = ("", 0)
 
     def __enter__(self) -> Self:
-        run = StepRun.current
+        run = LoopRun.here()
         if run is None or run.is_fitting:
             return self
         caller = sys._getframe(1)
@@ -93,7 +92,7 @@ class Checkpoint:
         self._enter(run)
         return self
 
-    def _enter(self, run: StepRun) -> None:
+    def _enter(self, run: LoopRun) -> None:
         """Become the innermost block of a step, and get what an earlier run of it has saved."""
         self._run = run
         outer = [block.registry for block in run.stack]
@@ -144,7 +143,7 @@ class Checkpoint:
         caller = sys._getframe(1)
         return self._iterate(self._run, iterable, (id(caller), caller.f_code.co_filename, caller.f_lineno))
 
-    def _iterate(self, run: StepRun, iterable: Iterable[Item], key: Any) -> Iterator[Item]:
+    def _iterate(self, run: LoopRun, iterable: Iterable[Item], key: Any) -> Iterator[Item]:
         opened = self._open(iterable, key)
         if opened is None:
             return
@@ -183,18 +182,18 @@ class Checkpoint:
             if not frames:
                 self.exhausted = finished
 
-    def _note_end(self, run: StepRun, frame: Frame) -> None:
+    def _note_end(self, run: LoopRun, frame: Frame) -> None:
         """Keep the random state with which a loop ended, for when it is skipped."""
         run.iterated += 0 if frame.had_children else frame.count
         parent = self.frames[-1] if self.frames else self
         parent.ends += [None] * (frame.ordinal + 1 - len(parent.ends))
         parent.ends[frame.ordinal] = positions.capture(None, run.registries())
 
-    def _begin(self, run: StepRun, frame: Frame) -> Iterator[Any]:
+    def _begin(self, run: LoopRun, frame: Frame) -> Iterator[Any]:
         frame.made = positions.capture(frame.iterable, run.registries())
         return positions.iterate(frame.iterable)
 
-    def _go_on(self, run: StepRun, frame: Frame, extra: tuple[Any, ...]) -> Iterator[Any]:
+    def _go_on(self, run: LoopRun, frame: Frame, extra: tuple[Any, ...]) -> Iterator[Any]:
         """The iterator of a loop that was stopped, after the items that are done."""
         frame.made, frame.now, saved_item, saved_iterable, _, frame.draws = extra
         if saved_iterable is not None:
@@ -215,7 +214,7 @@ class Checkpoint:
         positions.restore(frame.iterable, frame.now, run.registries())
         return itertools.chain((item if saved_item is None else saved_item,), iterator)
 
-    def _look(self, run: StepRun, frame: Frame) -> None:
+    def _look(self, run: LoopRun, frame: Frame) -> None:
         if run.stack and run.stack[-1] is self and frame in self.frames:
             run.saving.look(self)
 
@@ -259,7 +258,7 @@ class Checkpoint:
             if ordinal < len(ends):
                 positions.restore(None, ends[ordinal], self._run.registries())
 
-    def _is_at_position(self, run: StepRun) -> bool:
+    def _is_at_position(self, run: LoopRun) -> bool:
         """Whether the loop that was just opened is the innermost one of the checkpoint."""
         resume = self.resume
         return resume is not None and resume.is_last and len(self.frames) == len(resume.frames)

@@ -8,39 +8,35 @@ from typing import Any
 
 from .log import say
 from .paths import PROJECT_ROOT
-from .problems import EXIT_BAD_INPUT, Problem
+from .world import number
 
 _PORT = 29500
 _AHEAD = 300
 """Seconds before the time limit at which a job is told to save and stop."""
 
 
-def _number(name: str, default: int) -> int:
-    text = os.environ.get(name, "").strip()
-    if text and not text.isdigit():
-        raise Problem(
-            f"{name} cannot be {text!r}.", where=name, fix="a whole number", exit_code=EXIT_BAD_INPUT
-        )
-    return int(text) if text else default
-
-
 def _job(package: str) -> dict[str, Any]:
-    gpus, processes = _number("GPUS", 0), _number("PROCS", 0)
+    gpus, processes = number("GPUS", 0), number("PROCS", 0)
     return {
         "package": package,
         "name": re.sub(r"[^a-z0-9-]+", "-", package.lower()).strip("-") or "train",
-        "nodes": _number("NODES", 1),
+        "nodes": number("NODES", 1),
         "gpus": gpus,
         "processes": gpus or processes or 1,
         "kind": "GPUS" if gpus else "PROCS",
-        "restarts": _number("RESTARTS", 3),
+        "restarts": number("RESTARTS", 3),
         "arguments": os.environ.get("ARGS", ""),
     }
 
 
-def write_slurm(package: str) -> int:
-    """Write slurm.sbatch."""
+def write(kind: str, package: str) -> int:
+    """Write what a "slurm" or "k8s" cluster needs; the exit code."""
     job = _job(package)
+    return _write_slurm(job) if kind == "slurm" else _write_kubernetes(job)
+
+
+def _write_slurm(job: dict[str, Any]) -> int:
+    """Write slurm.sbatch."""
     limit, partition = os.environ.get("TIME") or "24:00:00", os.environ.get("PARTITION", "")
     options = [
         f"--job-name={job['name']}",
@@ -67,7 +63,7 @@ MASTER="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):{_PORT}"
 export MASTER
 trap : TERM USR1 # the signal is for the processes; this script waits until they have saved
 srun --kill-on-bad-exit=1 bash -c \\
-  'NODE_RANK="$SLURM_NODEID" exec "{python}" -m {package} train {job["arguments"]}' &
+  'NODE_RANK="$SLURM_NODEID" exec "{python}" -m {job["package"]} train {job["arguments"]}' &
 code=
 while [ -z "$code" ] || kill -0 "$!" 2>/dev/null; do wait "$!"; code=$?; done
 if [ "$code" -eq 75 ]; then
@@ -78,9 +74,8 @@ exit "$code"
     return _write("slurm.sbatch", text, "mkdir -p logs && sbatch slurm.sbatch")
 
 
-def write_kubernetes(package: str) -> int:
+def _write_kubernetes(job: dict[str, Any]) -> int:
     """Write k8s/job.yaml (a Job, with a Service where there are several machines) and k8s/trainjob.yaml (Kubeflow)."""
-    job = _job(package)
     documents = [_kubernetes_job(job)]
     if job["nodes"] > 1:
         documents.insert(0, _service(job))

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from . import configuration, dispatch, world
+from . import configuration, dispatch, optional, world
 from .paths import PROJECT_ROOT
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 from .redaction import redacted
+from .setting_sources import unknown_name
+from .setting_values import REQUIRED
 
 COMMANDS = {
     "download-data": "run the steps up to the last one that downloads",
@@ -104,9 +106,8 @@ def _main(package: str, given: list[str]) -> int:
 
         return services.start(command, pipeline, flags)
     if command in ("slurm", "k8s"):
-        from . import cluster
-
-        return cluster.write_slurm(package) if command == "slurm" else cluster.write_kubernetes(package)
+        cluster = optional.need("cluster", "be run on a cluster", command, "its code does not use PyTorch")
+        return int(cluster.write(command, package))
     if command in ("status", "clean", "rollback", "doctor"):
         return _keep(command, pipeline, target, flags)
     if settings is not None:
@@ -152,7 +153,7 @@ def _take(arguments: list[str], flag: str) -> bool:
 def _help(package: str, given: list[str]) -> int:
     asked = not given or given[0] in ("help", "--help", "-h") or any(each in COMMANDS for each in given)
     if not asked:
-        raise configuration.unknown_name(given[0], COMMANDS, "the command line", "a command")
+        raise unknown_name(given[0], COMMANDS, "the command line", "a command")
     print(f"usage: python -m {package} COMMAND [--setting VALUE …]\n")
     for name, text in COMMANDS.items():
         print(f"  {name:<16} {text}")
@@ -165,6 +166,6 @@ def _help(package: str, given: list[str]) -> int:
         print(f"\nsettings ({file}, environment, command line; the last one wins):")
         for each in settings.options():
             flags = ", ".join(dict.fromkeys((*each.flags, f"--{each.name.replace('_', '-')}")))
-            default = "required" if each.default is configuration.REQUIRED else f"{each.default!r}"
+            default = "required" if each.default is REQUIRED else f"{each.default!r}"
             print(f"  {flags:<30} {each.help or each.name} ({'secret' if each.secret else default})")
     return 0 if asked else EXIT_BAD_INPUT

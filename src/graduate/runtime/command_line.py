@@ -10,8 +10,10 @@ import typing
 from collections.abc import Sequence
 from typing import Any, get_args, get_origin
 
-from .configuration import REQUIRED, Option, convert, is_container, unknown_name
+from .configuration import Option
 from .problems import Problem
+from .setting_sources import unknown_name
+from .setting_values import REQUIRED, convert, is_container
 
 _SEVERAL = ("*", "+", argparse.REMAINDER)
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .configuration import Option, ProjectSettings, loaded, parse_yaml
+from .configuration import Option, ProjectSettings, loaded
 from .paths import PROJECT_ROOT
 from .problems import Problem
+from .setting_values import parse_yaml
 
 
 def with_settings(load: Callable[..., Any], source: Any, /, *args: Any, **kwargs: Any) -> Any:

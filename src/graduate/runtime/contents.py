@@ -10,9 +10,11 @@ import pickle
 import sys
 from typing import Any
 
-from . import live_keras
+from . import optional
 from .live import Registry, Unlike, attributes_of, cell_of, passing
+from .random_state import byte_tensor
 
+_keras = optional.find("live_keras")
 _MISSING = "no content"
 
 
@@ -34,7 +36,7 @@ def content(kind: str, value: Any) -> Any:
     if kind == "state":
         return value.__getstate__()
     if kind == "keras":
-        return live_keras.content(value)
+        return _keras.content(value)
     if kind == "modules":
         return value.read()
     if kind == "cell":
@@ -97,7 +99,7 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
     elif kind == "state":
         value.__setstate__(saved)
     elif kind == "keras":
-        live_keras.put_back(value, saved)
+        _keras.put_back(value, saved)
     elif kind == "modules":
         value.write(saved)
     elif kind == "cell":
@@ -130,7 +132,7 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
             raise Unlike("a seed sequence has spawned more than it had")
         value.spawn(saved - value.n_children_spawned)
     elif kind == "torch generator":
-        value.set_state(sys.modules["torch"].frombuffer(bytearray(saved), dtype=sys.modules["torch"].uint8))
+        value.set_state(byte_tensor(saved))
 
 
 def _set_attributes(value: Any, saved: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
-"""Names that the research code shared as globals and that could not be passed as arguments."""
+"""What the steps of a program share beside the values that they hand on."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -19,3 +20,24 @@ class Context:
 
 
 context = Context()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The names on the context, and the state that modules hold themselves (a `ModuleState`), where there is any."""
+
+    context: Context | None
+    modules: Any
+
+    def read(self) -> dict[str, Any]:
+        return {
+            "context": {} if self.context is None else dict(vars(self.context)),
+            "modules": {} if self.modules is None else self.modules.read(),
+        }
+
+    def write(self, saved: dict[str, Any]) -> None:
+        if self.context is not None:
+            vars(self.context).clear()
+            vars(self.context).update(saved["context"])
+        if self.modules is not None:
+            self.modules.write(saved["modules"])

@@ -99,18 +99,21 @@ def _described(named: dict[str, Any], depth: int = 0) -> Iterator[tuple[str, Pro
     for name, value in named.items():
         kind = type(value).__module__.partition(".")[0]
         if kind == "pandas" and hasattr(value, "columns"):
-            columns = {str(column): _column(value.iloc[:, at]) for at, column in enumerate(value.columns)}
+            columns = {
+                str(column): describe_column(value.iloc[:, at]) for at, column in enumerate(value.columns)
+            }
             yield name, {"kind": "table", "rows": len(value), "columns": columns}
         elif kind == "pandas" and hasattr(value, "dtype"):
-            yield name, {"kind": "column", "rows": len(value), "columns": {"": _column(value)}}
+            yield name, {"kind": "column", "rows": len(value), "columns": {"": describe_column(value)}}
         elif hasattr(value, "shape") and hasattr(value, "dtype"):
-            yield name, _array(value)
+            yield name, describe_array(value)
         elif isinstance(value, (list, tuple, dict)) and depth < 2 and len(value) <= MOST_PARTS:
             parts = value.items() if isinstance(value, dict) else enumerate(value)
             yield from _described({f"{name}[{key!r}]": each for key, each in parts}, depth + 1)
 
 
-def _column(column: Any) -> Profile:
+def describe_column(column: Any) -> Profile:
+    """A column of a frame: its type, its range or categories, and the share that is missing."""
     described: Profile = {"dtype": str(column.dtype), "missing": round(float(column.isna().mean() or 0), 6)}
     if column.dtype.kind in "iufb":
         return {**described, **_range(column.dropna().to_numpy())}
@@ -123,7 +126,8 @@ def _column(column: Any) -> Profile:
     return {**described, "categories": distinct} if len(distinct) <= MOST_CATEGORIES else described
 
 
-def _array(value: Any) -> Profile:
+def describe_array(value: Any) -> Profile:
+    """An array or tensor: its type, the shape of a row, its range."""
     import numpy
 
     if hasattr(value, "detach"):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
+from typing import Any
 
-from . import launch, store, world
+from . import optional, store, world
 from .ends import ROLLED_BACK
 from .lock import lock
 from .log import say
 from .paths import MODEL_RECORD, PROJECT_ROOT, STATE_FOLDER
-from .problems import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Problem
+from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
+from .process import die_with_parent, run_child
 from .signals import stop
 from .state import State
 from .steps import Pipeline
+from .world import CHILD
 
-_CHILD = launch.CHILD
+_SEVERAL = ("GPUS", "PROCS", "NODES")
 _MOST_ROLLBACKS = 20
 _LONGEST_DESCRIBING = 300
 
@@ -55,52 +57,37 @@ def run(
     program: str,
 ) -> int:
     """Run what is due up to step `last`, of one program or ("") of all. The exit code."""
-    from .runner import Runner
-
     state = State(STATE_FOLDER)
-    part = os.environ.get(_CHILD)
-    if part is not None:
-        first, end = map(int, part.split("-"))
-        die_with_parent()
-        if world.SIZE > 1:
-            from . import distributed
-
-            distributed.start()  # until all are there, a signal ends this process at once
-        stop.is_child, stop.is_shared = True, world.SIZE > 1
-        stop.install()
-        state.load()
-        code = Runner(pipeline, state).run(first, end)
-        if world.SIZE > 1 and code == 0:
-            distributed.end()
-        return code
-    job = launch.asked_for()
+    if CHILD in os.environ:
+        return _run_part(pipeline, state)
     chosen = [each for each in range(last + 1) if program in ("", pipeline.steps[each].program)]
-    if job.size > 1:
-        launch.check_shareable(pipeline, chosen)
-    if job.node > 0:
-        return _follow(pipeline, state, chosen, job, arguments)
+    launch, job = _find_launch(pipeline, chosen)
+    several = job is not None and job.size > 1
+    if several and job.node > 0:
+        return int(launch.follow(pipeline, state, chosen, job, arguments))
     with lock():
         state.prepare()
         before = state.generation
         if fresh:
             _start_anew(pipeline, state, last, roles, program)
         groups = [g for g in _programs(pipeline, last) if program in ("", pipeline.steps[g[0]].program)]
-        launch.check_stopped(pipeline, state, chosen, job)
-        if job.size > 1:
+        if job is not None:
+            launch.check_stopped(pipeline, state, chosen, job)
+        if several:
             groups = [part for group in groups for part in launch.apart(pipeline, *group)]
         # A step may change the environment; a process that goes on in its place starts with what this one had.
         environment = dict(os.environ)
         stop.install()
         try:
-            code = (
-                Runner(pipeline, state).run(0, last)
-                if groups == [(0, last)] and job.size == 1
-                else ROLLED_BACK
-            )
+            code = ROLLED_BACK
+            if not any(pipeline.reason(index, state) for index in chosen):
+                code = 0
+            elif groups == [(0, last)] and not several:
+                code = _run_here(pipeline, state, last)
             for _ in range(_MOST_ROLLBACKS + sum(step.retries for step in pipeline.steps)):
                 if code != ROLLED_BACK:
                     break
-                code = _run_groups(pipeline, state, groups, arguments, environment, job)
+                code = _run_groups(pipeline, state, groups, arguments, environment, job if several else None)
                 state.load()
         finally:
             stop.uninstall()
@@ -110,32 +97,73 @@ def run(
     return code
 
 
+def _find_launch(pipeline: Pipeline, chosen: list[int]) -> tuple[Any, Any]:
+    """What runs steps in several processes, and the job that is asked for, where there is that. Raises `Problem`."""
+    launch = optional.find("launch")
+    if launch is not None:
+        job = launch.asked_for()
+        if job.size > 1:
+            check_shareable(pipeline, chosen)
+        return launch, job
+    asked = [name for name in _SEVERAL if os.environ.get(name, "").strip() not in ("", "0", "1")]
+    if asked:
+        check_shareable(pipeline, chosen)
+        optional.need("launch", "be run by several processes", asked[0], "no step of it can be shared out")
+    return None, None
+
+
+def check_shareable(pipeline: Pipeline, indexes: list[int]) -> None:
+    """Raise `Problem`, before anything runs, when the steps to be shared out cannot be."""
+    training = [
+        pipeline.steps[index] for index in indexes if pipeline.steps[index].role in ("train", "wrapped")
+    ]
+    reasons = [(step, why) for step in training for why in step.alone]
+    if not training or reasons:
+        step, why = reasons[0] if reasons else (None, "no step of it trains")
+        where, _, what = why.rpartition(": ")
+        raise Problem(
+            "This project cannot be run by several processes.",
+            where=where or (step.name if step else "pipeline.py"),
+            why=what + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""),
+            fix="run it with one process: without GPUS, PROCS and NODES",
+        )
+
+
+def _run_here(pipeline: Pipeline, state: State, last: int) -> int:
+    from .runner import Runner  # not at the top: only who runs steps needs it
+
+    return Runner(pipeline, state).run(0, last)
+
+
+def _run_part(pipeline: Pipeline, state: State) -> int:
+    """Run the steps that this process was started for."""
+    from .runner import Runner
+
+    first, last = map(int, os.environ[CHILD].split("-"))
+    die_with_parent()
+    distributed = optional.find("distributed") if world.SIZE > 1 else None
+    if distributed is not None:
+        distributed.start()  # until all are there, a signal ends this process at once
+    stop.is_child, stop.is_shared = True, world.SIZE > 1
+    stop.install()
+    state.load()
+    code = Runner(pipeline, state).run(first, last)
+    if distributed is not None and code == 0:
+        distributed.end()
+    return code
+
+
 def _describe_model(pipeline: Pipeline) -> None:
     """After the first good run, record which input its model takes: in a process of its own."""
     if not pipeline.models or MODEL_RECORD.exists() or os.environ.get("PIPELINE_DESCRIBE_MODEL") == "0":
         return
+    import subprocess
+
     command = [sys.executable, "-m", pipeline.package, "describe-model"]
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(
             command, cwd=PROJECT_ROOT, stdout=subprocess.DEVNULL, timeout=_LONGEST_DESCRIBING, check=False
         )
-
-
-def _follow(
-    pipeline: Pipeline, state: State, chosen: list[int], job: launch.Job, arguments: list[str]
-) -> int:
-    """On another machine than the first: take part in the shared steps when the first one comes to them."""
-    stop.install()
-    try:
-        for index in chosen:
-            if launch.is_shared(pipeline, index) and launch.waits_for(state, pipeline, index):
-                environment = {**os.environ, _CHILD: f"{index}-{index}"}
-                code = launch.run_shared(job, pipeline.package, arguments, environment)
-                if code:
-                    return code
-    finally:
-        stop.uninstall()
-    return EXIT_INTERRUPTED if stop else 0
 
 
 def _report(pipeline: Pipeline, last: int, code: int) -> int:
@@ -169,50 +197,22 @@ def _run_groups(
     groups: list[tuple[int, int]],
     arguments: list[str],
     environment: dict[str, str],
-    job: launch.Job,
+    job: Any,
 ) -> int:
+    """Run these runs of steps, each in a process of its own, or in those of a job (None: one process)."""
+    launch = optional.find("launch") if job is not None else None
     for first, last in groups:
         state.load()
         if not any(pipeline.reason(index, state) for index in range(first, last + 1)):
             continue
-        for_part = {**environment, _CHILD: f"{first}-{last}"}
-        if job.size > 1 and launch.is_shared(pipeline, first):
-            code = launch.run_shared(job, pipeline.package, arguments, for_part)
+        for_part = {**environment, CHILD: f"{first}-{last}"}
+        if launch is not None and launch.is_shared(pipeline, first):
+            code = int(launch.run_shared(job, pipeline.package, arguments, for_part))
         else:
-            code = _run_child([sys.executable, "-m", pipeline.package, *arguments], for_part)
+            code = run_child([sys.executable, "-m", pipeline.package, *arguments], for_part)
         if code:
             return code
     return 0
-
-
-def _run_child(command: list[str], environment: dict[str, str]) -> int:
-    """Run steps in a process of their own, as the research program had one."""
-    sys.stdout.flush()
-    child = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment)
-    stop.forward = child.send_signal
-    if stop:
-        child.send_signal(stop.number)
-    try:
-        code = child.wait()
-    finally:
-        stop.forward = None
-    return code if code >= 0 else 128 - code
-
-
-def die_with_parent() -> None:
-    """On Linux: when the pipeline is killed, this child is killed too, so that nobody works on unseen."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-    import signal
-
-    parent = os.getppid()
-    try:
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    except (OSError, AttributeError):
-        return
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _start_anew(

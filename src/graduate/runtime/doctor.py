@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import saved, store
+from . import optional, store
 from .journal import Journal
 from .lock import lock
 from .log import now, say
@@ -18,6 +18,9 @@ from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_FAILED
 from .state import State
 from .steps import Pipeline
+
+_saved = optional.find("saved")
+"""The checkpoints of loops, where the project's code has such loops."""
 
 
 class Findings:
@@ -78,7 +81,7 @@ def _check_objects(pipeline: Pipeline, state: State, found: Findings) -> None:
     for step in pipeline.steps:
         for each in state.record(step.name).objects():
             users[each] = step.name
-    for name in saved.objects_needed(STATE_FOLDER / "checkpoints"):
+    for name in _saved.objects_needed(STATE_FOLDER / "checkpoints") if _saved is not None else ():
         users.setdefault(name, "a checkpoint")
     for name, user in users.items():
         try:
@@ -97,7 +100,9 @@ def _check_checkpoints(state: State, found: Findings) -> None:
     for path in sorted((STATE_FOLDER / "checkpoints").glob("*/")):
         for name in Journal(path / "touched.jsonl").damaged_copies():
             found.lost.append(f"the copy of {name} from before {path.name} overwrote it")
-        folder = saved.Folder(path, state.objects)
+        if _saved is None:
+            continue
+        folder = _saved.Folder(path, state.objects)
         count = len(list(path.glob("*.json")))
         whole = folder.read()
         for each in list(whole):

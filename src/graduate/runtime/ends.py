@@ -12,6 +12,13 @@ class Finished(Exception):
     """The research program ended itself, successfully, before its last step."""
 
 
+class CannotResume(BaseException):
+    """A checkpoint turned out to be unusable while the step was catching up with it.
+
+    Not an `Exception`, so that research code that catches everything lets it pass.
+    """
+
+
 class CatchUpFailed(Exception):
     """A step could not get to where its checkpoint stands."""
 

@@ -12,15 +12,24 @@ import traceback
 from pathlib import Path
 
 from . import configuration, store
-from .log import LOG_FILE
-from .paths import STATE_FOLDER
+from .log import LOG_FILE, say
+from .paths import PROJECT_ROOT, STATE_FOLDER
 from .redaction import redacted, without_secrets
 from .state import StepRecord
 
 _LAST_LINES = 20
 
 
-def write_report(name: str, record: StepRecord, error: BaseException, message: str) -> Path:
+def note_failure(name: str, record: StepRecord, error: BaseException, message: str) -> None:
+    """Put what happened into the record of a step, and into a report."""
+    record.error = {"message": message.split("\n")[0][:300]}
+    try:
+        record.error["report"] = str(_write_report(name, record, error, message).relative_to(PROJECT_ROOT))
+    except OSError:
+        say("The error report could not be written.")
+
+
+def _write_report(name: str, record: StepRecord, error: BaseException, message: str) -> Path:
     """Write the report; its path. Raises OSError."""
     settings = configuration.loaded()
     report = {

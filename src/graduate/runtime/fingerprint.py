@@ -16,17 +16,19 @@ from .objects import digest
 
 RUNTIME_MODULES = frozenset(
     {
-        "agreement", "background", "batch_rows", "checkpoint", "cluster", "code_hashes", "command",
-        "command_line", "config_files", "configuration", "contents", "context", "copied", "copies",
-        "data_checks", "dispatch", "distributed", "doctor", "draws", "ends", "exporter", "failure",
-        "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block", "fit_keras", "fit_lightgbm",
-        "fit_lightning", "fit_parts", "fit_skorch", "fit_transformers", "fit_xgboost", "iterators", "journal", "launch",
-        "live", "live_keras", "loading", "lock", "log", "loop_files", "loop_pickle", "mirror", "model_input",
-        "model_record", "module_state", "notebook", "objects", "output", "pace", "paths", "pickle_keras", "pickling",
-        "positions", "precision", "problems", "process", "progress", "random_state", "rebuild", "redaction",
-        "resume", "retries", "row_attention", "row_entrances", "row_facts", "row_gradients", "row_layers",
-        "row_loader", "row_losses", "row_random", "row_rules", "row_shapes", "runner", "running", "saved",
-        "saving", "services", "serving", "signals", "snapshot", "state", "status", "step_run", "steps", "store",
+        "agreement", "autocast", "background", "batch_rows", "checkpoint", "cluster", "code_hashes",
+        "command", "command_line", "config_files", "configuration", "contents", "context", "copied",
+        "copies", "data_checks", "dispatch", "distributed", "doctor", "draws", "ends", "exporter",
+        "failure", "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block", "fit_keras",
+        "fit_lightgbm", "fit_lightning", "fit_parts", "fit_skorch", "fit_transformers", "fit_xgboost",
+        "handles", "iterators", "journal", "launch", "live", "live_keras", "loading", "lock", "log",
+        "loop_files", "loop_pickle", "loop_run", "mirror", "model_input", "model_record",
+        "module_state", "notebook", "objects", "optional", "output", "pace", "paths", "pickle_keras",
+        "pickling", "positions", "precision", "problems", "process", "progress", "random_state",
+        "rebuild", "redaction", "resume", "retries", "row_attention", "row_entrances", "row_facts",
+        "row_gradients", "row_layers", "row_loader", "row_losses", "row_random", "row_rules",
+        "row_shapes", "runner", "running", "saved", "saving", "services", "serving", "setting_sources",
+        "setting_values", "signals", "snapshot", "state", "status", "step_run", "steps", "store",
         "syntax", "upkeep", "validity", "world", "written",
     }
 )  # fmt: skip

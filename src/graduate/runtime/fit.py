@@ -9,15 +9,14 @@ that cannot be continued runs as it is, and its step starts again after an inter
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from . import optional
 from .fit_block import FitBlock
 from .log import say_once
+from .loop_run import LoopRun
 from .problems import NotResumable
-from .step_run import StepRun
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -36,7 +35,7 @@ FAMILIES = {
 
 def resumable(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """What does the same as `call`, with checkpoints inside when its library is known."""
-    helper = _helper(call) if StepRun.current is not None else None
+    helper = _helper(call) if LoopRun.here() is not None else None
     if helper is None:
         return call
 
@@ -66,7 +65,5 @@ def _helper(call: Any) -> Any:
     family = next((FAMILIES[home] for home in homes if home in FAMILIES), "")
     if not family or not hasattr(call, "__name__"):
         return None
-    if importlib.util.find_spec(f".{family}", __package__) is None:
-        return None  # it is only shipped where the research code imports the library
-    helper = importlib.import_module(f".{family}", __package__)
-    return helper if helper.knows(call) else None
+    helper = optional.find(family)
+    return helper if helper is not None and helper.knows(call) else None

@@ -14,8 +14,8 @@ from typing import Any, Self
 from . import positions
 from .checkpoint import Checkpoint, LoopState
 from .log import say_once
+from .loop_run import LoopRun
 from .pace import clock
-from .step_run import StepRun
 
 
 class FitBlock(Checkpoint):
@@ -24,7 +24,7 @@ class FitBlock(Checkpoint):
     `saved_rounds` is known before: how many rounds an earlier run has done, `math.inf` when it did all of them.
     """
 
-    def __init__(self, run: StepRun, name: str) -> None:
+    def __init__(self, run: LoopRun, name: str) -> None:
         super().__init__(name, LoopState())
         self.run = run
         self.path = run.path_of(name)
@@ -34,7 +34,7 @@ class FitBlock(Checkpoint):
     @classmethod
     def of_step(cls, name: str) -> Self | None:
         """A block in the step that runs; None where nothing is saved: outside, in children and other threads."""
-        run = StepRun.current
+        run = LoopRun.here()
         is_here = run is not None and run.process == os.getpid() and not run.is_fitting
         if run is None or not is_here or threading.current_thread() is not threading.main_thread():
             return None

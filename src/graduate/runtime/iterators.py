@@ -8,7 +8,7 @@ from typing import Any
 from . import positions
 from .draws import Draws
 from .live import Registry, kind_of
-from .step_run import StepRun
+from .loop_run import LoopRun
 
 
 def replayable(iterable: Any) -> Iterator[Any]:
@@ -17,7 +17,7 @@ def replayable(iterable: Any) -> Iterator[Any]:
     is_own = hasattr(iterable, "__next__")
     # The place of an iterator that the author wrote is in its attributes.
     is_written = is_own and kind_of(iterable) == "instance" and not hasattr(iterable, "_next_index")
-    if StepRun.current is None or isinstance(iterable, Resumable) or is_written:
+    if LoopRun.here() is None or isinstance(iterable, Resumable) or is_written:
         iterator = iterable if is_own else iter(iterable)
     else:
         iterator = Resumable(iterable)
@@ -95,4 +95,5 @@ def _made_again(iterable: Any, made: Any, place: tuple[int, Draws]) -> Resumable
 
 
 def _registries() -> list[Registry]:
-    return StepRun.current.registries() if StepRun.current is not None else []
+    run = LoopRun.here()
+    return run.registries() if run is not None else []

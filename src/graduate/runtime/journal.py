@@ -130,7 +130,7 @@ class Journal:
             for relative, before in self._overwritten().items():
                 if not before.hash or before_now(relative) == before:
                     continue
-                content = self._content(relative)
+                content = self._content(relative, before.hash)
                 if content is None:
                     say(f"{relative} cannot be put back: its copy is damaged")
                 else:
@@ -139,12 +139,14 @@ class Journal:
     def damaged_copies(self) -> list[str]:
         """The files whose copies could not be put back."""
         return [
-            path for path, each in self._overwritten().items() if each.hash and self._content(path) is None
+            path
+            for path, each in self._overwritten().items()
+            if each.hash and self._content(path, each.hash) is None
         ]
 
-    def _content(self, relative: str) -> bytes | None:
+    def _content(self, relative: str, wanted: str) -> bytes | None:
         """What a file held before it was overwritten; None when its copy is damaged or gone."""
-        wanted, copy = self._overwritten()[relative].hash, self._copy(relative)
+        copy = self._copy(relative)
         content = copy.read_bytes() if copy.exists() else b""
         return content if digest(content) == wanted else None
 
@@ -154,10 +156,11 @@ class Journal:
         The checkpoint puts back what it found. What it does not hold for their size waits aside.
         """
         self.put_back_overwritten()
-        for relative, before in {**self._overwritten(), **self.appended()}.items():
-            self._hide(relative, before)
+        appended = self.appended()
+        for relative, before in {**self._overwritten(), **appended}.items():
+            self._hide(relative, before, adds=relative in appended)
 
-    def _hide(self, relative: str, before: Before) -> None:
+    def _hide(self, relative: str, before: Before, *, adds: bool) -> None:
         path = PROJECT_ROOT / relative
         stat = stat_of(path)
         if stat is None:
@@ -165,7 +168,7 @@ class Journal:
         if before.size < 0:
             store.make_folder(self.aside(relative).parent)
             store.rename(path, self.aside(relative))
-        elif stat[0] < SMALL and relative in self.appended():
+        elif stat[0] < SMALL and adds:
             cut_back({relative: before})
 
     def remove_made(self) -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
 from .ends import ROLLED_BACK
 from .log import say
-from .paths import PROJECT_ROOT, STATE_FOLDER
+from .paths import STATE_FOLDER
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Problem
+from .process import run_child
 from .signals import stop
 from .state import State
 from .steps import UNFINISHED, Pipeline
+from .world import CHILD, cannot_be, number
 
-CHILD = "PIPELINE_CHILD_STEPS"
 _POLL = 0.5
 _SIOCGIFADDR = 0x8915
 """The request to Linux for the address of a network interface."""
@@ -41,17 +41,17 @@ class Job:
 
 def asked_for() -> Job:
     """What GPUS, PROCS, NODES, NODE_RANK, MASTER and RESTARTS ask for. Raises `Problem`."""
-    gpus, processes = _number("GPUS", 0), _number("PROCS", 0)
+    gpus, processes = number("GPUS", 0), number("PROCS", 0)
     if gpus and processes and gpus != processes:
-        raise _bad(
+        raise cannot_be(
             "GPUS and PROCS", f"{gpus} and {processes}", "one of them: there is a process for each GPU"
         )
-    nodes, node = _number("NODES", 1), _number("NODE_RANK", 0)
+    nodes, node = number("NODES", 1), number("NODE_RANK", 0)
     if node >= nodes:
-        raise _bad("NODE_RANK", str(node), f"a number below NODES={nodes}")
+        raise cannot_be("NODE_RANK", str(node), f"a number below NODES={nodes}")
     address = os.environ.get("MASTER", "")
     if nodes > 1 and ":" not in address:
-        raise _bad("MASTER", repr(address), "HOST:PORT of the machine with NODE_RANK=0, the same on all")
+        raise cannot_be("MASTER", repr(address), "HOST:PORT of the machine with NODE_RANK=0, the same on all")
     if gpus:
         _check_gpus(gpus)
     return Job(
@@ -59,26 +59,15 @@ def asked_for() -> Job:
         nodes,
         node,
         address,
-        _number("RESTARTS", 0),
+        number("RESTARTS", 0),
         bool(os.environ.get("PIPELINE_ELASTIC")),
     )
 
 
-def _number(name: str, default: int) -> int:
-    text = os.environ.get(name, "").strip()
-    if not text:
-        return default
-    if not text.isdigit():
-        raise _bad(name, repr(text), "a whole number")
-    return int(text)
-
-
-def _bad(name: str, value: str, wanted: str) -> Problem:
-    return Problem(f"{name} cannot be {value}.", where=name, fix=wanted, exit_code=EXIT_BAD_INPUT)
-
-
 def _check_gpus(wanted: int) -> None:
     """Raise `Problem` when there are fewer GPUs here. Asks the driver, so that torch need not be loaded."""
+    import subprocess
+
     try:
         listed = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False
@@ -91,23 +80,6 @@ def _check_gpus(wanted: int) -> None:
             f"GPUS={wanted}, but this machine has {there or 'none'}.",
             where="GPUS",
             fix="a smaller number, or PROCS=N for N processes on the processor",
-        )
-
-
-def check_shareable(pipeline: Pipeline, indexes: list[int]) -> None:
-    """Raise `Problem`, before anything runs, when the steps to be shared out cannot be."""
-    training = [
-        pipeline.steps[index] for index in indexes if pipeline.steps[index].role in ("train", "wrapped")
-    ]
-    reasons = [(step, why) for step in training for why in step.alone]
-    if not training or reasons:
-        step, why = reasons[0] if reasons else (None, "no step of it trains")
-        where, _, what = why.rpartition(": ")
-        raise Problem(
-            "This project cannot be run by several processes.",
-            where=where or (step.name if step else "pipeline.py"),
-            why=what + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""),
-            fix="run it with one process: without GPUS, PROCS and NODES",
         )
 
 
@@ -168,20 +140,14 @@ def run_shared(job: Job, package: str, arguments: list[str], environment: dict[s
         **environment,
         "PIPELINE_ON_GPUS": os.environ.get("GPUS", ""),
     }
-    sys.stdout.flush()
-    child = subprocess.Popen(command, cwd=PROJECT_ROOT, env=inherited)
-    stop.forward = lambda number: child.terminate()
-    if stop:
-        child.terminate()
     try:
-        code = child.wait()
+        code = run_child(command, inherited, signal.SIGTERM)
     finally:
-        stop.forward = None
         if job.node == 0:
             import shutil
 
             shutil.rmtree(STATE_FOLDER / "ranks", ignore_errors=True)
-    return EXIT_INTERRUPTED if stop else code if code >= 0 else 128 - code
+    return EXIT_INTERRUPTED if stop else code
 
 
 def _interface_to(host: str) -> str:
@@ -206,7 +172,22 @@ def _interface_to(host: str) -> str:
     return ""
 
 
-def waits_for(state: State, pipeline: Pipeline, index: int) -> bool:
+def follow(pipeline: Pipeline, state: State, chosen: list[int], job: Job, arguments: list[str]) -> int:
+    """On another machine than the first: take part in the shared steps when the first one comes to them."""
+    stop.install()
+    try:
+        for index in chosen:
+            if is_shared(pipeline, index) and _waits_for(state, pipeline, index):
+                environment = {**os.environ, CHILD: f"{index}-{index}"}
+                code = run_shared(job, pipeline.package, arguments, environment)
+                if code:
+                    return code
+    finally:
+        stop.uninstall()
+    return EXIT_INTERRUPTED if stop else 0
+
+
+def _waits_for(state: State, pipeline: Pipeline, index: int) -> bool:
     """Wait until the first machine has come to a step; False when it is past it, or there is nothing to do."""
     while not stop:
         state.load()

@@ -9,48 +9,30 @@ from __future__ import annotations
 import array
 import collections
 import functools
-import io
-import logging
 import random
 import sys
-import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import live_keras
-from .module_state import ModuleState
+from . import optional
+from .handles import is_handle, is_reader
 from .objects import digest
+
+_keras = optional.find("live_keras")
 
 MOST_ITEMS = 10_000
 """Longer containers are not looked into: their items are saved by value."""
 MOST_OBJECTS = 50_000
 
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type, range, slice})
-_HANDLES = (
-    io.IOBase,
-    logging.Logger,
-    logging.Handler,
-    threading.Thread,
-    threading.Event,
-    threading.Condition,
-    type(threading.Lock()),
-    type(threading.RLock()),
-    weakref.ReferenceType,
-)
-_HANDLE_NAMES = frozenset(
-    {"tqdm", "tqdm_notebook", "SummaryWriter", "FileWriter", "EventFileWriter", "Progress"}
-)
 COUNTED: frozenset[type] = frozenset(
     type(each)
     for each in (iter([]), reversed([]), iter(()), iter(range(0)), iter(""), iter(b""), iter({}), iter(set()))
 ) | {type(iter({}.values())), type(iter({}.items()))}
 """Iterators over what is there, which know how much is left."""
 ITERATORS = frozenset({"counted", "generator", "resumable"})
-_HANDLE_CLASSES = frozenset(
-    {"lightning.pytorch.trainer.trainer.Trainer", "pytorch_lightning.trainer.trainer.Trainer"}
-)
 _PASSING = {
     "keras.src.callbacks.csv_logger.CSVLogger": frozenset({"writer"}),
 }
@@ -62,25 +44,6 @@ GENERATORS = frozenset({"random", "numpy generator", "numpy random state", "torc
 
 class Unlike(Exception):
     """The objects around a loop are not those of the checkpoint."""
-
-
-def is_handle(value: Any) -> bool:
-    """Whether a value stands for something outside (a file, a progress bar, a lock) and stays as it is."""
-    kind = type(value)
-    if (kind.__module__, kind.__name__) == ("_csv", "writer"):
-        return True
-    return isinstance(value, _HANDLES) or any(
-        each.__name__ in _HANDLE_NAMES or f"{each.__module__}.{each.__qualname__}" in _HANDLE_CLASSES
-        for each in kind.__mro__
-    )
-
-
-def is_reader(value: Any) -> bool:
-    """Whether a value is an open file that is only read, and stands somewhere in it."""
-    try:
-        return isinstance(value, io.IOBase) and value.readable() and value.seekable() and not value.writable()
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 class Registry:
@@ -152,7 +115,7 @@ class Registry:
 def kind_of(value: Any) -> str | None:
     """How the content of a live object is taken; None for what is saved by value."""
     kind = type(value)
-    if kind is ModuleState:
+    if getattr(kind, "is_module_state", False):
         return "modules"
     if getattr(kind, "is_resumable", False):
         return "resumable"
@@ -192,7 +155,7 @@ def kind_of(value: Any) -> str | None:
             return "numpy random state"
         if isinstance(value, numpy.random.SeedSequence):
             return "numpy seeds"
-    return "keras" if live_keras.is_part(value) else _instance_kind(value)
+    return "keras" if _keras is not None and _keras.is_part(value) else _instance_kind(value)
 
 
 _BY_TYPE: tuple[tuple[type, str], ...] = (
@@ -238,7 +201,7 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
     elif kind in ("instance", "state"):
         yield from attributes_of(value).values()
     elif kind == "keras":
-        yield from live_keras.children(value)
+        yield from _keras.children(value)
     elif kind == "modules":
         yield from (each for values in value.read().values() for each in values.values())
     elif kind == "cell":

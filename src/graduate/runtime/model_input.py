@@ -11,7 +11,7 @@ import re
 import sys
 from typing import Any
 
-from .data_checks import _array, _column
+from .data_checks import describe_array, describe_column
 
 ROWS = 4
 """With how many rows an input is tried."""
@@ -193,13 +193,13 @@ def _describe_input(value: Any) -> Described | None:
     if isinstance(value, list):
         return {"kind": "texts"}
     if hasattr(value, "columns"):
-        columns = {str(name): _column(value.iloc[:, at]) for at, name in enumerate(value.columns)}
+        columns = {str(name): describe_column(value.iloc[:, at]) for at, name in enumerate(value.columns)}
         usable = all(each["dtype"].startswith(_COLUMN_TYPES) for each in columns.values())
         return {"kind": "table", "columns": columns} if usable else None
     if hasattr(value, "iloc"):
         texts = all(isinstance(each, str) for each in value.head(ROWS))
         return {"kind": "texts"} if texts else None
-    found = _array(value)
+    found = describe_array(value)
     if value.dtype.kind in "OUS":
         return (
             {"kind": "texts"}

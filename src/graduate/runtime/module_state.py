@@ -8,37 +8,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
-
-from .context import Context
 
 _ATOMS = (int, float, complex, bool, str, bytes, type(None), type)
 
 Content = dict[str, dict[str, Any]]
 """For each module that was imported, the values of its places."""
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What the steps of a program share beside the values that they hand on."""
-
-    context: Context | None
-    modules: ModuleState | None
-
-    def read(self) -> dict[str, Any]:
-        return {
-            "context": {} if self.context is None else dict(vars(self.context)),
-            "modules": {} if self.modules is None else self.modules.read(),
-        }
-
-    def write(self, saved: dict[str, Any]) -> None:
-        if self.context is not None:
-            vars(self.context).clear()
-            vars(self.context).update(saved["context"])
-        if self.modules is not None:
-            self.modules.write(saved["modules"])
 
 
 class ModuleState:
@@ -48,8 +24,10 @@ class ModuleState:
     `module:function(parameter)` for the default of a parameter.
     """
 
-    def __init__(self, package: str, places: Iterable[str]) -> None:
-        self.package = package
+    is_module_state = True
+
+    def __init__(self, package: str | None, *places: str) -> None:
+        self.package = package or ""
         self.places: dict[str, list[str]] = {}
         for place in places:
             module, _, path = place.partition(":")
@@ -58,7 +36,7 @@ class ModuleState:
     def read(self) -> Content:
         """What is at the places now. A place with no value is left out, as is a module that nobody imported;
         an open file or a lock stays what the import makes of it."""
-        from .live import is_handle
+        from .handles import is_handle  # not at the top: a run with nothing to do need not load it
 
         found: Content = {}
         for name, paths in self.places.items():

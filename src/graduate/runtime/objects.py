@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from . import store
 
@@ -32,6 +34,12 @@ def digest_file(path: Path, size: int | None = None) -> str:
             state.update(chunk)
             left -= len(chunk)
     return state.hexdigest()
+
+
+def digest_json(content: dict[str, Any]) -> str:
+    """The hash of a record, which it holds itself under "hash"."""
+    text = json.dumps({key: value for key, value in content.items() if key != "hash"}, sort_keys=True)
+    return digest(text.encode())
 
 
 class Damaged(Exception):

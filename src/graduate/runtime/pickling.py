@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import pickle_keras
+from . import optional
 from .rebuild import Globals, Storage, make_array, make_tensor, make_transposed, make_view, set_tensor_state
+
+_keras = optional.find("pickle_keras")
 
 _cloudpickle: Any = importlib.import_module("cloudpickle")
 
@@ -85,8 +87,8 @@ class Pickler(_cloudpickle.Pickler):  # type: ignore[misc]
             return self._reduce_array(obj)
         if module.startswith("torch") and kind.__name__ in ("Tensor", "Parameter"):
             return self._reduce_tensor(obj)
-        if "keras" in sys.modules and pickle_keras.is_known(obj):
-            return pickle_keras.reduce(obj)
+        if _keras is not None and "keras" in sys.modules and _keras.is_known(obj):
+            return _keras.reduce(obj)
         if isinstance(obj, (type, types.FunctionType)):
             home = getattr(obj, "__module__", None) or ""
             if home.startswith(self.prefix):

@@ -108,9 +108,7 @@ def restore(iterable: Any, state: dict[str, Any] | None, registries: list[Regist
         for number, each in saved:
             put_back(registry.kinds[number], registry.get(number), each)
     for generator, each in zip(generators_of(iterable), state["owned"], strict=False):
-        import torch
-
-        generator.set_state(torch.frombuffer(bytearray(each), dtype=torch.uint8))
+        generator.set_state(random_state.byte_tensor(each))
 
 
 def is_plain_data(iterable: Any) -> bool:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from .paths import PROJECT_ROOT
+from .signals import stop
 from .steps import Pipeline, Step
 
 
@@ -38,7 +39,33 @@ def prepare_process(pipeline: Pipeline, step: Step) -> None:
         os.environ["MPLBACKEND"] = f"module://{pipeline.package}.utils.figure_backend"
 
 
-def start_figures(name: str) -> None:
-    from . import figures
+def die_with_parent() -> None:
+    """On Linux: when the pipeline is killed, this child is killed too, so that nobody works on unseen."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+    import signal
 
-    figures.start(name)
+    parent = os.getppid()
+    try:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def run_child(command: list[str], environment: dict[str, str], as_signal: int = 0) -> int:
+    """Run a process in the project's folder that is told of stop signals (as `as_signal`); its exit code."""
+    import subprocess
+
+    sys.stdout.flush()
+    child = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment)
+    stop.forward = lambda number: child.send_signal(as_signal or number)
+    if stop:
+        stop.forward(stop.number)
+    try:
+        code = child.wait()
+    finally:
+        stop.forward = None
+    return code if code >= 0 else 128 - code

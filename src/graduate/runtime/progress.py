@@ -56,7 +56,7 @@ class Watcher:
         if self._thread is not None:
             # A dictionary may change its size while it is looked at, and research code's objects may do anything.
             with contextlib.suppress(Exception):
-                self._values = find_values(self.run) or self._values
+                self._values = find_values(self.run.values(), self.run.package) or self._values
 
     def _watch(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -70,20 +70,13 @@ class Watcher:
                 store.publish(FILE, json.dumps({"steps": steps}).encode())
 
     def _look(self) -> dict[str, Any]:
-        pace = self.run.saving.pace
-        seconds = time.perf_counter() - self._start
-        loops = self.run.positions_now()
         return {
+            **self.run.progress(),
             "time": time.time(),
-            "seconds": round(seconds, 3),
-            "iterations": self.run.iterated + (loops[-1] if loops else 0),
-            "loops": loops,
+            "seconds": round(time.perf_counter() - self._start, 3),
             "memory": memory(),
             "peak_memory": peak_memory(),
             "processor": round(time.process_time() - self._processor, 3),
-            "saves": pace.saves,
-            "save_seconds": round(pace.spent, 6),
-            "save_waited": round(pace.blocked, 6),
         }
 
 
@@ -95,19 +88,16 @@ def read() -> dict[str, Any]:
         return {}
 
 
-def find_values(run: StepRun) -> dict[str, float]:
-    """The numbers that the open loops carry, by name: losses, scores, and the last entry of each history."""
+def find_values(values: dict[str, Any], package: str) -> dict[str, float]:
+    """The numbers among what open loops carry, by name: losses, scores, and the last entry of each history."""
     found: dict[str, float] = {}
-    for block in list(run.stack):
-        for name, value in list(vars(block.state).items()):
-            # The numbers of an object of the project's own, say a trainer, go without its name.
-            if type(value).__module__.partition(".")[0] == run.package and hasattr(value, "__dict__"):
-                parts = dict(vars(value))
-            else:
-                parts = {name: value}
-            for path, number in [each for key, part in parts.items() for each in _numbers(key, part, 0)]:
-                if len(found) < MOST_VALUES:
-                    found[path] = number
+    for name, value in values.items():
+        # The numbers of an object of the project's own, say a trainer, go without its name.
+        is_own = type(value).__module__.partition(".")[0] == package and hasattr(value, "__dict__")
+        parts = dict(vars(value)) if is_own else {name: value}
+        for path, number in [each for key, part in parts.items() for each in _numbers(key, part, 0)]:
+            if len(found) < MOST_VALUES:
+                found[path] = number
     return found
 
 

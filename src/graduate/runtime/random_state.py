@@ -55,9 +55,9 @@ def restore(state: RandomState) -> None:
     if "torch" in state:
         import torch
 
-        torch.set_rng_state(_tensor(torch, state["torch"]))
+        torch.set_rng_state(byte_tensor(state["torch"]))
         if "cuda" in state and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([_tensor(torch, each) for each in state["cuda"]])
+            torch.cuda.set_rng_state_all([byte_tensor(each) for each in state["cuda"]])
 
 
 def _keras() -> Any:
@@ -70,5 +70,7 @@ def digests(state: RandomState) -> dict[str, str]:
     return {name: digest(pickle.dumps(value, 4)) for name, value in state.items()}
 
 
-def _tensor(torch: Any, data: bytes) -> Any:
+def byte_tensor(data: bytes) -> Any:
+    """Bytes as PyTorch wants the state of a generator."""
+    torch: Any = sys.modules["torch"]
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)

@@ -1,8 +1,5 @@
-"""What a project needs to be stopped anywhere and to go on with the same result."""
+"""What a pipeline is made of. Loops that go on inside are in checkpoint.py and fit.py."""
 
-from .checkpoint import Checkpoint, LoopState
-from .fit import resumable
-from .iterators import replayable
 from .steps import Pipeline, Step
 
-__all__ = ["Checkpoint", "LoopState", "Pipeline", "Step", "replayable", "resumable"]
+__all__ = ["Pipeline", "Step"]

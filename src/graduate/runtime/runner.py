@@ -7,10 +7,9 @@ import sys
 import time
 from typing import Any
 
-from . import checkpoint as loops
-from . import precision, random_state, retries, world
-from .ends import ROLLED_BACK, CatchUpFailed, Failed, Finished, TryAgain
-from .failure import show_traceback, write_report
+from . import figures, optional, precision, random_state, retries, world
+from .ends import ROLLED_BACK, CannotResume, CatchUpFailed, Failed, Finished, TryAgain
+from .failure import note_failure, show_traceback
 from .files import record_of, recorder, scan
 from .fingerprint import environment
 from .loading import keep_random
@@ -18,15 +17,19 @@ from .log import now, say
 from .objects import Damaged
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_FAILED, EXIT_INTERRUPTED, Interrupted, Problem
-from .process import peak_memory, prepare_process, start_figures
+from .process import peak_memory, prepare_process
 from .redaction import redacted
 from .running import settings_read
-from .saved import objects_needed
 from .signals import stop
 from .snapshot import NotStored, Values, get_random, put_random
 from .state import State, StepRecord
+from .step_run import StepRun
 from .steps import CONTEXT, Pipeline, Step
 from .written import find_written
+
+_loops = optional.find("loop_run")
+_saved = optional.find("saved")
+_new_run: type[StepRun] = StepRun if _loops is None else _loops.LoopRun
 
 
 class Runner:
@@ -121,7 +124,7 @@ class Runner:
         )
         begins_with = previous.random_after if pipeline.before(index) is not None else ""
         modules = pipeline.shared.modules if pipeline.shared is not None else None
-        run = loops.StepRun(step.name, state.objects, pipeline.package, record, begins_with, modules)
+        run = _new_run(step.name, state.objects, pipeline.package, record, begins_with, modules)
         resumes = old.status in ("running", "interrupted", "failed") and run.find_checkpoint()
         before = self._random_before(index, old, bool(resumes))
         record.random_before = put_random(state.objects, before)
@@ -134,8 +137,7 @@ class Runner:
             result = self._call(step, run, record, values)
         except CatchUpFailed as error:
             say(f"{step.name}: going on did not work ({error}); an earlier state is used")
-            if run.target is not None:
-                run.folder.discard(run.target)
+            run.drop_checkpoint()
             raise
         self._finish(index, record, run, files, before, result, previous)
 
@@ -180,9 +182,9 @@ class Runner:
                 random_state.restore(get_random(self.state.objects, old.random_before))
         return random_state.capture()
 
-    def _call(self, step: Step, run: loops.StepRun, record: StepRecord, values: dict[str, Any]) -> Any:
+    def _call(self, step: Step, run: StepRun, record: StepRecord, values: dict[str, Any]) -> Any:
         start = time.perf_counter()
-        start_figures(step.name)
+        figures.start(step.name)
         try:
             with run:
                 return step.run(**values)
@@ -206,8 +208,8 @@ class Runner:
             raise Failed(code) from None
         except BaseException as error:
             network = step.retries > 0 and retries.is_network_error(error)
-            catching_up = run.target is not None and isinstance(error, Exception) and not network
-            if catching_up or isinstance(error, loops.CannotResume):
+            catching_up = run.is_catching_up and isinstance(error, Exception) and not network
+            if catching_up or isinstance(error, CannotResume):
                 raise CatchUpFailed(f"{type(error).__name__}: {error}") from error
             if stop and "DataLoader worker" in str(error):
                 # The signal went to the loader's workers too; what follows from that is no failure.
@@ -249,12 +251,7 @@ class Runner:
         record.status = "failed"
         self._note_end(record, start)
         message = redacted(message)
-        record.error = {"message": message.split("\n")[0][:300]}
-        try:
-            report = write_report(step.name, record, error, message)
-            record.error["report"] = str(report.relative_to(PROJECT_ROOT))
-        except OSError:
-            say("The error report could not be written.")
+        note_failure(step.name, record, error, message)
         try:
             self.state.commit("failed", step.name, record)
         except OSError as trouble:
@@ -265,7 +262,7 @@ class Runner:
         self,
         index: int,
         record: StepRecord,
-        run: loops.StepRun,
+        run: StepRun,
         files: dict[str, tuple[int, int, int]],
         before: random_state.RandomState,
         result: Any,
@@ -302,7 +299,9 @@ class Runner:
         run.forget()
         self.values.loaded = {name: value for name, value in values.items() if name in live}
         self.values.index = index
-        self.state.clean_up(objects_needed(STATE_FOLDER / "checkpoints"))
+        self.state.clean_up(
+            _saved.objects_needed(STATE_FOLDER / "checkpoints") if _saved is not None else set()
+        )
         say(f"{step.name}: done in {record.seconds:.1f} s", step=step.name, seconds=record.seconds)
         if record.ended_early:
             say(f"{step.name} ended the program; the steps after it are not run.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import store
 from .log import say
-from .objects import Damaged, Objects, digest
+from .objects import Damaged, Objects, digest, digest_json
 
 if TYPE_CHECKING:
     from .pickling import Packed
@@ -80,7 +80,7 @@ class Folder:
             for part, packed in parts.items()
         }
         manifest = {"number": number, "kind": kind, "path": path, "body": body, "parts": described}
-        manifest["hash"] = _hash(manifest)
+        manifest["hash"] = digest_json(manifest)
         try:
             if chunks:
                 store.commit(self.objects.staging, self.path / pack, chunks, seal=False)
@@ -174,15 +174,10 @@ def objects_needed(root: Path) -> set[str]:
     return found
 
 
-def _hash(manifest: dict[str, Any]) -> str:
-    plain = {key: value for key, value in manifest.items() if key != "hash"}
-    return digest(json.dumps(plain, sort_keys=True).encode())
-
-
 def _parse(path: Path) -> Saved | None:
     try:
         data = json.loads(path.read_bytes())
-        if data["hash"] != _hash(data):
+        if data["hash"] != digest_json(data):
             return None
         return Saved(data["number"], data["kind"], data["path"], data["body"], data["parts"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -7,8 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import loop_files, world
-from .agreement import Agreement, check_alike
+from . import loop_files, optional, world
 from .background import Writer
 from .copies import Copies
 from .log import say_once
@@ -19,14 +18,14 @@ from .signals import stop
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
+    from .loop_run import LoopRun
     from .pickling import Packed
-    from .step_run import StepRun
 
 
 class Saving:
     """Saves the loops of a step, in the background unless somebody waits for it. `broken` says why it cannot."""
 
-    def __init__(self, run: StepRun) -> None:
+    def __init__(self, run: LoopRun) -> None:
         self.run = run
         self.pace = Pace()
         self.writer = Writer()
@@ -34,7 +33,7 @@ class Saving:
         self.kept: list[Saved] = []
         self.broken = ""
         self._broken_at = 0
-        self.agreement = Agreement(self) if world.SIZE > 1 else None
+        self.agreement: Any = optional.find("agreement").Agreement(self) if world.SIZE > 1 else None
 
     def leave(self, depth: int) -> None:
         """The block at this depth has ended; what could not be saved may have gone with it."""
@@ -51,7 +50,7 @@ class Saving:
         """Called by a loop when an iteration is over and the timer is due."""
         self.pace.looks += 1
         if self.agreement is not None:
-            self._look_together(block, self.agreement)
+            self._look_together(block)
             return
         if stop:
             if self.run.target is None and not self.broken:
@@ -67,9 +66,9 @@ class Saving:
         if self.pace.is_due(block):
             self.save(block, "position")
 
-    def _look_together(self, block: Checkpoint, agreement: Agreement) -> None:
+    def _look_together(self, block: Checkpoint) -> None:
         """What `look` does when several processes have to do the same."""
-        verdict = agreement.ask(block)
+        verdict = self.agreement.ask(block)
         if verdict and self.run.target is None and not self.broken:
             self.save(block, "position", at_once=verdict == "stop")
         if verdict == "stop":
@@ -78,7 +77,7 @@ class Saving:
     def affords_done(self, block: Checkpoint, took: float, spent_before: float) -> bool:
         """Whether a block that took so long may still save what it has come to."""
         affords = self.pace.affords_done(block, took, spent_before)
-        return affords if self.agreement is None else self.agreement.of_first(affords)
+        return affords if self.agreement is None else bool(self.agreement.of_first(affords))
 
     def save(self, block: Checkpoint, kind: str, *, at_once: bool = False) -> None:
         """Make a checkpoint of the innermost block and those around it: write it `at_once`, or only copy it now."""
@@ -93,7 +92,7 @@ class Saving:
             parts = self._pack()
             body = self._body(parts)
             if self.agreement is not None:
-                check_alike(parts)
+                self.agreement.check_alike(parts)
         except Problem:
             raise
         except Exception as error:

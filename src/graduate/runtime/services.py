@@ -8,7 +8,9 @@ import signal
 import sys
 import threading
 import urllib.request
+from typing import Any
 
+from . import optional
 from .paths import STATE_FOLDER
 from .problems import EXIT_FAILED, Problem
 from .state import State
@@ -31,13 +33,13 @@ def start(command: str, pipeline: Pipeline, flags: set[str]) -> int:
         print(f"{command}: the pipeline of this project yields no model.", file=sys.stderr)
         return 0
     if command == "describe-model":
-        from . import model_record
-
-        return model_record.record(pipeline, accept="--accept" in flags)
+        return int(_part("model_record").record(pipeline, accept="--accept" in flags))
     _need("fastapi", "uvicorn", "prometheus_client")
-    from . import serving
+    return int(_part("serving").serve(pipeline, *_address("SERVE", SERVE_PORT)))
 
-    return serving.serve(pipeline, *_address("SERVE", SERVE_PORT))
+
+def _part(name: str) -> Any:
+    return optional.need(name, "serve a model", "pipeline.py", "no value of it was known to be a model")
 
 
 def _address(name: str, port: int) -> tuple[str, int]:

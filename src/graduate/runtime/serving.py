@@ -135,11 +135,14 @@ class Service:
             app.add_api_route("/predict", self._refuse, methods=["POST"], status_code=503)
             return app
 
-        def predict(request: Any) -> Any:
-            return self._predict(request.inputs)
+        # What this application serves: a request that was made for it must not meet the model that comes next.
+        model, described, content = self.model, self.described, self.hash
 
-        predict.__annotations__ = {"request": make_request(self.described["input"]), "return": Answer}
-        name, kind = self.described["name"], self.described["type"]
+        def predict(request: Any) -> Any:
+            return self._predict(model, described["input"], content, request.inputs)
+
+        predict.__annotations__ = {"request": make_request(described["input"]), "return": Answer}
+        name, kind = described["name"], described["type"]
         app.add_api_route(
             "/predict",
             predict,
@@ -169,17 +172,16 @@ class Service:
     def _refuse(self) -> None:
         raise HTTPException(503, self.why_not)
 
-    def _predict(self, inputs: list[Any]) -> Any:
-        described = self.described["input"]
+    def _predict(self, model: Any, described: dict[str, Any], content: str, inputs: list[Any]) -> Any:
         rows = [each.model_dump(by_alias=True) if isinstance(each, BaseModel) else each for each in inputs]
         try:
             with self._lock:
-                result = model_input.predict(self.model, described, rows)
+                result = model_input.predict(model, described, rows)
         except Exception as error:
             say(f"serve: a prediction failed ({type(error).__name__}: {error})")
             raise HTTPException(500, "the model failed on this input") from error
         self.rows.inc(len(rows))
-        return Answer(**result, warnings=model_input.find_outside(described, rows), model=self.hash)
+        return Answer(**result, warnings=model_input.find_outside(described, rows), model=content)
 
     # -- around it --------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ import json
 import pickle
 from typing import Any
 
+from .context import Shared
 from .log import now, say_once
-from .module_state import Shared
 from .objects import Damaged, Objects, digest
 from .random_state import RandomState
 from .redaction import redacted

@@ -15,7 +15,7 @@ from typing import Any
 from . import store
 from .files import Before, FileRecord
 from .log import append_line, now, say
-from .objects import Objects, digest
+from .objects import Objects, digest, digest_json
 
 SCHEMA = 1
 KEPT_GENERATIONS = 12
@@ -185,7 +185,7 @@ class State:
             "step": step,
             "steps": {name: each.to_json() for name, each in steps.items()},
         }
-        body["hash"] = _hash(body)
+        body["hash"] = digest_json(body)
         text = json.dumps(body, indent=1).encode()
         store.commit(self.objects.staging, self.folder / f"{body['generation']:08d}.json", [text])
         self.generation, self.hash, self.steps = self.generation + 1, str(body["hash"]), steps
@@ -217,15 +217,14 @@ class State:
         self.objects.sweep(keep)
 
 
-def _hash(body: dict[str, Any]) -> str:
-    text = json.dumps({key: value for key, value in body.items() if key != "hash"}, sort_keys=True)
-    return digest(text.encode())
-
-
 def _read_generation(path: Path) -> dict[str, Any] | None:
     try:
         data = json.loads(path.read_bytes())
-        if data["schema"] == SCHEMA and data["hash"] == _hash(data) and data["generation"] == int(path.stem):
+        if (
+            data["schema"] == SCHEMA
+            and data["hash"] == digest_json(data)
+            and data["generation"] == int(path.stem)
+        ):
             return dict(data)
     except (OSError, ValueError, KeyError, TypeError):
         pass

@@ -8,11 +8,10 @@ from typing import Any
 
 from . import configuration, precision
 from .code_hashes import CodeHashes
-from .context import Context
+from .context import Context, Shared
 from .files import Before, begins_with, is_unchanged
 from .fingerprint import environment
 from .journal import Journal
-from .module_state import ModuleState, Shared
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import Problem
 from .state import State, StepRecord
@@ -76,7 +75,7 @@ class Pipeline:
         *steps: Step,
         setup: Callable[[], Any] | dict[str, Callable[[], Any]] | None = None,
         context: Context | None = None,
-        module_state: tuple[str, ...] = (),
+        module_state: Any = None,
         models: tuple[str, ...] = (),
         package: str | None = None,
     ) -> None:
@@ -89,8 +88,8 @@ class Pipeline:
         """Names that hold a trained model: they are stored to the end, for `serve`."""
         self._setup = setup
         self.package = package or ""
-        modules = ModuleState(self.package, module_state) if module_state else None
-        self.shared = Shared(context, modules) if context is not None or modules is not None else None
+        is_shared = context is not None or module_state is not None
+        self.shared = Shared(context, module_state) if is_shared else None
         self.code = CodeHashes(self.package)
 
     def setup(self, program: str) -> Callable[[], Any] | None:
@@ -158,7 +157,7 @@ class Pipeline:
             return record.error.get("message", "it has not run yet") if record.error else "it has not run yet"
         return (
             _changed_code(record.code, self.code_of(index, state))
-            or _changed_settings(record.settings)
+            or changed_settings(record.settings)
             or _changed_inputs(record.inputs, self.inputs(index, state))
             or _changed_environment(record.environment)
             or self._changed_random(index, record, state)
@@ -256,7 +255,8 @@ def _changed_code(before: dict[str, str], now: dict[str, str]) -> str:
     return f"its code changed: {changed[0].replace(':<module>', '')}{more}"
 
 
-def _changed_settings(before: dict[str, str]) -> str:
+def changed_settings(before: dict[str, str]) -> str:
+    """Which of the settings that were read has another value now; "" when none has."""
     settings = configuration.loaded()
     for name, text in before.items():
         now = settings.describe(name) if settings is not None else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import configuration
 from .files import FileRecord, record_of, recorder, stat_of
 from .paths import PROJECT_ROOT
 from .running import settings_read
 from .state import StepRecord
+from .steps import changed_settings
 
 
 class Validity:
@@ -43,13 +43,8 @@ class Validity:
             return "the locked libraries or Python changed"
         if body["random"] != self.random:
             return "the step before left the random generators in another state"
-        settings = configuration.loaded()
-        for name, text in body["settings"].items():
-            now = settings.describe(name) if settings is not None else None
-            if now != text:
-                return f"the setting {name} changed" + (
-                    "" if text.startswith("secret ") else f" from {text} to {now}"
-                )
+        if changed := changed_settings(body["settings"]):
+            return changed
         for path, each in body["read"].items():
             found = self._file(path)
             if found is None or found.hash != FileRecord.from_json(each).hash:

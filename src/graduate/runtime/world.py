@@ -1,19 +1,37 @@
-"""Where this process stands among the processes of a run: what torchrun has put into the environment."""
+"""Where this process stands among the processes of a run: what torchrun and make have put into the environment."""
 
 from __future__ import annotations
 
 import os
 
-from .problems import EXIT_FAILED, Problem
+from . import optional
+from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 
+CHILD = "PIPELINE_CHILD_STEPS"
+"""The variable that names the steps, by their indexes, which a process was started for."""
 SIZE = int(os.environ.get("WORLD_SIZE") or 1)
 RANK = int(os.environ.get("RANK") or 0) if SIZE > 1 else 0
 LOCAL_RANK = int(os.environ.get("LOCAL_RANK") or 0)
 
 
+def number(name: str, default: int) -> int:
+    """A variable of the environment that is a count. Raises `Problem`."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdigit():
+        raise cannot_be(name, repr(text), "a whole number")
+    return int(text)
+
+
+def cannot_be(name: str, value: str, wanted: str) -> Problem:
+    """The error for a variable of the environment."""
+    return Problem(f"{name} cannot be {value}.", where=name, fix=wanted, exit_code=EXIT_BAD_INPUT)
+
+
 def enter(package: str) -> None:
     """Called first in each of several processes: to each its GPU and, but for the first, its project folder."""
-    if not os.environ.get("PIPELINE_CHILD_STEPS"):
+    if not os.environ.get(CHILD):
         raise Problem(
             "The processes of a run are started by the project itself.",
             where=f"WORLD_SIZE={SIZE}",
@@ -25,9 +43,9 @@ def enter(package: str) -> None:
     elif not os.environ.get("PIPELINE_OWN_GPU"):
         os.environ["CUDA_VISIBLE_DEVICES"] = visible[LOCAL_RANK] if visible else str(LOCAL_RANK)
         os.environ["PIPELINE_OWN_GPU"] = "1"
-    from . import mirror
-
-    mirror.enter(package)
+    optional.need(
+        "mirror", "be run by several processes", f"WORLD_SIZE={SIZE}", "its code does not use PyTorch"
+    ).enter(package)
 
 
 def cannot(what: str, where: str) -> Problem:

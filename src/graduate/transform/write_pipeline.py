@@ -225,6 +225,8 @@ def render_pipeline(
         lines.append("from .config.settings import settings")
     if context:
         lines.append("from .utils.context import context")
+    if module_state:
+        lines.append("from .utils.module_state import ModuleState")
     lines += ["from .utils.resume import Pipeline, Step", "", "", body, "", "", "PIPELINE = Pipeline("]
     for step in steps:
         lines += _render_step_entry(step)
@@ -235,7 +237,8 @@ def render_pipeline(
     if context:
         lines.append("    context=context,")
     if module_state:
-        lines += ["    module_state=(", *(f'        "{place}",' for place in module_state), "    ),"]
+        places = (f'        "{place}",' for place in module_state)
+        lines += ["    module_state=ModuleState(", "        __package__,", *places, "    ),"]
     if models:
         lines.append(
             "    models=("

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import yaml
 
 from graduate.emit import check_project, render_project, write_project
 from graduate.emit.makefile import find_targets
-from graduate.emit.package import runtime_files
+from graduate.emit.package import MAIN, OPTIONAL, find_needed, runtime_files
 from graduate.emit.requirements import RUNTIME_REQUIREMENTS, choose_python
 from graduate.model.facts import Dependency, Option
 from graduate.model.project import Bundle, Project
 from graduate.model.source import Place
+from graduate.transform.assemble import PROJECT_NAMES
 from made_bundle import describe, make_bundle, make_source, with_dependencies
 
 LAYOUT = [
@@ -118,16 +120,79 @@ def test_every_file_of_the_layout_is_there(project: Project) -> None:
 
 def test_the_runtime_ships_verbatim(project: Project) -> None:
     written = {file.path: file.text for file in project.files}
-    left_out = [name for name, text in runtime_files() if written.get(f"walk/utils/{name}") != text]
-    assert left_out
-    assert all(name.startswith(("row_", "batch_rows", "fit_")) for name in left_out)
+    shipped = {path for path in written if path.startswith("walk/utils/")} - {"walk/utils/metrics.py"}
+    texts = {f"walk/utils/{name}": text for name, text in runtime_files()}
+    assert {path: written[path] for path in shipped - {"walk/utils/__init__.py"}}.items() <= texts.items()
 
 
-def test_what_a_library_needs_ships_where_it_is_imported(bundle: Bundle) -> None:
-    found = Dependency("torch", "torch", ("torch",), "train.py:1")
-    paths = {file.path for file in render_project(replace(bundle, dependencies=(found,))).files}
-    assert {"walk/utils/row_loader.py", "walk/utils/batch_rows.py"} <= paths
-    assert "walk/utils/fit_xgboost.py" not in paths
+def shipped(bundle: Bundle) -> set[str]:
+    paths = [PurePosixPath(file.path) for file in render_project(bundle).files]
+    return {path.stem for path in paths if path.parent.name == "utils"}
+
+
+@pytest.mark.parametrize(
+    ("library", "there", "not_there"),
+    [
+        ("torch", {"launch", "distributed", "row_loader", "batch_rows", "autocast"}, {"live_keras"}),
+        ("keras", {"live_keras"}, {"launch", "fit_keras", "fit_xgboost"}),
+        ("numpy", {"steps"}, {"launch", "cluster", "mirror", "agreement", "serving", "notebook", "fit"}),
+    ],
+)
+def test_what_a_library_needs_ships_where_it_is_imported(
+    bundle: Bundle, library: str, there: set[str], not_there: set[str]
+) -> None:
+    found = shipped(replace(bundle, dependencies=(Dependency(library, library, (library,), "train.py:1"),)))
+    assert there <= found
+    assert found.isdisjoint(not_there)
+
+
+def test_what_several_processes_need_ships_where_they_can_share_the_work(bundle: Bundle) -> None:
+    with_torch = replace(bundle, dependencies=(Dependency("torch", "torch", ("torch",), "train.py:1"),))
+    alone = tuple(replace(each, alone=("train.py:3: it has threads",)) for each in bundle.modules.steps)
+    found = shipped(replace(with_torch, modules=replace(bundle.modules, steps=alone)))
+    assert {"autocast", "cluster"} <= found
+    assert found.isdisjoint({"launch", "mirror", "agreement", "distributed", "batch_rows", "row_loader"})
+
+
+def test_serving_ships_where_there_is_a_model(bundle: Bundle) -> None:
+    with_model = replace(bundle, modules=replace(bundle.modules, models=("model",)))
+    assert {"serving", "model_record", "model_input"} <= shipped(with_model)
+
+
+def test_what_a_module_imports_ships(bundle: Bundle) -> None:
+    first, *others = bundle.modules.modules
+    text = first.text + "\n\nfrom ..utils.fit import resumable\nfrom ..utils.notebook import shell\n"
+    changed = replace(bundle.modules, modules=(replace(first, text=text), *others))
+    with_keras = with_dependencies(replace(bundle, modules=changed), "keras")
+    assert {"fit", "fit_block", "fit_keras", "notebook"} <= shipped(with_keras)
+
+
+def test_every_part_of_the_runtime_is_known() -> None:
+    """What is looked for is there under that name, and every file ships with something."""
+    texts = dict(runtime_files())
+    asked = {name for text in texts.values() for name in re.findall(r'optional\.\w+\(\s*"(\w+)"', text)}
+    assert {f"{name}.py" for name in asked} | set(OPTIONAL) <= set(texts)
+    imports = {
+        f"from .{home.removesuffix('.py').replace('/', '.')} import {name}"
+        for name, home in PROJECT_NAMES.items()
+    }
+    own = {
+        "__main__.py": MAIN,
+        "pipeline.py": "\n".join(
+            [*imports, "from .utils.resume import Pipeline", "from .utils.module_state import ModuleState"]
+        ),
+    }
+    assert find_needed(own, {each for wanted in OPTIONAL.values() for each in wanted}).keys() == texts.keys()
+
+
+def test_loops_ship_where_there_are_loops(bundle: Bundle) -> None:
+    parts = {"checkpoint", "loop_run", "saving", "live", "saved"}
+    assert parts <= shipped(bundle)
+    plain = [
+        replace(each, text=each.text.replace("from ..utils.checkpoint import Checkpoint, LoopState", ""))
+        for each in bundle.modules.modules
+    ]
+    assert shipped(replace(bundle, modules=replace(bundle.modules, modules=tuple(plain)))).isdisjoint(parts)
 
 
 def test_the_project_passes_its_check(bundle: Bundle, project: Project) -> None:

@@ -38,7 +38,6 @@ class Settings(ProjectSettings):
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(configuration, "PROJECT_ROOT", tmp_path)
     monkeypatch.setattr(configuration, "CONFIG_FILE", tmp_path / "configs" / "default.yaml")
     monkeypatch.setattr(configuration, "_command_line", [])
     monkeypatch.setattr(configuration, "_loaded", [])

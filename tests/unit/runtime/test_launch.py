@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graduate.runtime import launch, mirror, precision
+from graduate.runtime import dispatch, launch, mirror, precision
 from graduate.runtime.problems import Problem
 from graduate.runtime.steps import Pipeline, Step
 
@@ -58,7 +58,7 @@ def nothing() -> None:
 def test_a_program_that_has_to_run_alone_is_refused_with_its_place() -> None:
     step = Step("train", nothing, role="train", alone=("train.py:88: it steps an environment",))
     with pytest.raises(Problem) as caught:
-        launch.check_shareable(Pipeline(step), [0])
+        dispatch.check_shareable(Pipeline(step), [0])
     assert (caught.value.where, caught.value.why) == ("train.py:88", "it steps an environment")
 
 
@@ -66,9 +66,9 @@ def test_steps_that_do_not_train_are_run_by_one_process() -> None:
     roles = ("download", "preprocess", "train", "evaluate", "train")
     pipeline = Pipeline(*(Step(f"{role}-{number}", nothing, role=role) for number, role in enumerate(roles)))
     assert launch.apart(pipeline, 0, 4) == [(0, 1), (2, 2), (3, 3), (4, 4)]
-    launch.check_shareable(pipeline, [0, 1, 2, 3, 4])
+    dispatch.check_shareable(pipeline, [0, 1, 2, 3, 4])
     with pytest.raises(Problem):
-        launch.check_shareable(pipeline, [0, 1])
+        dispatch.check_shareable(pipeline, [0, 1])
 
 
 def test_half_precision_is_refused_and_a_step_depends_on_the_precision(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,6 @@ class Trainer:
 Trainer.__module__ = "pkg.training.trainer"
 
 
-def run_with(**state: Any) -> Any:
-    block = types.SimpleNamespace(state=types.SimpleNamespace(**state))
-    return types.SimpleNamespace(stack=[block], package="pkg")
-
-
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
@@ -40,9 +34,9 @@ def run_with(**state: Any) -> Any:
     ],
 )
 def test_numbers_by_name(state: dict[str, Any], expected: dict[str, float]) -> None:
-    assert progress.find_values(run_with(**state)) == expected
+    assert progress.find_values(state, "pkg") == expected
 
 
 def test_no_more_than_can_be_shown() -> None:
     many = {f"x{i}": float(i) for i in range(1000)}
-    assert len(progress.find_values(run_with(**many))) == progress.MOST_VALUES
+    assert len(progress.find_values(many, "pkg")) == progress.MOST_VALUES

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..config.settings import settings
 from ..models.losses import loss
-from ..utils.resume import Checkpoint, LoopState
+from ..utils.checkpoint import Checkpoint, LoopState
 
 
 def run_computation() -> None:

@@ -4,8 +4,8 @@ import collections
 from typing import Any
 
 from ..config.settings import settings
+from ..utils.checkpoint import Checkpoint, LoopState
 from ..utils.notebook import display
-from ..utils.resume import Checkpoint, LoopState
 
 
 def run_computation(words: Any) -> Any:

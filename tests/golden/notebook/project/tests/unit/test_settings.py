@@ -43,7 +43,6 @@ def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
         monkeypatch.delenv(variable)
     path = tmp_path / "configs" / "default.yaml"
     path.parent.mkdir()
-    monkeypatch.setattr(configuration, "PROJECT_ROOT", tmp_path)
     monkeypatch.setattr(configuration, "CONFIG_FILE", path)
     configuration.set_command_line([])
     yield path
