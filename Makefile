@@ -64,7 +64,7 @@ test-distributed: $(STAMP) ## training loops in 1, 2 and 4 processes and on two 
 	  tests/behaviour/test_distributed.py tests/behaviour/test_distributed_machines.py tests/behaviour/test_cluster.py
 
 faults: $(STAMP) ## the runtime under every fault of disk, machine and process, and with each safeguard removed
-	@exec $(BIN)/python -m pytest tests/faults tests/behaviour/test_runtime_machine.py -m "slow or not slow"
+	@exec $(BIN)/python -m pytest -n auto --dist worksteal tests/faults tests/behaviour/test_runtime_machine.py -m "slow or not slow"
 
 test-examples: $(STAMP) ## every example: convert, then all its own make targets
 	@exec $(BIN)/python tools/try_examples.py $(EXAMPLES)
