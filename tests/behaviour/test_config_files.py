@@ -130,7 +130,10 @@ def test_the_project_gives_way_where_the_research_code_has_a_settings_file_of_it
 def test_environment_variables_are_settings(tmp_path: Path) -> None:
     source = tmp_path / "study"
     source.mkdir()
-    (source / "util.py").write_text('import os\nROOT = os.getenv("STUDY_ROOT_X", "data")\n')
+    (source / "util.py").write_text(
+        'import os\nROOT = os.getenv("STUDY_ROOT_X", "data")\n'
+        'IN_BOX_X = os.environ.get("IN_BOX_X", "no").lower() == "yes"\n'
+    )
     (source / "train.py").write_text(
         """\
 import os
@@ -138,11 +141,11 @@ import util
 steps = int(os.environ.get("N_STEPS", 3))
 os.environ["MINE"] = "1"
 for i in range(steps):
-    print(i, util.ROOT, os.getenv("DEBUG_X"), os.environ.get("MINE", "0"))
+    print(i, util.ROOT, util.IN_BOX_X, os.getenv("DEBUG_X"), os.environ.get("MINE", "0"))
 """
     )
     project = conversion.convert(source, tmp_path / "project", lock=False).out
-    for given in ((), ("N_STEPS=2", "DEBUG_X=yes", "STUDY_ROOT_X=there")):
+    for given in ((), ("N_STEPS=2", "DEBUG_X=yes", "STUDY_ROOT_X=there", "IN_BOX_X=Yes")):
         verdict = conversion.verify(
             source, project, python=Path(sys.executable), settings=given, kills=0, timeout=60, seed=1
         )
@@ -150,7 +153,7 @@ for i in range(steps):
     environment = {**os.environ, "N_STEPS": "1", "DEBUG_X": "on"}
     command = [sys.executable, "-m", "study", "train-all", "--debug_x=off"]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "0 data off 1\n"
+    assert done.stdout == "0 data False off 1\n"
     assert "N_STEPS changed from '1' to 3" in _run(project, "status", "--debug_x=off").stdout
 
 

@@ -28,6 +28,19 @@ NOTEBOOK_BELOW = {
 }
 
 REPOS: dict[str, dict[str, str]] = {
+    "a package with a part for a library that has its name": {
+        "layers/__init__.py": "",
+        "layers/numpy/__init__.py": "from layers.numpy.ops import double\n",
+        "layers/numpy/ops.py": "import numpy as np\n\n\ndef double(x):\n    return 2 * np.asarray(x)\n",
+        "examples/numpy/run.py": """\
+import sys
+sys.path.insert(0, ".")
+import numpy as np
+from layers.numpy import double
+np.random.seed(3)
+print(double(np.arange(3)), np.random.rand())
+""",
+    },
     "a program that tries its docstrings, and looks into itself": {
         "study.py": """\
 import doctest

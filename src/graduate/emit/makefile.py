@@ -63,8 +63,8 @@ def find_targets() -> tuple[Target, ...]:
         _python(
             "lint",
             "check the code with ruff, and the dependencies with deptry",
-            "-m ruff check .",
-            "-m ruff format --check .",
+            "-m ruff check $(PACKAGE) tests",
+            "-m ruff format --check $(PACKAGE) tests",
             "-m deptry $(PACKAGE) --no-ansi",
         ),
         _python("typecheck", "check the types with mypy", "-m mypy"),

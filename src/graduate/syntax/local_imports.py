@@ -11,6 +11,20 @@ from posixpath import dirname, join
 from graduate.syntax.nodes import list_nodes
 from graduate.syntax.search_path import Folders, find_search_folders
 
+_LIBRARIES = frozenset(
+    {
+        "chainer", "cupy", "flax", "jax", "keras", "lightgbm", "lightning", "matplotlib", "mlx", "mxnet", "numba",
+        "numpy", "onnx", "optax", "paddle", "pandas", "plotly", "polars", "pytorch_lightning", "scipy", "seaborn",
+        "sklearn", "sympy", "tensorflow", "tensorflow_probability", "torch", "torchvision", "transformers", "xgboost",
+    }
+)  # fmt: skip
+
+
+def is_part_for_library(name: str, base: str, paths: Collection[str]) -> bool:
+    """Whether `name` in the folder `base` is the part of a package for that library (`mypackage/torch/`): a plain
+    `import torch` means the library there."""
+    return name in _LIBRARIES and f"{base}/__init__.py" in paths
+
 
 @dataclass(frozen=True)
 class LocalModules:
@@ -68,6 +82,8 @@ class LocalModules:
         first, last = folders
         usual = [base for base in ("src", "lib") if base in self._folders]
         for base in (*first, above[0], *last, *above[1:], *usual):
+            if parts and is_part_for_library(parts[0], base, self._files):
+                continue
             if found := self._below(base, parts, members):
                 return found
         return []

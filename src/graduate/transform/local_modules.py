@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from posixpath import join, normpath
 
+from graduate.syntax.local_imports import is_part_for_library
 from graduate.syntax.search_path import Folders
 
 
@@ -38,11 +39,16 @@ class LocalModules:
                 folder = folder.parent
             return self._at(folder, parts)
         for base in self._bases(importer):
-            found = self._at(base, parts)
+            found = None if self._is_library(parts, str(base)) else self._at(base, parts)
             if found is not None:
                 return found
         tails = ["/" + "/".join(parts) + ".py", "/" + "/".join(parts) + "/__init__.py"]
-        matches = [p for p in self.homes if p.endswith(tuple(tails))]
+        matches = [
+            path
+            for path in self.homes
+            for tail in tails
+            if path.endswith(tail) and not self._is_library(parts, path.removesuffix(tail))
+        ]
         return matches[0] if len(matches) == 1 else None
 
     def find_inside(self, dotted: str, importer: str) -> list[str]:
@@ -55,6 +61,9 @@ class LocalModules:
             if found:
                 return found
         return []
+
+    def _is_library(self, parts: list[str], base: str) -> bool:
+        return bool(parts) and is_part_for_library(parts[0], base, self.homes)
 
     def _bases(self, importer: str) -> list[PurePosixPath]:
         folder = PurePosixPath(importer).parent

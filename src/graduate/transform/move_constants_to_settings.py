@@ -45,11 +45,13 @@ def move_class_fields_to_settings(draft: ProgramDraft) -> None:
 def read_constants_from_settings(draft: ProgramDraft) -> None:
     """The constants of a local module, whose names others import: they stay, and their values are the settings."""
     source = draft.syntax.source
+    # What is made of a variable of the environment often has its name, and is no constant.
+    variables = {option.keys[0] for option in draft.options if option.kind == "environment"}
     for node in source.tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name):
             continue
-        if target.id in draft.plan.settings and node.value is not None:
+        if target.id in draft.plan.settings and target.id not in variables and node.value is not None:
             setting = f"{draft.own_names['settings']}.{draft.fields[target.id]}"
             draft.edits.append(Edit(source.start(node.value), source.end(node.value), setting))
 
