@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from . import configuration, dispatch, world
+from . import configuration, dispatch, trial, world
 from .paths import PROJECT_ROOT
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 from .redaction import redacted
@@ -24,6 +24,7 @@ COMMANDS = {
     "train-all": "run every step that is not up to date",
     "resume-train": "go on with the training where it was stopped",
     "resume-all": "go on with everything where it was stopped",
+    "sweep": "try the settings that configs/sweep.yaml names (TRIALS=20; --fresh: from the start)",
     "status": "show what each step is and why (--history: what rollback can go back to; --json: for programs)",
     "clean": "forget all results and checkpoints",
     "rollback": "rollback STEP: run this step and those after it again; rollback NUMBER: go back to a generation",
@@ -49,6 +50,7 @@ FLAGS = {
     "validate-data": ("--fresh", "--accept"),
     "health": ("--service",),
     "describe-model": ("--accept",),
+    "sweep": ("--fresh",),
 }
 SERVICES = ("health", "serve", "metrics", "describe-model")
 
@@ -58,6 +60,7 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     os.chdir(PROJECT_ROOT)
     try:
+        trial.enter()
         if world.SIZE > 1 and any(each in ROLES or each in ("train-all", "resume-all") for each in given):
             world.enter(package)
         return _main(package, given)
@@ -103,6 +106,10 @@ def _main(package: str, given: list[str]) -> int:
         from . import services
 
         return services.start(command, pipeline, flags)
+    if command == "sweep":
+        from . import sweep
+
+        return sweep.run(package, pipeline, given, fresh="--fresh" in flags)
     if command in ("slurm", "k8s"):
         from . import cluster
 

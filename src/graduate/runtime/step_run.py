@@ -19,6 +19,7 @@ from .progress import Watcher
 from .saved import Folder, Saved
 from .saving import Saving
 from .signals import stop
+from .trial import Turns
 from .validity import Validity
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class StepRun:
         self.iterated = 0
         """The iterations of the innermost loops that have ended, without those of earlier runs."""
         self.watcher = Watcher(self)
+        self.turns = Turns.of(self)
         self.timer = self.saving.pace.timer
         self.stack: list[Checkpoint] = []
         self.entered: dict[str, int] = {}
