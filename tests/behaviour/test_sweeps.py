@@ -104,7 +104,7 @@ def test_a_sweep_that_is_killed_goes_on_and_comes_to_the_same(tmp_path: Path) ->
     assert [each.name for each in kept.iterdir()] == [found[0]["trial"]]
 
     killed = make_project(tmp_path / "killed")
-    slow = {f"{killed.package}_PAUSE".upper(): "0.2", "CHECKPOINT_EVERY": "1"}
+    slow = {f"{killed.package}_PAUSE".upper(): "0.1", "CHECKPOINT_EVERY": "1"}
     for turns, end in ((3, signal.SIGKILL), (5, signal.SIGTERM)):
         process = start(killed, **slow)
         wait_for_turns(killed, turns)

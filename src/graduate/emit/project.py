@@ -24,14 +24,17 @@ from graduate.emit.render import render
 from graduate.emit.requirements import (
     SERVICE_MODULES,
     SERVICE_REQUIREMENTS,
+    SWEEP_REQUIREMENTS,
     choose_python,
     find_requirements,
     find_system_packages,
     render_audit,
     render_requirements,
     render_service,
+    render_sweep_requirements,
     render_tools,
 )
+from graduate.emit.sweep import choose_sweep_file, render_sweep
 from graduate.emit.tests import render_tests
 from graduate.model.project import Bundle, Modules, Project, ProjectFile
 
@@ -48,7 +51,7 @@ AROUND = (
     "pyproject.toml",
 )
 """The files of a project that are one template each."""
-LOCKS = tuple(f"requirements{part}.lock" for part in ("", "-audit", "-cuda", "-dev", "-service"))
+LOCKS = tuple(f"requirements{part}.lock" for part in ("", "-audit", "-cuda", "-dev", "-service", "-sweep"))
 _RUNTIME_LIBRARIES = ("cloudpickle", "pydantic", "yaml", "numpy", "torch", "matplotlib", "IPython")
 
 
@@ -89,6 +92,8 @@ def output_folders(bundle: Bundle) -> tuple[str, ...]:
 def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
     """The files around the package, without the ones that need to know all others."""
     around = {path: render(f"{path}.j2", **values) for path in AROUND}
+    if values["sweep_file"]:
+        around[values["sweep_file"]] = render_sweep(values["settings"], bundle.modules)
     return {
         **around,
         "monitoring/grafana/dashboards/pipeline.json": render_dashboard(
@@ -102,6 +107,7 @@ def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
         "requirements-audit.in": render_audit(),
         "requirements-dev.in": render_tools(),
         "requirements-service.in": render_service(),
+        "requirements-sweep.in": render_sweep_requirements(),
         "requirements.in": render_requirements(find_requirements(bundle.dependencies)),
     }
 
@@ -131,6 +137,8 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "system_packages": find_system_packages(requirements),
         "torch": [json.dumps(each.text, ensure_ascii=False) for each in requirements if each.name == "torch"],
         "service": SERVICE_REQUIREMENTS,
+        "sweep": SWEEP_REQUIREMENTS,
+        "sweep_file": choose_sweep_file(settings, [each.path for each in bundle.data_files]),
         "third_party": _third_party(bundle),
         "moved": sorted(
             _dotted(modules.name, each.path) for each in modules.modules if each.origin == "moved"
@@ -144,7 +152,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         if trains_torch
         else [],
         "targets": find_targets(),
-        "absent": find_absent(modules.steps, modules.models),
+        "absent": find_absent(modules.steps, modules.models, bool(settings)),
     }
 
 

@@ -22,6 +22,9 @@ RUNTIME_MODULES = {"cloudpickle": ("cloudpickle",), "pydantic": ("pydantic",), "
 SERVICE_MODULES = ("fastapi", "prometheus_client", "uvicorn")
 SERVICE_REQUIREMENTS = ("fastapi>=0.115", "prometheus-client>=0.21", "uvicorn>=0.30")
 """What serving.py and exporter.py import."""
+SWEEP_MODULES = ("optuna",)
+SWEEP_REQUIREMENTS = ("optuna>=4.2",)
+"""What sweep.py imports."""
 
 DEPTRY = "0.25.1"
 """Which deptry recorded that the imports are as declared; graduate itself does not need it."""
@@ -94,7 +97,13 @@ def render_audit() -> str:
 
 def render_service() -> str:
     """`requirements-service.in`: what `serve` and `metrics` need on top."""
-    return (
-        "\n".join(["# What `serve` and `metrics` need on top.", "-r requirements.in", *SERVICE_REQUIREMENTS])
-        + "\n"
-    )
+    return _render_extra("What `serve` and `metrics` need on top.", SERVICE_REQUIREMENTS)
+
+
+def render_sweep_requirements() -> str:
+    """`requirements-sweep.in`: what `sweep` needs on top."""
+    return _render_extra("What `sweep` needs on top.", SWEEP_REQUIREMENTS)
+
+
+def _render_extra(title: str, requirements: Iterable[str]) -> str:
+    return "\n".join([f"# {title}", "-r requirements.in", *requirements]) + "\n"

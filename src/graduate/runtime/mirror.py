@@ -21,7 +21,18 @@ from .problems import EXIT_FAILED, Problem
 FOLDER = STATE_FOLDER / "ranks"
 _MIRROR = "PIPELINE_MIRROR_OF"
 _LEFT_OUT = frozenset(
-    {".git", ".venv", "venv", "__pycache__", "node_modules", "logs", ".mypy_cache", ".ruff_cache"}
+    {
+        ".git",
+        ".venv",
+        ".venv-audit",
+        ".wheels",
+        "venv",
+        "__pycache__",
+        "node_modules",
+        "logs",
+        ".mypy_cache",
+        ".ruff_cache",
+    }
 )
 _OWN_STATE = frozenset(
     {"ranks", "sweep", "trial.jsonl", "lock", "staging", "events.jsonl", "errors", "quarantine", "backups"}
