@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import runtime_project
 from harness import Converted, convert
 
 optuna = pytest.importorskip("optuna")
@@ -116,3 +117,77 @@ def test_a_sweep_that_is_killed_goes_on_and_comes_to_the_same(tmp_path: Path) ->
     assert "trial 0: going on" in done.stderr
     assert "going on (it was interrupted)" in (killed.root / ".pipeline_state/sweep/logs/0.log").read_text()
     assert rows(killed) == found
+
+
+STEPS = """
+    from .config.settings import settings
+    from .utils.resume import Pipeline, Step
+
+    def load():
+        print("loaded")
+        return [1.0, 2.0, 4.0]
+
+    def fit(data):
+        if settings.kind == "broken":
+            raise ValueError("cannot be")
+        return sum(abs(each - settings.centre) for each in data)
+
+    def note(error):
+        with open("error.txt", "w") as file:
+            file.write(f"{error}")
+
+    PIPELINE = Pipeline(
+        Step("load", load, role="preprocess", gives=("data",)),
+        Step("fit", fit, role="train", takes=("data",), gives=("error",)),
+        Step("note", note, role="evaluate", takes=("error",)),
+        package=__package__,
+    )
+"""
+OPTIONS = """
+    centre: int = option(0)
+    kind: str = option("plain", choices=("plain", "other", "broken"))
+"""
+GIVEN = """
+metric: error
+direction: minimize
+settings:
+  centre: {low: -3, high: 3}
+  kind: {choices: [plain, other]}
+"""
+
+
+def test_a_given_value_is_a_metric_and_steps_before_are_not_repeated(tmp_path: Path) -> None:
+    project = runtime_project.make_project(tmp_path, STEPS, OPTIONS)
+    project.run("train-all")
+    (tmp_path / "error.txt").write_text("mine")
+    project.write("configs/sweep.yaml", GIVEN + "keep: all\n")
+    done = project.run("sweep", TRIALS="4")
+    assert "best: make train-all ARGS=" in done.stdout
+    folder = tmp_path / ".pipeline_state" / "sweep"
+    with (tmp_path / "reports" / "sweep.csv").open() as file:
+        found = list(csv.DictReader(file))
+    for each in found:
+        wanted = sum(abs(number - int(each["centre"])) for number in (1.0, 2.0, 4.0))
+        assert float(each["error"]) == wanted
+        assert (folder / "trials" / each["trial"] / "error.txt").read_text() == str(wanted)
+        assert "loaded" not in (folder / "logs" / f"{each['trial']}.log").read_text()
+    assert (tmp_path / "error.txt").read_text() == "mine"
+
+    project.write("configs/sweep.yaml", GIVEN.replace("high: 3", "high: 2"))
+    said = project.run("sweep", check=2, TRIALS="4").stderr
+    assert "what is tried has changed" in said
+    assert "ARGS=--fresh" in said
+
+
+def test_what_is_wrong_with_a_trial_is_told(tmp_path: Path) -> None:
+    project = runtime_project.make_project(tmp_path, STEPS, OPTIONS)
+    project.write("configs/sweep.yaml", GIVEN.replace("metric: error", "metric: eror"))
+    said = project.run("sweep", check=2, TRIALS="1").stderr
+    assert "'eror' is not a metric" in said
+    assert "did you mean 'error'?" in said
+    project.write("configs/sweep.yaml", GIVEN.replace("[plain, other]", "[broken, broken]"))
+    said = project.run("sweep", "--fresh", check=1, TRIALS="1").stderr
+    assert "Trial 0 failed, and none before it went well." in said
+    assert "where: .pipeline_state/sweep/logs/0.log" in said
+    said = project.run("sweep", "--centre=1", check=2).stderr
+    assert "both given and to be tried" in said
