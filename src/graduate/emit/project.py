@@ -24,6 +24,7 @@ from graduate.emit.render import render
 from graduate.emit.requirements import (
     SERVICE_MODULES,
     SERVICE_REQUIREMENTS,
+    SWEEP_MODULES,
     SWEEP_REQUIREMENTS,
     choose_python,
     find_requirements,
@@ -171,7 +172,7 @@ def _libraries(bundle: Bundle) -> set[str]:
 def _third_party(bundle: Bundle) -> list[str]:
     """The top-level modules of all libraries, so that mypy need not look into them."""
     return sorted(
-        ({*_libraries(bundle), *_RUNTIME_LIBRARIES, *SERVICE_MODULES, "xgboost"})
+        ({*_libraries(bundle), *_RUNTIME_LIBRARIES, *SERVICE_MODULES, *SWEEP_MODULES, "xgboost"})
         - set(sys.stdlib_module_names)
     )
 

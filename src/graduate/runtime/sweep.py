@@ -7,7 +7,6 @@ one in its own state, from which it goes on.
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 from collections.abc import Sequence
@@ -50,7 +49,7 @@ def run(package: str, pipeline: Pipeline, fixed: list[str], *, fresh: bool) -> i
 
 def _import_optuna() -> Any:
     try:
-        optuna: Any = importlib.import_module("optuna")
+        import optuna
     except ModuleNotFoundError as error:
         raise Problem(
             "A sweep needs Optuna.",
