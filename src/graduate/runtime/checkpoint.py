@@ -115,8 +115,8 @@ class Checkpoint:
         run = self._run
         if run is None:
             return
-        if run.turns is not None and kind is None and not self.exhausted:
-            run.turns.note_left(self, sys._getframe(1))
+        if run.turns is not None and kind is None:
+            run.turns.note_end(self, sys._getframe(1))
         del self.frames[:]
         self._run = None
         run.watcher.note()

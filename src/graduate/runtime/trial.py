@@ -54,16 +54,21 @@ class Turns:
         if not self.run.stack or self.run.stack[0] is not block:
             return
         self._turns = {(block.path, ordinal): turn}
+        if is_told(turn):
+            self._look(block, ordinal, turn, caller)
+
+    def _look(self, block: Checkpoint, ordinal: int, turn: int, caller: int) -> None:
         names = {**_variables(caller), **vars(block.state)}
         # Research code's objects may do anything when they are looked at.
         with contextlib.suppress(Exception):
             self._tell(names, {"block": block.path, "loop": ordinal, "turn": turn})
 
-    def note_left(self, block: Checkpoint, caller: FrameType) -> None:
-        """A block ends whose loop was left by `break`: its last turn counts too."""
-        for (path, ordinal), turn in list(self._turns.items()):
-            if path == block.path:
-                self.note(block, ordinal, turn + 1, id(caller))
+    def note_end(self, block: Checkpoint, caller: FrameType) -> None:
+        """A block ends: the last turn of its loop counts in any case, also one that was left by `break`."""
+        for (path, ordinal), turn in self._turns.items():
+            if path == block.path and not (block.exhausted and is_told(turn)):
+                self._look(block, ordinal, turn + (not block.exhausted), id(caller))
+        self._turns = {}
 
     def note_given(self, values: dict[str, Any]) -> None:
         """The step is over and gives these."""
@@ -77,6 +82,11 @@ class Turns:
         elif new := set(found) - self._named:
             self._named |= new
             append_line(FILE, {"step": self.run.name, "names": sorted(new)})
+
+
+def is_told(turn: int) -> bool:
+    """Each turn up to the hundredth, then each tenth up to the thousandth, and so on: a loop may have millions."""
+    return turn % 10 ** max(0, len(str(turn - 1)) - 2) == 0
 
 
 def _plain(names: dict[str, Any], metric: str) -> dict[str, Any]:

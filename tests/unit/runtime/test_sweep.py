@@ -191,6 +191,14 @@ def test_a_loop_tells_its_metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ]
 
 
+def test_long_loops_tell_fewer_turns() -> None:
+    told = [turn for turn in range(1, 20001) if trial.is_told(turn)]
+    assert told[:100] == list(range(1, 101))
+    assert told[100:191:45] == [110, 560, 1100]
+    assert len(told) == 290
+    assert told[-1] == 20000
+
+
 def test_a_trial_leaves_the_project_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "project"
     mine = root / ".pipeline_state" / "sweep" / "trials" / "0"
