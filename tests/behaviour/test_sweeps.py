@@ -145,6 +145,7 @@ STEPS = """
 """
 OPTIONS = """
     centre: int = option(0)
+    extra: int = option(0)
     kind: str = option("plain", choices=("plain", "other", "broken"))
 """
 GIVEN = """
@@ -161,8 +162,9 @@ def test_a_given_value_is_a_metric_and_steps_before_are_not_repeated(tmp_path: P
     project.run("train-all")
     (tmp_path / "error.txt").write_text("mine")
     project.write("configs/sweep.yaml", GIVEN + "keep: all\n")
-    done = project.run("sweep", TRIALS="4")
-    assert "best: make train-all ARGS=" in done.stdout
+    done = project.run("sweep", "--extra", "3", TRIALS="4")
+    assert 'best: make train-all ARGS="--extra 3 --centre=' in done.stdout
+    assert (tmp_path / "reports" / "best.yaml").read_text().count("\n") == 3
     folder = tmp_path / ".pipeline_state" / "sweep"
     with (tmp_path / "reports" / "sweep.csv").open() as file:
         found = list(csv.DictReader(file))
@@ -174,7 +176,7 @@ def test_a_given_value_is_a_metric_and_steps_before_are_not_repeated(tmp_path: P
     assert (tmp_path / "error.txt").read_text() == "mine"
 
     project.write("configs/sweep.yaml", GIVEN.replace("high: 3", "high: 2"))
-    said = project.run("sweep", check=2, TRIALS="4").stderr
+    said = project.run("sweep", "--extra", "3", check=2, TRIALS="4").stderr
     assert "what is tried has changed" in said
     assert "ARGS=--fresh" in said
 

@@ -150,7 +150,7 @@ class Sweep:
                 say(f"Stopped on {stop.name or 'request'}; {done}. Run the same command again to go on.")
                 return EXIT_INTERRUPTED
             self._tidy()
-        return sweep_report.show(self.study, self.plan, self.package)
+        return sweep_report.show(self.study, self.plan, self.package, self.fixed)
 
     def _trials(self, *states: Any) -> list[Any]:
         return list(self.study.get_trials(deepcopy=False, states=states or None))

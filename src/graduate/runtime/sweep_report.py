@@ -18,7 +18,7 @@ TABLE = PROJECT_ROOT / "reports" / "sweep.csv"
 BEST = PROJECT_ROOT / "reports" / "best.yaml"
 
 
-def show(study: Any, plan: Plan, package: str) -> int:
+def show(study: Any, plan: Plan, package: str, fixed: list[str]) -> int:
     """Print all trials, the best first, and write them down; the exit code."""
     trials = sort_trials(study.get_trials(deepcopy=False), plan)
     header = ["trial", plan.metric, "state", "turns", *plan.space]
@@ -41,7 +41,7 @@ def show(study: Any, plan: Plan, package: str) -> int:
     best = {name: plan.space[name].value(trials[0].params[name]) for name in plan.space}
     texts = {name: plan.space[name].text(trials[0].params[name]) for name in plan.space}
     store.publish(BEST, _yaml(best, f"{plan.metric} {trials[0].value!r}, trial {trials[0].number}").encode())
-    print(f"\nbest: {command_of(texts, package, plan.command)}")
+    print(f"\nbest: {command_of(texts, package, plan.command, fixed)}")
     say(
         f"{TABLE.relative_to(PROJECT_ROOT)} has all trials, {BEST.relative_to(PROJECT_ROOT)} the best settings."
     )
@@ -63,11 +63,11 @@ def sort_trials(trials: list[Any], plan: Plan) -> list[Any]:
     )
 
 
-def command_of(texts: dict[str, str], package: str, command: str) -> str:
+def command_of(texts: dict[str, str], package: str, command: str, fixed: list[str]) -> str:
     """The command line that runs the pipeline with these settings, just as the trial had them."""
     settings = configuration.loaded()
     options = {each.name: each for each in settings.options()} if settings is not None else {}
-    before, arguments = [], []
+    before, arguments = [], [shlex.join(fixed)] if fixed else []
     for name, text in texts.items():
         each = options[name]
         if each.action == "store" and each.nargs is None and not each.positional and " " not in text:
@@ -84,7 +84,7 @@ def _yaml(values: dict[str, Any], title: str) -> str:
         {name: list(each) if isinstance(each, tuple) else each for name, each in values.items()},
         sort_keys=False,
         allow_unicode=True,
-        default_flow_style=None,
+        default_flow_style=False,
     )
     return f"# The best settings of the sweep: {title}.\n{lines}"
 

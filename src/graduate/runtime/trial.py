@@ -86,7 +86,8 @@ class Turns:
 
 def is_told(turn: int) -> bool:
     """Each turn up to the hundredth, then each tenth up to the thousandth, and so on: a loop may have millions."""
-    return turn % 10 ** max(0, len(str(turn - 1)) - 2) == 0
+    every: int = 10 ** max(0, len(str(turn - 1)) - 2)
+    return turn % every == 0
 
 
 def _plain(names: dict[str, Any], metric: str) -> dict[str, Any]:
