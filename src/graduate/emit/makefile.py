@@ -29,7 +29,9 @@ def find_targets() -> tuple[Target, ...]:
     return (
         Target("help", "list all targets", (_HELP,)),
         Target(
-            "install", "make .venv with what the locks name, by uv or pip (EXTRAS=service cuda)", _INSTALL
+            "install",
+            "make .venv with what the locks name, by uv or pip (EXTRAS=service sweep cuda)",
+            _INSTALL,
         ),
         Target("lock", "make all locks anew from the .in files", _LOCK),
         _run("download-data", "run the steps up to the last one that downloads"),
@@ -41,6 +43,12 @@ def find_targets() -> tuple[Target, ...]:
         _run("train-all", "run every step that is not up to date"),
         _run("resume-train", "go on with the training where it was stopped"),
         _run("resume-all", "go on with everything where it was stopped"),
+        Target(
+            "sweep",
+            "try the settings of configs/sweep.yaml, stop and go on at will (TRIALS=20; needs EXTRAS=sweep)",
+            ('TRIALS="$(TRIALS)" exec "$(PYTHON)" -m $(PACKAGE) sweep $(ARGS)',),
+            "environment",
+        ),
         _run("status", "show what each step is and why"),
         Target(
             "slurm",
@@ -155,7 +163,7 @@ _LOCK = (
     '\tsed -i.old "/^$$name==/d" "$$local"; echo "$$name==$$2" >>"$$local"; \\',
     "done; \\",
     f'{_COMPILE} $(DATED) -c "$$local" requirements.in -o requirements.lock; \\',
-    "for extra in dev service; do \\",
+    "for extra in dev service sweep; do \\",
     f"\t{_COMPILE} -c requirements.lock requirements-$$extra.in -o requirements-$$extra.lock; \\",
     "done; \\",
     f"{_COMPILE} requirements-audit.in -o requirements-audit.lock; \\",
@@ -183,7 +191,9 @@ def render_makefile(values: Mapping[str, Any]) -> str:
     return render("Makefile.j2", **{**values, "exempt": OWN_LIBRARIES, "targets": find_targets()})
 
 
-def find_absent(steps: tuple[Step, ...], models: tuple[str, ...], *, is_shareable: bool) -> dict[str, str]:
+def find_absent(
+    steps: tuple[Step, ...], models: tuple[str, ...], *, is_shareable: bool, can_sweep: bool
+) -> dict[str, str]:
     """The targets whose step, model or means this project does not have, with why; they say so and do nothing."""
     roles = {step.role for step in steps}
     groups = {
@@ -202,4 +212,6 @@ def find_absent(steps: tuple[Step, ...], models: tuple[str, ...], *, is_shareabl
     }
     if not models:
         absent["serve"] = "this project yields no model"
+    if not can_sweep:
+        absent["sweep"] = "this project has no settings to try, or nothing that trains"
     return absent if is_shareable else absent | dict.fromkeys(("slurm", "k8s"), "only for code with PyTorch")

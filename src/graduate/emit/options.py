@@ -214,15 +214,16 @@ def _arguments(each: Setting, other: Any, text: str) -> tuple[str, ...]:
 def find_small_settings(settings: Iterable[Setting]) -> tuple[str, ...]:
     """Arguments that make a long run short without changing what is run: three epochs are enough to be killed in."""
     return tuple(
-        text for each in settings if each.flag and _is_epochs(each) for text in (each.flag, str(_FEW))
+        text for each in settings if each.flag and is_epochs(each) for text in (each.flag, str(_FEW))
     )
 
 
 def count_times_smaller(settings: Iterable[Setting]) -> float:
     """How many times as much there is to do without the small settings."""
-    return float(max((round(each.value / _FEW, 1) for each in settings if _is_epochs(each)), default=1))
+    return float(max((round(each.value / _FEW, 1) for each in settings if is_epochs(each)), default=1))
 
 
-def _is_epochs(each: Setting) -> bool:
+def is_epochs(each: Setting) -> bool:
+    """Whether a setting says how long is trained."""
     is_count = isinstance(each.value, int) and not isinstance(each.value, bool)
     return is_count and each.value > _FEW and bool(_EPOCHS.match(each.name)) and not each.option.positional

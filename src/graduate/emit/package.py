@@ -31,6 +31,7 @@ FOLDERS = {
 }
 _MODEL = "a model"
 _SHARED = "work for several processes"
+_SWEPT = "settings to try"
 _TORCH = (
     "torch",
     "torchvision",
@@ -56,10 +57,12 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "fit_xgboost.py": ("xgboost",),
     "launch.py": (_SHARED,),
     "live_keras.py": _KERAS,
-    "mirror.py": (_SHARED,),
+    "mirror.py": (_SHARED, _SWEPT),
     "model_record.py": (_MODEL,),
     "pickle_keras.py": _KERAS,
     "serving.py": (_MODEL,),
+    "sweep.py": (_SWEPT,),
+    "trial.py": (_SWEPT,),
 }
 """Files of the runtime that others look for (`optional.find`), and the features of which the project must have one.
 
@@ -121,12 +124,18 @@ def has_torch(libraries: Collection[str]) -> bool:
     return not set(_TORCH).isdisjoint(libraries)
 
 
+def can_sweep(modules: Modules) -> bool:
+    """Whether there are settings to try, for something that trains."""
+    return bool(modules.options) and any(step.role == "train" for step in modules.steps)
+
+
 def render_package(modules: Modules, title: str, libraries: Collection[str] = ()) -> tuple[ProjectFile, ...]:
     """All files of the package, with paths that start at the project root. `libraries` are those that it imports."""
     name = modules.name
     own = {"__main__.py": MAIN, **{module.path: module.text for module in modules.modules}}
     shares = has_torch(libraries) and any(each.role == "train" and not each.alone for each in modules.steps)
     features = {*libraries, *([_MODEL] if modules.models else []), *([_SHARED] if shares else [])}
+    features |= {_SWEPT} if can_sweep(modules) else set()
     texts = {f"utils/{file}": text for file, text in find_needed(own, features).items()}
     texts["__main__.py"] = MAIN
     for module in modules.modules:

@@ -17,12 +17,14 @@ from graduate.emit.documents import document_values
 from graduate.emit.imported import compare_imports
 from graduate.emit.makefile import find_absent, find_targets, render_makefile
 from graduate.emit.options import find_settings, render_default_yaml
-from graduate.emit.package import has_torch, render_package
+from graduate.emit.package import can_sweep, has_torch, render_package
 from graduate.emit.placing import find_clashes, keep_folders, place_data, render_data
 from graduate.emit.record import RECORD, render_record
 from graduate.emit.render import render
 from graduate.emit.requirements import (
     SERVICE_MODULES,
+    SWEEP_MODULES,
+    SWEEP_REQUIREMENTS,
     choose_python,
     find_requirements,
     find_service,
@@ -30,8 +32,10 @@ from graduate.emit.requirements import (
     render_audit,
     render_requirements,
     render_service,
+    render_sweep_requirements,
     render_tools,
 )
+from graduate.emit.sweep import choose_sweep_file, render_sweep
 from graduate.emit.tests import render_tests
 from graduate.model.project import Bundle, Modules, Project, ProjectFile
 
@@ -48,7 +52,7 @@ AROUND = (
     "pyproject.toml",
 )
 """The files of a project that are one template each."""
-LOCKS = tuple(f"requirements{part}.lock" for part in ("", "-audit", "-cuda", "-dev", "-service"))
+LOCKS = tuple(f"requirements{part}.lock" for part in ("", "-audit", "-cuda", "-dev", "-service", "-sweep"))
 _RUNTIME_LIBRARIES = ("cloudpickle", "pydantic", "yaml", "numpy", "torch", "matplotlib", "IPython")
 
 
@@ -89,6 +93,8 @@ def output_folders(bundle: Bundle) -> tuple[str, ...]:
 def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
     """The files around the package, without the ones that need to know all others."""
     around = {path: render(f"{path}.j2", **values) for path in AROUND}
+    if values["sweep_file"]:
+        around[values["sweep_file"]] = render_sweep(values["settings"], bundle.modules)
     return {
         **around,
         "monitoring/grafana/dashboards/pipeline.json": render_dashboard(
@@ -102,6 +108,7 @@ def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
         "requirements-audit.in": render_audit(),
         "requirements-dev.in": render_tools(),
         "requirements-service.in": render_service(bundle.modules.models),
+        "requirements-sweep.in": render_sweep_requirements(),
         "requirements.in": render_requirements(find_requirements(bundle.dependencies)),
     }
 
@@ -131,6 +138,10 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "system_packages": find_system_packages(requirements),
         "torch": [json.dumps(each.text, ensure_ascii=False) for each in requirements if each.name == "torch"],
         "service": find_service(modules.models),
+        "sweep": SWEEP_REQUIREMENTS,
+        "sweep_file": choose_sweep_file(
+            settings if can_sweep(modules) else (), [each.path for each in bundle.data_files]
+        ),
         "third_party": _third_party(bundle),
         "moved": sorted(
             _dotted(modules.name, each.path) for each in modules.modules if each.origin == "moved"
@@ -144,7 +155,12 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         if trains_torch
         else [],
         "targets": find_targets(),
-        "absent": find_absent(modules.steps, modules.models, is_shareable=has_torch(_libraries(bundle))),
+        "absent": find_absent(
+            modules.steps,
+            modules.models,
+            is_shareable=has_torch(_libraries(bundle)),
+            can_sweep=can_sweep(modules),
+        ),
     }
 
 
@@ -163,7 +179,7 @@ def _libraries(bundle: Bundle) -> set[str]:
 def _third_party(bundle: Bundle) -> list[str]:
     """The top-level modules of all libraries, so that mypy need not look into them."""
     return sorted(
-        ({*_libraries(bundle), *_RUNTIME_LIBRARIES, *SERVICE_MODULES, "xgboost"})
+        ({*_libraries(bundle), *_RUNTIME_LIBRARIES, *SERVICE_MODULES, *SWEEP_MODULES, "xgboost"})
         - set(sys.stdlib_module_names)
     )
 

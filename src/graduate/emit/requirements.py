@@ -21,6 +21,9 @@ RUNTIME_REQUIREMENTS = {
 RUNTIME_MODULES = {"cloudpickle": ("cloudpickle",), "pydantic": ("pydantic",), "pyyaml": ("yaml",)}
 SERVICE_MODULES = ("fastapi", "prometheus_client", "uvicorn")
 """What exporter.py and serving.py import."""
+SWEEP_MODULES = ("optuna",)
+SWEEP_REQUIREMENTS = ("optuna>=4.2",)
+"""What sweep.py imports."""
 
 DEPTRY = "0.25.1"
 """Which deptry recorded that the imports are as declared; graduate itself does not need it."""
@@ -104,3 +107,8 @@ def render_service(models: Collection[str]) -> str:
     """`requirements-service.in`."""
     head = "# What `serve` and `metrics` need on top." if models else "# What `metrics` needs on top."
     return "\n".join([head, "-r requirements.in", *find_service(models)]) + "\n"
+
+
+def render_sweep_requirements() -> str:
+    """`requirements-sweep.in`."""
+    return "\n".join(["# What `sweep` needs on top.", "-r requirements.in", *SWEEP_REQUIREMENTS]) + "\n"

@@ -114,6 +114,8 @@ class Checkpoint:
         run = self._run
         if run is None:
             return
+        if run.turns is not None and kind is None:
+            run.turns.note_end(self, sys._getframe(1))
         del self.frames[:]
         self._run = None
         run.watcher.note()
@@ -156,6 +158,7 @@ class Checkpoint:
             iterator = frame.draws.watch(iterator, frame.count, run.registries)
         keep = positions.keeps_item(frame.iterable)
         note = frame.now is None
+        turns = run.turns if frames[0] is frame else None
         finished = False
         try:
             for item in iterator:
@@ -172,6 +175,8 @@ class Checkpoint:
                 else:
                     note = False
                     frame.count += 1
+                if turns is not None:
+                    turns.note(self, frame.ordinal, frame.count, key[0])
                 if clock() >= timer.due:
                     self._look(run, frame)
             finished = True
@@ -305,6 +310,8 @@ class Checkpoint:
             if self.frames[-1] is not frame:
                 self._unwind(frame)
             frame.advance()
+            if run.turns is not None and self.frames[0] is frame:
+                run.turns.note(self, frame.ordinal, frame.count, id(caller))
         if not condition:
             del self.frames[self.frames.index(frame) :]
             self._note_end(run, frame)

@@ -26,6 +26,7 @@ COMMANDS = {
     "train-all": "run every step that is not up to date",
     "resume-train": "go on with the training where it was stopped",
     "resume-all": "go on with everything where it was stopped",
+    "sweep": "try the settings that configs/sweep.yaml names (TRIALS=20; --fresh: from the start)",
     "status": "show what each step is and why (--history: what rollback can go back to; --json: for programs)",
     "clean": "forget all results and checkpoints",
     "rollback": "rollback STEP: run this step and those after it again; rollback NUMBER: go back to a generation",
@@ -51,7 +52,9 @@ FLAGS = {
     "validate-data": ("--fresh", "--accept"),
     "health": ("--service",),
     "describe-model": ("--accept",),
+    "sweep": ("--fresh",),
 }
+_NO_SWEEP = "it has no settings to try, or nothing that trains"
 SERVICES = ("health", "serve", "metrics", "describe-model")
 
 
@@ -60,6 +63,8 @@ def main(package: str, arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     os.chdir(PROJECT_ROOT)
     try:
+        if "PIPELINE_TRIAL_OF" in os.environ:
+            optional.need("trial", "be a trial", given[0] if given else "", _NO_SWEEP).enter()
         if world.SIZE > 1 and any(each in ROLES or each in ("train-all", "resume-all") for each in given):
             world.enter(package)
         return _main(package, given)
@@ -105,6 +110,9 @@ def _main(package: str, given: list[str]) -> int:
         from . import services
 
         return services.start(command, pipeline, flags)
+    if command == "sweep":
+        sweep = optional.need("sweep", "try settings", command, _NO_SWEEP)
+        return int(sweep.run(package, pipeline, given, fresh="--fresh" in flags))
     if command in ("slurm", "k8s"):
         cluster = optional.need("cluster", "be run on a cluster", command, "its code does not use PyTorch")
         return int(cluster.write(command, package))

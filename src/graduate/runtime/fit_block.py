@@ -87,6 +87,8 @@ class FitBlock(Checkpoint):
     def round_over(self) -> None:
         """A round has ended: save now, or stop here, when it is time to. Raises `Interrupted`."""
         self.frames[0].advance()
+        if self.run.turns is not None:
+            self.run.turns.note(self, 0, self.frames[0].count)
         if clock() >= self.run.timer.due:
             self.run.saving.look(self)
 

@@ -16,13 +16,27 @@ from typing import Any
 
 from . import world
 from .paths import PROJECT_ROOT, STATE_FOLDER
+from .problems import EXIT_FAILED, Problem
 
 FOLDER = STATE_FOLDER / "ranks"
 _MIRROR = "PIPELINE_MIRROR_OF"
 _LEFT_OUT = frozenset(
-    {".git", ".venv", "venv", "__pycache__", "node_modules", "logs", ".mypy_cache", ".ruff_cache"}
+    {
+        ".git",
+        ".venv",
+        ".venv-audit",
+        ".wheels",
+        "venv",
+        "__pycache__",
+        "node_modules",
+        "logs",
+        ".mypy_cache",
+        ".ruff_cache",
+    }
 )
-_OWN_STATE = frozenset({"ranks", "lock", "staging", "events.jsonl", "errors", "quarantine", "backups"})
+_OWN_STATE = frozenset(
+    {"ranks", "sweep", "trial.jsonl", "lock", "staging", "events.jsonl", "errors", "quarantine", "backups"}
+)
 _WRITTEN_IN_PLACE = frozenset(
     {".pt", ".pth", ".ckpt", ".bin", ".h5", ".hdf5", ".db", ".sqlite", ".jsonl", ".log"}
 )
@@ -30,6 +44,8 @@ _WRITTEN_IN_PLACE = frozenset(
 _BIG = 1 << 20
 _SILENCED = {"WANDB_MODE": "disabled", "COMET_MODE": "disabled", "NEPTUNE_MODE": "debug"}
 """Services that would hear of the run from each process."""
+_project = ""
+"""The project of which this tree is a trial."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_TRUNC
 
 
@@ -42,7 +58,7 @@ def enter(package: str) -> None:
         return
     mirror = FOLDER / str(world.RANK)
     shutil.rmtree(mirror, ignore_errors=True)
-    _copy_tree(PROJECT_ROOT, mirror)
+    copy_tree(PROJECT_ROOT, mirror)
     _redirect_output()
     os.environ |= {_MIRROR: str(PROJECT_ROOT), **_SILENCED}
     os.chdir(mirror)
@@ -59,7 +75,7 @@ def _redirect_output() -> None:
     os.dup2(log, 2)
 
 
-def _copy_tree(source: Path, target: Path) -> None:
+def copy_tree(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     with os.scandir(source) as entries:
         for entry in entries:
@@ -67,11 +83,18 @@ def _copy_tree(source: Path, target: Path) -> None:
                 continue
             path = target / entry.name
             if entry.is_symlink():
-                path.symlink_to(os.readlink(entry.path))  # noqa: PTH115
+                path.symlink_to(_as_seen_there(entry.path))
             elif entry.is_dir():
-                _copy_tree(Path(entry.path), path)
+                copy_tree(Path(entry.path), path)
             elif entry.is_file():
                 _lend(Path(entry.path), path)
+
+
+def _as_seen_there(link: str) -> str:
+    """Where a link leads: a way out of the project is another one from a tree that lies deeper."""
+    way = os.readlink(link)  # noqa: PTH115
+    end = os.path.abspath(os.path.join(os.path.dirname(link), way))  # noqa: PTH100, PTH118, PTH120
+    return way if end.startswith(f"{PROJECT_ROOT}/") else end
 
 
 def _lend(source: Path, target: Path) -> None:
@@ -85,6 +108,13 @@ def _lend(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
+
+
+def protect_lent(project: str) -> None:
+    """In a tree that is a trial of `project`: what is lent is copied before it is written to, and the project stays."""
+    global _project
+    _project = project
+    sys.addaudithook(_before_open)
 
 
 def _before_open(event: str, arguments: tuple[Any, ...]) -> None:
@@ -101,7 +131,9 @@ def before_write(path: str) -> None:
     """A lent file is copied before it is written to. Raises `Problem` for a file that is everybody's."""
     name = os.path.abspath(path)  # noqa: PTH100
     if not name.startswith(f"{PROJECT_ROOT}/"):
-        if not _is_nobodys(name):
+        if _project and not os.environ.get(_MIRROR):
+            _check_not_of(_project, name)
+        elif not _is_nobodys(name):
             raise world.cannot(f"writing {name}", "outside of the project folder")
         return
     try:
@@ -112,6 +144,18 @@ def before_write(path: str) -> None:
         os.replace(own, name)  # noqa: PTH105
     except OSError:
         return
+
+
+def _check_not_of(project: str, name: str) -> None:
+    """A trial may not write into the project that it is a copy of."""
+    if name.startswith(f"{project}/") and not name.startswith(f"{sys.prefix}/"):
+        raise Problem(
+            "A trial of a sweep would write into the project itself.",
+            where=os.path.relpath(name, project),
+            why="a step keeps the whole path of a file, or the code names it",
+            fix="let the step that makes the path run in each trial (`reuse: false` in configs/sweep.yaml)",
+            exit_code=EXIT_FAILED,
+        )
 
 
 def _is_nobodys(name: str) -> bool:

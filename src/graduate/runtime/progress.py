@@ -91,13 +91,20 @@ def read() -> dict[str, Any]:
 def find_values(values: dict[str, Any], package: str) -> dict[str, float]:
     """The numbers among what open loops carry, by name: losses, scores, and the last entry of each history."""
     found: dict[str, float] = {}
-    for name, value in values.items():
+    for name, number in find_numbers(values, package).items():
+        if len(found) < MOST_VALUES and math.isfinite(number):
+            found[name] = number
+    return found
+
+
+def find_numbers(names: dict[str, Any], package: str) -> dict[str, float]:
+    """The numbers that these names hold; also those that are infinite or none."""
+    found: dict[str, float] = {}
+    for name, value in list(names.items()):
         # The numbers of an object of the project's own, say a trainer, go without its name.
         is_own = type(value).__module__.partition(".")[0] == package and hasattr(value, "__dict__")
         parts = dict(vars(value)) if is_own else {name: value}
-        for path, number in [each for key, part in parts.items() for each in _numbers(key, part, 0)]:
-            if len(found) < MOST_VALUES:
-                found[path] = number
+        found |= {path: number for key, part in parts.items() for path, number in _numbers(key, part, 0)}
     return found
 
 
@@ -107,8 +114,7 @@ def _numbers(name: str, value: Any, depth: int) -> list[tuple[str, float]]:
     if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
         value = value.item()
     if isinstance(value, (int, float)):
-        number = float(value) if abs(value) < 1e300 else math.inf
-        return [(name, number)] if math.isfinite(number) else []
+        return [(name, math.inf if abs(value) >= 1e300 else float(value))]
     if isinstance(value, (list, tuple)) and value:
         return _numbers(name, value[-1], depth + 1)
     if isinstance(value, dict) and len(value) <= MOST_VALUES:

@@ -271,6 +271,8 @@ class Runner:
         """Write down everything that the step left, then commit it: from here on it is done."""
         step = self.pipeline.steps[index]
         given = {} if record.ended_early else step.by_name(result)
+        if run.turns is not None:
+            run.turns.note_given(given)
         if self.pipeline.shared is not None:
             given[CONTEXT] = self.pipeline.shared
         after = random_state.capture()

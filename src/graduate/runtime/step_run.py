@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from . import store
+from . import optional, store
 from .files import recorder
 from .journal import Journal, cut_back
 from .log import say
@@ -41,6 +41,10 @@ class StepRun:
         self.path = STATE_FOLDER / "checkpoints" / name
         self.journal = Journal(self.path / "touched.jsonl")
         self.watcher = Watcher(self)
+        self.turns: Any = (
+            optional.find("trial").Turns(self) if "PIPELINE_TRIAL_METRIC" in os.environ else None
+        )
+        """What tells the metric of a trial."""
         self.process = os.getpid()
 
     def __enter__(self) -> StepRun:

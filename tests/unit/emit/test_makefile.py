@@ -152,7 +152,7 @@ def test_lock_prefers_local_wheels_of_what_is_asked_for(bench: Bench, wheels: Pa
     runs = [call.split() for call in calls if call.startswith("uv pip compile")]
     assert [run[-3:] for run in runs] == [
         [f"requirements{part}.in", "-o", f"requirements{part}.lock"]
-        for part in ("", "-dev", "-service", "-audit")
+        for part in ("", "-dev", "-service", "-sweep", "-audit")
     ]
     assert all({"--generate-hashes", "--universal", "--no-emit-index-url"} <= set(run) for run in runs)
 

@@ -92,7 +92,7 @@ def test_a_file_of_another_tree_is_copied_before_it_is_written(
     (root / "logs").mkdir()
     monkeypatch.setattr(mirror, "PROJECT_ROOT", root)
     monkeypatch.setattr(mirror, "STATE_FOLDER", root / ".pipeline_state")
-    mirror._copy_tree(root, mine)
+    mirror.copy_tree(root, mine)
     assert sorted(str(each.relative_to(mine)) for each in mine.rglob("*")) == [
         ".pipeline_state",
         "data",

@@ -26,6 +26,7 @@ TARGETS = [
     "train-all",
     "resume-train",
     "resume-all",
+    "sweep",
     "status",
     "slurm",
     "k8s",
