@@ -10,15 +10,11 @@ import contextlib
 import os
 import sys
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .log import append_line
 from .paths import STATE_FOLDER
 from .progress import find_numbers
-
-if TYPE_CHECKING:
-    from .checkpoint import Checkpoint
-    from .loop_run import LoopRun
 
 FILE = STATE_FOLDER / "trial.jsonl"
 OF = "PIPELINE_TRIAL_OF"
@@ -36,15 +32,16 @@ def enter() -> None:
 
 
 class Turns:
-    """Tells the metric of one step as its loops turn."""
+    """Tells the metric of one step as its loops turn. `run` is the StepRun, `block` a Checkpoint of it: a project
+    without loops has none."""
 
-    def __init__(self, run: LoopRun) -> None:
+    def __init__(self, run: Any) -> None:
         self.run = run
         self.metric = os.environ[METRIC]
         self._named: set[str] = set()
         self._turns: dict[tuple[str, int], int] = {}
 
-    def note(self, block: Checkpoint, ordinal: int, turn: int, caller: int = 0) -> None:
+    def note(self, block: Any, ordinal: int, turn: int, caller: int = 0) -> None:
         """A turn of the outermost loop is over; `caller` is the identity of the frame that has the loop."""
         if not self.run.stack or self.run.stack[0] is not block:
             return
@@ -52,13 +49,13 @@ class Turns:
         if is_told(turn):
             self._look(block, ordinal, turn, caller)
 
-    def _look(self, block: Checkpoint, ordinal: int, turn: int, caller: int) -> None:
+    def _look(self, block: Any, ordinal: int, turn: int, caller: int) -> None:
         names = {**_variables(caller), **vars(block.state)}
         # Research code's objects may do anything when they are looked at.
         with contextlib.suppress(Exception):
             self._tell(names, {"block": block.path, "loop": ordinal, "turn": turn})
 
-    def note_end(self, block: Checkpoint, caller: FrameType) -> None:
+    def note_end(self, block: Any, caller: FrameType) -> None:
         """A block ends: the last turn of its loop counts in any case, also one that was left by `break`."""
         for (path, ordinal), turn in self._turns.items():
             if path == block.path and not (block.exhausted and is_told(turn)):

@@ -135,7 +135,7 @@ def shipped(bundle: Bundle) -> set[str]:
     [
         ("torch", {"launch", "distributed", "row_loader", "batch_rows", "autocast"}, {"live_keras"}),
         ("keras", {"live_keras"}, {"launch", "fit_keras", "fit_xgboost"}),
-        ("numpy", {"steps"}, {"launch", "cluster", "mirror", "agreement", "serving", "notebook", "fit"}),
+        ("numpy", {"steps"}, {"launch", "cluster", "agreement", "serving", "notebook", "fit"}),
     ],
 )
 def test_what_a_library_needs_ships_where_it_is_imported(
@@ -151,7 +151,13 @@ def test_what_several_processes_need_ships_where_they_can_share_the_work(bundle:
     alone = tuple(replace(each, alone=("train.py:3: it has threads",)) for each in bundle.modules.steps)
     found = shipped(replace(with_torch, modules=replace(bundle.modules, steps=alone)))
     assert {"autocast", "cluster"} <= found
-    assert found.isdisjoint({"launch", "mirror", "agreement", "distributed", "batch_rows", "row_loader"})
+    assert found.isdisjoint({"launch", "agreement", "distributed", "batch_rows", "row_loader"})
+
+
+def test_sweeps_ship_where_there_is_something_to_try(bundle: Bundle) -> None:
+    assert {"sweep", "trial", "mirror"} <= shipped(bundle)
+    without = replace(bundle, modules=replace(bundle.modules, options=()))
+    assert shipped(without).isdisjoint({"sweep", "sweep_file", "trial", "mirror"})
 
 
 def test_serving_ships_where_there_is_a_model(bundle: Bundle) -> None:

@@ -170,18 +170,15 @@ def test_a_loop_tells_its_metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trial, "append_line", lambda path, entry: lines.append(entry))
     block: Any = SimpleNamespace(path="b#0", state=SimpleNamespace(best=1.0, history={"loss": [3.0, 2.0]}))
     run: Any = SimpleNamespace(name="train", package="pkg", stack=[block])
-    assert trial.Turns.of(run) is None
     for metric, value in (("best", 1.0), ("history.loss", 2.0), ("accuracy", 0.5)):
         monkeypatch.setenv(trial.METRIC, metric)
-        turns = trial.Turns.of(run)
-        assert turns is not None
+        turns = trial.Turns(run)
         accuracy = 0.5
         assert accuracy
         turns.note(block, 0, 1, id(sys._getframe()))
         assert lines.pop() == {"step": "train", "block": "b#0", "loop": 0, "turn": 1, "value": value}
     monkeypatch.setenv(trial.METRIC, "lost")
-    turns = trial.Turns.of(run)
-    assert turns is not None
+    turns = trial.Turns(run)
     turns.note(block, 0, 1)
     turns.note(block, 0, 2)
     turns.note_given({"lost": math.inf})
