@@ -50,7 +50,7 @@ layers: $(STAMP)
 	$(BIN)/lint-imports
 
 test-slow: $(STAMP) ## the slow tests: long random programs, fault sweeps, verification of every example
-	@exec $(BIN)/python -m pytest -m slow
+	@exec $(BIN)/python -m pytest -m slow -n auto --dist worksteal
 
 test-fits: ## trainings that libraries run, stopped inside and gone on: installs Keras, JAX, Lightning, … in .venv-fits
 	$(if $(TORCH_WHEEL),,$(error it needs a CPU wheel of torch $(TORCH) in a folder named by PIP_FIND_LINKS))

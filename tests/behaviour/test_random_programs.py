@@ -50,13 +50,15 @@ def test_random_programs(text: str, cuts: list[bool], apart: bool) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("part", range(40))
 @settings(
-    max_examples=10_000,
+    max_examples=250,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
 )
 @given(programs(), CUTS, st.booleans())
-def test_many_random_programs(text: str, cuts: list[bool], apart: bool) -> None:
+def test_many_random_programs(part: int, text: str, cuts: list[bool], apart: bool) -> None:
+    """10,000 of them, in parts that several cores can share."""
     check(text, cuts, apart)
