@@ -71,6 +71,7 @@ def _lines(text: str, part: str) -> range:
 
 
 NO_SAFEGUARDS = {
+    ("sweep_trial.py", "store.rename(half, tree)"),  # a trial's folder that is not whole is made again
     ("journal.py", "store.rename(path, self.aside(relative))"),  # what the next attempt makes again
     ("loop_files.py", "store.rename(aside, target)"),
     ("store.py", "fsync(path)"),  # what fsync_folder is

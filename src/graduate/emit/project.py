@@ -24,10 +24,10 @@ from graduate.emit.render import render
 from graduate.emit.requirements import (
     SERVICE_MODULES,
     SWEEP_MODULES,
-    SWEEP_REQUIREMENTS,
     choose_python,
     find_requirements,
     find_service,
+    find_sweep_requirements,
     find_system_packages,
     render_audit,
     render_requirements,
@@ -108,7 +108,7 @@ def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
         "requirements-audit.in": render_audit(),
         "requirements-dev.in": render_tools(),
         "requirements-service.in": render_service(bundle.modules.models),
-        "requirements-sweep.in": render_sweep_requirements(),
+        "requirements-sweep.in": render_sweep_requirements(can_sweep(bundle.modules)),
         "requirements.in": render_requirements(find_requirements(bundle.dependencies)),
     }
 
@@ -138,7 +138,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "system_packages": find_system_packages(requirements),
         "torch": [json.dumps(each.text, ensure_ascii=False) for each in requirements if each.name == "torch"],
         "service": find_service(modules.models),
-        "sweep": SWEEP_REQUIREMENTS,
+        "sweep": find_sweep_requirements(can_sweep(modules)),
         "sweep_file": choose_sweep_file(
             settings if can_sweep(modules) else (), [each.path for each in bundle.data_files]
         ),

@@ -22,7 +22,6 @@ RUNTIME_MODULES = {"cloudpickle": ("cloudpickle",), "pydantic": ("pydantic",), "
 SERVICE_MODULES = ("fastapi", "prometheus_client", "uvicorn")
 """What exporter.py and serving.py import."""
 SWEEP_MODULES = ("optuna",)
-SWEEP_REQUIREMENTS = ("optuna>=4.2",)
 """What sweep.py imports."""
 
 DEPTRY = "0.25.1"
@@ -109,6 +108,16 @@ def render_service(models: Collection[str]) -> str:
     return "\n".join([head, "-r requirements.in", *find_service(models)]) + "\n"
 
 
-def render_sweep_requirements() -> str:
+def find_sweep_requirements(can_sweep: bool) -> tuple[str, ...]:
+    """What `sweep` needs on top, where the project has it."""
+    return ("optuna>=4.2",) if can_sweep else ()
+
+
+def render_sweep_requirements(can_sweep: bool) -> str:
     """`requirements-sweep.in`."""
-    return "\n".join(["# What `sweep` needs on top.", "-r requirements.in", *SWEEP_REQUIREMENTS]) + "\n"
+    head = (
+        "# What `sweep` needs on top."
+        if can_sweep
+        else "# This project has no `sweep`, which would need more."
+    )
+    return "\n".join([head, "-r requirements.in", *find_sweep_requirements(can_sweep)]) + "\n"
