@@ -166,11 +166,14 @@ def _refuse_broken(
     local: LocalModules,
     commands: Sequence[Command],
 ) -> None:
-    """A file that cannot be read stops the conversion only when it is what people run, or a program needs it."""
+    """A file that cannot be read stops the conversion only when a program needs it, or all that people run is so."""
     if not broken:
         return
     by_path = {module.path: module for module in modules}
-    needed = [command.path for command in commands] + [program.path for program in programs]
+    commanded = [command.path for command in commands]
+    needed = [program.path for program in programs]
+    if all(path in broken for path in commanded):
+        needed += commanded
     known = set(needed)
     for path in needed:
         for imported in find_certain_imports(by_path[path], local) if path in by_path else ():

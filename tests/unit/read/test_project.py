@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from notebooks import write_notebook
 
+from graduate.errors import ReadError
 from graduate.model.source import Sources
 from graduate.read.names import find_name
 from graduate.read.project import read_project
@@ -318,3 +319,18 @@ def test_files_that_cannot_be_read_and_nobody_needs_are_left_out(tmp_path: Path)
         ("self:1", "the link points to itself"),
     ]
     assert {"n.ipynb", "old.py"} <= {file.path for file in sources.files}
+
+
+def test_what_people_run_may_be_unreadable_only_beside_programs_that_are_not(tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_text("print 'old'")
+    (tmp_path / "a.py").write_text("print(1)")
+    (tmp_path / "run.sh").write_text("python old.py\npython a.py\n")
+    assert [program.path for program in read_project(tmp_path).programs] == ["a.py"]
+    assert [each.place.path for each in read_project(tmp_path).unread] == ["old.py"]
+    (tmp_path / "run.sh").write_text("python old.py\n")
+    with pytest.raises(ReadError, match="old.py is Python 2 code"):
+        read_project(tmp_path)
+    (tmp_path / "run.sh").write_text("python old.py\npython a.py\n")
+    (tmp_path / "a.py").write_text("import old\nprint(1)")
+    with pytest.raises(ReadError, match="old.py is Python 2 code"):
+        read_project(tmp_path)
