@@ -67,6 +67,11 @@ def test_help_and_version_import_no_step() -> None:
     assert "IPython" not in modules
 
 
+def test_python_can_run_it_as_a_module() -> None:
+    command = [sys.executable, "-m", "graduate", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == f"graduate {__version__}\n"
+
+
 def test_convert_reports_level_steps_settings_and_next_commands(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ from graduate.analyse.literals import Folded, fold_constant, infer_annotation
 from graduate.analyse.roles import find_qualified_name
 from graduate.model.facts import ArgparseFacts, Option
 from graduate.model.source import Place
+from graduate.syntax.nodes import list_nodes
 
 PlaceOf = Callable[[ast.AST], Place]
 Span = tuple[int, int]
@@ -59,7 +60,7 @@ def _builds_parser(body: Sequence[ast.stmt], imports: Mapping[str, str]) -> bool
         isinstance(node, ast.Call) and find_qualified_name(node.func, imports) == "argparse.ArgumentParser"
         for statement in body
         if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        for node in ast.walk(statement)
+        for node in list_nodes(statement)
     )
 
 
@@ -67,7 +68,7 @@ def _find_constants(body: Sequence[ast.stmt]) -> dict[str, Folded]:
     """Names that a body binds once, to a value that is known."""
     bound: dict[str, int] = {}
     for statement in body:
-        for node in ast.walk(statement):
+        for node in list_nodes(statement):
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
                 bound[node.id] = bound.get(node.id, 0) + 1
     constants: dict[str, Folded] = {}
@@ -82,7 +83,7 @@ def _find_constants(body: Sequence[ast.stmt]) -> dict[str, Folded]:
 def _find_call(facts: ArgparseFacts, body: Sequence[ast.stmt], function: str) -> ArgparseFacts:
     """Where the spine calls the helper function, and what it binds the result to."""
     for statement in body:
-        for node in ast.walk(statement):
+        for node in list_nodes(statement):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function:
                 namespace = _bound_name(statement) if getattr(statement, "value", None) is node else ""
                 return replace(facts, namespace=namespace, call_line=statement.lineno)
@@ -194,7 +195,7 @@ class _Reader:
         parses = [call for call in _calls(statement) if self._parser_method(call) == "parse_args"]
         uses = [
             node
-            for node in ast.walk(statement)
+            for node in list_nodes(statement)
             if isinstance(node, ast.Name) and node.id in {self.parser, *self.groups}
         ]
         if not uses:
@@ -258,4 +259,4 @@ class _Reader:
 
 
 def _calls(statement: ast.stmt) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(statement) if isinstance(node, ast.Call))
+    return (node for node in list_nodes(statement) if isinstance(node, ast.Call))

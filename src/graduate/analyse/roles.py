@@ -20,6 +20,7 @@ from graduate.analyse.role_rules import (
 )
 from graduate.model.facts import Evidence, Role
 from graduate.model.source import Place
+from graduate.syntax.nodes import list_nodes
 
 PlaceOf = Callable[[ast.AST], Place]
 
@@ -146,7 +147,7 @@ def _collect(
     found: _Found,
     scale: float = 1.0,
 ) -> None:
-    for child in ast.walk(node):
+    for child in list_nodes(node):
         if not isinstance(child, ast.Call):
             continue
         for (role, weight), what in _call_scores(child, imports, definitions):
@@ -195,7 +196,7 @@ def _receiver(node: ast.expr) -> str:
 
 
 def _strings(node: ast.AST) -> Iterator[str]:
-    for child in ast.walk(node):
+    for child in list_nodes(node):
         if isinstance(child, ast.Constant) and isinstance(child.value, str):
             yield child.value
 
@@ -235,9 +236,9 @@ def _is_dataclass(decorator: ast.expr, imports: Mapping[str, str]) -> bool:
 
 def _add_computation(node: ast.stmt, found: _Found) -> None:
     """A loop that accumulates over many rounds is the main computation where there is no learning."""
-    for child in ast.walk(node):
+    for child in list_nodes(node):
         if isinstance(child, _LOOPS) and _is_long(child) and _accumulates(child):
-            nested = any(isinstance(inner, _LOOPS) for part in child.body for inner in ast.walk(part))
+            nested = any(isinstance(inner, _LOOPS) for part in child.body for inner in list_nodes(part))
             weight = COMPUTATION_WEIGHT if nested or isinstance(node, _LOOPS) else COMPUTATION_WEIGHT / 2
             found.add("train", weight, "a loop that accumulates", child)
             return
@@ -260,7 +261,7 @@ def _is_long(loop: ast.For | ast.AsyncFor | ast.While) -> bool:
 
 def _accumulates(loop: ast.For | ast.AsyncFor | ast.While) -> bool:
     for part in loop.body:
-        for child in ast.walk(part):
+        for child in list_nodes(part):
             if isinstance(child, ast.AugAssign):
                 return True
             if isinstance(child, ast.Assign) and isinstance(child.targets[0], ast.Subscript):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import posixpath
 import re
@@ -15,12 +14,13 @@ import yaml
 
 from graduate.emit.record import RECORD
 from graduate.model.project import SETTINGS_FILE, Project, ProjectFile
+from graduate.syntax.nodes import parse
 
 _REGISTRY = re.compile(r"--(extra-)?index-url|--find-links\s+/(?!wheels)|pypi\.org|pythonhosted\.org")
 _FIXED = ("Dockerfile", "Makefile", "compose.yaml", "docker/", "monitoring/", ".dockerignore", ".gitignore")
 """Files in which no path of the machine can be, and in which a short one like /app stands for another folder."""
 _PARSERS: dict[str, Callable[[str], Any]] = {
-    ".py": ast.parse,
+    ".py": parse,
     ".json": json.loads,
     ".toml": tomllib.loads,
     ".yaml": yaml.safe_load,

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from graduate.emit.requirements import RUNTIME_MODULES, SERVICE_MODULES, SWEEP_MODULES, Requirement
 from graduate.model.facts import Dependency
+from graduate.syntax.nodes import list_nodes, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _tops(modules: Iterable[str]) -> tuple[str, ...]:
 
 def _imports(text: str) -> Iterator[str]:
     """The top-level modules that a file imports by a statement."""
-    for node in ast.walk(ast.parse(text)):
+    for node in list_nodes(parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
@@ -71,7 +72,7 @@ def _imports(text: str) -> Iterator[str]:
 
 def _imports_by_call(text: str) -> Iterator[str]:
     """Those that it imports by `import_module("name")`, which deptry sees in some places."""
-    for node in ast.walk(ast.parse(text)):
+    for node in list_nodes(parse(text)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
             first = node.args[0] if node.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str):

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 
 from graduate.model.project import Modules, ProjectFile
+from graduate.syntax.nodes import list_nodes, parse
 
 MAIN = '''"""The command line of the project: a command, then settings as --name value. `help` lists the commands."""
 
@@ -88,7 +89,7 @@ def _imported(path: str, text: str) -> frozenset[str]:
     """The files of utils/ that a file of the package may import: also late, and by a text like ".name"."""
     folders = path.split("/")[:-1]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in list_nodes(parse(text)):
         if isinstance(node, ast.ImportFrom) and node.level:
             home = ".".join([*folders[: len(folders) - node.level + 1], *filter(None, [node.module])])
             found |= {home, *(f"{home}.{each.name}" for each in node.names)}

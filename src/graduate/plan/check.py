@@ -19,6 +19,7 @@ from graduate.plan.homes import CANONICAL, FOLDERS, HOMES, find_local_modules
 from graduate.plan.names import BUILTINS, RESERVED
 from graduate.plan.segmentation import count_crossing
 from graduate.plan.steps import STEP_ROLES, STEPS
+from graduate.syntax.nodes import list_nodes, parse
 
 ROLES: tuple[Role, ...] = get_args(Role)
 SEGMENT_ROLES = frozenset(ROLES) - {"metric", "settings", "other"}
@@ -374,7 +375,7 @@ def _check_distributions(plan: Plan, facts: Facts) -> Iterator[_Problem]:
 
 def _find_used_names(text: str) -> set[str]:
     used: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in list_nodes(parse(text)):
         if isinstance(node, ast.Name):
             used.add(node.id)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

@@ -16,9 +16,22 @@ def parse(text: str) -> ast.Module:
 
 
 def list_nodes(*trees: ast.AST) -> list[ast.AST]:
-    """The nodes in source order (a parent before its children); contexts and operators are left out."""
+    """The nodes in source order (a parent before its children); contexts and operators are left out.
+
+    A tree remembers them, so it must not be changed after it was asked.
+    """
+    if len(trees) != 1:
+        return [node for tree in trees for node in list_nodes(tree)]
+    tree = trees[0]
+    found: list[ast.AST] | None = tree.__dict__.get("_nodes")
+    if found is None:
+        found = tree.__dict__["_nodes"] = _walk(tree)
+    return found
+
+
+def _walk(tree: ast.AST) -> list[ast.AST]:
     found: list[ast.AST] = []
-    stack: list[ast.AST] = list(reversed(trees))
+    stack = [tree]
     while stack:
         node = stack.pop()
         found.append(node)

@@ -177,7 +177,7 @@ def _fresh_seed(node: ast.Call, imports: dict[str, str]) -> str:
 
 
 def _reads_clock(node: ast.AST, imports: dict[str, str], known: set[str]) -> bool:
-    for each in ast.walk(node):
+    for each in list_nodes(node):
         if isinstance(each, ast.Call) and qualify(dotted(each.func), imports) in CLOCKS:
             return True
         if isinstance(each, ast.Name | ast.Attribute) and dotted(each) in known:
@@ -209,7 +209,7 @@ def _only_tells(node: ast.stmt, imports: dict[str, str], timed: set[str]) -> boo
             return False
     elif not isinstance(node, ast.Expr | ast.Pass):
         return False
-    for call in (each for each in ast.walk(node) if isinstance(each, ast.Call)):
+    for call in (each for each in list_nodes(node) if isinstance(each, ast.Call)):
         name = dotted(call.func)
         last = call.func.attr if isinstance(call.func, ast.Attribute) else name
         if qualify(name, imports) not in CLOCKS and last not in HARMLESS | LOGS:
@@ -244,7 +244,7 @@ def _training(module: SourceTree) -> Alone | None:
     """The place of a training loop: the innermost loop around a `backward()`, or the call itself."""
     found = None
     for node in list_nodes(module.tree):
-        if isinstance(node, ast.For | ast.While) and any(_is_backward(each) for each in ast.walk(node)):
+        if isinstance(node, ast.For | ast.While) and any(_is_backward(each) for each in list_nodes(node)):
             found = node.lineno
         elif found is None and _is_backward(node):
             found = getattr(node, "lineno", 1)

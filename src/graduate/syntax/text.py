@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from graduate.syntax.nodes import parse
+from graduate.syntax.nodes import list_nodes, parse
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,16 +45,25 @@ class SourceText:
     @cached_property
     def imports(self) -> list[ast.Import | ast.ImportFrom]:
         """Every import statement, wherever it stands."""
-        return [n for n in ast.walk(self.tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+        return [n for n in list_nodes(self.tree) if isinstance(n, ast.Import | ast.ImportFrom)]
 
     @cached_property
     def calls(self) -> list[ast.Call]:
         """Every call, wherever it stands."""
-        return [n for n in ast.walk(self.tree) if isinstance(n, ast.Call)]
+        return [n for n in list_nodes(self.tree) if isinstance(n, ast.Call)]
+
+    @cached_property
+    def _calls(self) -> list[tuple[int, ast.Call]]:
+        return sorted(((self.start(n), n) for n in self.calls), key=lambda each: each[0])
+
+    def calls_within(self, start: int, end: int) -> list[ast.Call]:
+        """The calls that stand in a span, in source order."""
+        first, last = (bisect_left(self._calls, at, key=lambda each: each[0]) for at in (start, end))
+        return [call for _, call in self._calls[first:last] if self.end(call) <= end]
 
     @cached_property
     def _statements(self) -> list[tuple[int, ast.stmt]]:
-        found = [(self.start(n), n) for n in ast.walk(self.tree) if isinstance(n, ast.stmt)]
+        found = [(self.start(n), n) for n in list_nodes(self.tree) if isinstance(n, ast.stmt)]
         return sorted(found, key=lambda each: each[0])
 
     def statement_at(self, at: int) -> ast.stmt:

@@ -28,9 +28,8 @@ def beside_edits(
     local: LocalModules,
 ) -> Iterable[Edit]:
     """Edits of hydra's `config_path` within a span; `source_path` is the name of the function that finds files."""
-    for call in source.calls:
-        inside = start <= source.start(call) and source.end(call) <= end
-        if not inside or qualify(dotted(call.func), dict(imports)) not in _HYDRA:
+    for call in source.calls_within(start, end):
+        if qualify(dotted(call.func), dict(imports)) not in _HYDRA:
             continue
         given = {keyword.arg: keyword.value for keyword in call.keywords}
         path = given.get("config_path", call.args[0] if call.args else None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from graduate.syntax.nodes import dotted, list_nodes
+from graduate.syntax.nodes import dotted, list_nodes, parse
 from graduate.syntax.scopes import bound_names
 from graduate.transform.local_modules import dotted_home
 from graduate.transform.package_names import PackageModule, PackageNames, can_change
@@ -28,7 +28,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 def find_module_state(texts: Mapping[str, str]) -> tuple[str, ...]:
     """The places that hold state, as `utils/module_state.py` writes them; `texts` maps homes to modules."""
-    package = PackageNames({home: PackageModule(home, ast.parse(text)) for home, text in texts.items()})
+    package = PackageNames({home: PackageModule(home, parse(text)) for home, text in texts.items()})
     found: set[str] = set()
     for module in package.modules.values():
         finder = _Finder(package, module)

@@ -12,6 +12,7 @@ from graduate.model.project import GeneratedModule, Row
 from graduate.model.source import SourceModule
 from graduate.syntax.long_loops import call_depths, function_unit, functions_of
 from graduate.syntax.loops import LoopPlan, plan_loops
+from graduate.syntax.nodes import parse
 from graduate.syntax.program import take_apart
 from graduate.syntax.text import Edit, SourceText
 from graduate.transform.assemble import PROJECT_NAMES, free_names, import_of_own
@@ -101,7 +102,7 @@ def _with_imports(text: str, draft: ProgramDraft, home: str) -> str:
 
 def _rows(module: SourceModule, source: SourceText, text: str, home: str) -> list[Row]:
     """A row for every top-level statement: they are the same ones, in the same order."""
-    new = [n for n in ast.parse(text).body if not _is_ours(n)]
+    new = [n for n in parse(text).body if not _is_ours(n)]
     old = source.tree.body
     rows = []
     # An import of several local modules becomes several statements: align from what is not an import.

@@ -20,8 +20,8 @@ def import_edits(source: SourceText, start: int, end: int, local: LocalModules, 
         if lines is not None:
             separator = "\n" + source.indentation(node_start) if source.starts_line(node_start) else "; "
             yield Edit(node_start, node_end, separator.join(lines))
-    for call in source.calls:
-        if start <= source.start(call) and source.end(call) <= end and _imports_module(call):
+    for call in source.calls_within(start, end):
+        if _imports_module(call):
             yield from _name_edits(source, call, local, home)
 
 

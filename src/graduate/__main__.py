@@ -1,0 +1,5 @@
+"""`python -m graduate` is `graduate`."""
+
+from graduate.cli import main
+
+main()
