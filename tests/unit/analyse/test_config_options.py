@@ -38,15 +38,18 @@ def read(tmp_path: Path, files: dict[str, str]) -> tuple[tuple[Option, ...], tup
 def test_the_values_of_hydra_and_of_the_groups_that_it_chooses(tmp_path: Path) -> None:
     files = {
         "train.py": HYDRA,
-        "conf/config.yaml": "defaults: [model: small, _self_]\nepochs: 3\noptim: {lr: 0.1}\nroot: ${oc.env:HOME}\n",
+        "conf/config.yaml": "defaults: [model: small, override hydra/launcher: basic, _self_]\n"
+        "epochs: 3\noptim: {lr: 0.1}\nroot: ${oc.env:HOME}\n",
         "conf/model/small.yaml": "width: 4\n",
         "conf/model/big.yaml": "width: 40\n",
     }
     loaded, passed = read(tmp_path, files)
     assert loaded == ()
-    assert {(".".join(o.keys), o.annotation, o.default) for o in passed} == {
-        ("epochs", "int", "3"), ("optim.lr", "float", "0.1"), ("model.width", "int", "4"),
+    assert {(".".join(o.keys) or o.name, o.annotation, o.default) for o in passed} == {
+        ("multirun", "bool", "False"),
+        ("model", "str", "'small'"), ("epochs", "int", "3"), ("optim.lr", "float", "0.1"), ("model.width", "int", "4"),
     }  # fmt: skip
+    assert [o.choices for o in passed if o.keys == ("model",)] == [("'big'", "'small'")]
 
 
 def test_files_that_are_named_and_loaded(tmp_path: Path) -> None:
