@@ -19,10 +19,23 @@ FILES = {
     "run.ini": "[data]\nsamples = 20\n",
     "run.toml": 'scale = 2.0\n[out]\nfile = "out.txt"\n',
     "helpers.py": "import yaml\n\n\ndef load(path):\n    with open(path) as f:\n        return yaml.safe_load(f)\n",
+    "configs/tune.yaml": "TUNE:\n  SIZES: [1, 2]\n  DECAY: 0.5\n",
+    "node.py": """\
+import yaml
+
+
+class Node(dict):
+    def merge_from_file(self, path):
+        with open(path) as f:
+            (found,) = yaml.safe_load_all(f)
+        for key, values in found.items():
+            self[key] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+""",
     "train.py": """\
 import argparse, configparser, json, random, tomllib
 from types import SimpleNamespace
 import helpers
+from node import Node
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--config", default="configs/base.yaml")
@@ -34,6 +47,9 @@ ini = configparser.ConfigParser()
 ini.read(["run.ini"])
 with open("run.toml", "rb") as f:
     extra = tomllib.load(f)
+cfg_node = Node()
+cfg_node.merge_from_file("configs/tune.yaml")
+print(cfg_node["TUNE"]["SIZES"], cfg_node["TUNE"]["DECAY"])
 random.seed(3)
 w = 0.0
 for epoch in range(cfg["train"]["epochs"]):
@@ -45,7 +61,7 @@ with open(extra["out"]["file"], "w") as out:
     out.write(str(w))
 """,
 }
-SETTINGS = ("epochs=2", "lr=0.5", "samples=4", "noise=0.25", "scale=3", "width=2", "label=two", "file=x.txt")
+SETTINGS = ("epochs=2", "lr=0.5", "samples=4", "noise=0.25", "scale=3", "width=2", "label=two", "file=x.txt", "DECAY=0.1")
 
 
 def _run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -67,6 +83,7 @@ def test_values_of_files_reach_the_program(tmp_path: Path) -> None:
     assert {path: (source / path).read_text() for path in FILES} == FILES
     usual = _run(project, "train-all")
     assert "run one" in usual.stdout
+    assert "(5, 6) 0.5" in _run(project, "train-all", "--SIZES=[5, 6]").stdout
     # The file can still be edited, and a setting wins over it, also with the value of the day of conversion.
     (project / "run.ini").write_text("[data]\nsamples = 1\n")
     edited = _run(project, "train-all")

@@ -22,8 +22,9 @@ def with_settings(load: Callable[..., Any], source: Any, /, *args: Any, **kwargs
     found = load(source, *args, **kwargs)
     settings = loaded()
     if settings is not None:
-        parser = getattr(load, "__self__", None)
-        target = parser if isinstance(parser, configparser.RawConfigParser) else found
+        owner = getattr(load, "__self__", None)
+        fills_owner = found is None or isinstance(owner, configparser.RawConfigParser)
+        target = owner if fills_owner else found
         for option in _find_options(settings, source):
             assert option.within is not None
             value = settings.read(option.name)
@@ -67,6 +68,8 @@ def _put(node: Any, keys: tuple[str, ...], value: Any, option: Option) -> None:
         elif isinstance(value, str) and isinstance(old, (int, float)):
             # The loader takes `1e-3` for a number, where YAML has text.
             value = parse_yaml(value, f"the setting {option.name}")
+        elif isinstance(value, list) and isinstance(old, tuple):
+            value = tuple(value)
         if is_mapping:
             node[keys[-1]] = value
         else:

@@ -73,6 +73,8 @@ def find_config_loads(nodes: Sequence[ast.AST], imports: dict[str, str]) -> Iter
         owner, _, method = called.rpartition(".")
         if method == "read" and owner in parsers:
             kind = "ini"
+        elif method == "merge_from_file":  # yacs: over the values of the object
+            kind = "yaml"
         if not kind:
             continue
         path = _find_path(node.args[0], opened, constants)
