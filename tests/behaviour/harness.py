@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import py_compile
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -119,9 +122,9 @@ def convert(
         target.write_text(module.text)
     utils = package / "utils"
     utils.mkdir(exist_ok=True)
-    for file in resources.files("graduate.runtime").iterdir():
-        if file.name.endswith(".py") and file.name != "__init__.py":
-            (utils / file.name).write_text(file.read_text())
+    (utils / "__pycache__").mkdir(exist_ok=True)
+    for name, data in _runtime():
+        (utils / name).write_bytes(data)
     for path in [package, *(p for p in package.rglob("*") if p.is_dir() and p.name != "__pycache__")]:
         (path / "__init__.py").touch()
     (package / "__main__.py").write_text(MAIN)
@@ -131,6 +134,23 @@ def convert(
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
     return Converted(modules, folder, modules.name)
+
+
+@functools.cache
+def _runtime() -> list[tuple[str, bytes]]:
+    """The files of the runtime, and compiled once, since each program here starts several processes."""
+    found: list[tuple[str, bytes]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for file in resources.files("graduate.runtime").iterdir():
+            if file.name.endswith(".py") and file.name != "__init__.py":
+                path = Path(folder) / file.name
+                path.write_bytes(file.read_bytes())
+                compiled = py_compile.compile(
+                    str(path), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+                )
+                found.append((file.name, path.read_bytes()))
+                found.append((f"__pycache__/{Path(compiled).name}", Path(compiled).read_bytes()))
+    return found
 
 
 def run_original(

@@ -61,7 +61,17 @@ with open(extra["out"]["file"], "w") as out:
     out.write(str(w))
 """,
 }
-SETTINGS = ("epochs=2", "lr=0.5", "samples=4", "noise=0.25", "scale=3", "width=2", "label=two", "file=x.txt", "DECAY=0.1")
+SETTINGS = (
+    "epochs=2",
+    "lr=0.5",
+    "samples=4",
+    "noise=0.25",
+    "scale=3",
+    "width=2",
+    "label=two",
+    "file=x.txt",
+    "DECAY=0.1",
+)
 
 
 def _run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
