@@ -62,14 +62,7 @@ with open(extra["out"]["file"], "w") as out:
 """,
 }
 SETTINGS = (
-    "epochs=2",
-    "lr=0.5",
-    "samples=4",
-    "noise=0.25",
-    "scale=3",
-    "width=2",
-    "label=two",
-    "file=x.txt",
+    *("epochs=2", "lr=0.5", "samples=4", "noise=0.25", "scale=3", "width=2", "label=two", "file=x.txt"),
     "DECAY=0.1",
 )
 
