@@ -9,6 +9,22 @@ import pytest
 from harness import convert, run_original
 
 PROGRAMS: dict[str, str] = {
+    "a name that is read before it is bound": """
+# load data
+rows = [1, 2, 3]
+print(rows)
+# evaluate
+try:
+    print(score)
+except NameError:
+    print("no score yet")
+# train
+score = 0
+for epoch in range(3):
+    score += rows[epoch]
+# evaluate
+print(score)
+""",
     "an import on a condition that is computed": """
 import sys
 

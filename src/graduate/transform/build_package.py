@@ -457,8 +457,14 @@ class PackageBuilder:
 
 
 def _unresolved(name: str, piece: Piece) -> None:
-    """A name that the spine assigns must have reached the piece; any other was undefined in the original too."""
-    if name in piece.draft.syntax.variables:
+    """A name that the spine assigns must have reached the piece; any other was undefined in the original too.
+
+    So was one that is only assigned below the statements that read it: they fail as they did.
+    """
+    syntax = piece.draft.syntax
+    end = piece.rows[-1][0].end if piece.is_segment else len(syntax.source.data)
+    stored = (o.start for o in syntax.spine_occurrences if o.name == name and o.use == "store")
+    if name in syntax.variables and any(start < end for start in stored):
         blocked = Blocked(f"{name} does not reach {piece.name}()")
         blocked.program = piece.draft.plan.name
         raise blocked
