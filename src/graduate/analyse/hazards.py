@@ -132,6 +132,13 @@ EXPLANATIONS: dict[str, Explanation] = {
             "result nobody looks at does not count: there the docstrings are not tried any more.",
         ),
         Explanation(
+            "G116",
+            "async-name",
+            "The code uses `async` as a name, which Python 3.7 made a keyword. It is read under another name: "
+            "PyTorch's argument (`tensor.cuda(async=True)`) is `non_blocking` now, any other is `async_`. No "
+            "Python that is still supported runs the original, so `verify` compares the project with the code so read.",
+        ),
+        Explanation(
             "G120",
             "requirements-contradict",
             "Two files ask for versions of one distribution of which none is both. The file nearer to the top of the "
@@ -157,13 +164,13 @@ def find_unread(sources: Sources) -> list[Hazard]:
 
 
 def find_modernized(sources: Sources) -> list[Hazard]:
-    """The hazards of the files that were Python 2."""
+    """The hazards of the files that were for a Python of before."""
+    python2, renamed = "lines of Python 2 that are read as Python 3", "lines in which async is a name"
     return [
-        Hazard(
-            "G113", f"lines of Python 2 that are read as Python 3: {len(set(m.modernized))}", m.modernized[0]
-        )
+        Hazard(code, f"{what}: {len(set(places))}", places[0])
         for m in sources.modules
-        if m.modernized
+        for code, what, places in (("G113", python2, m.modernized), ("G116", renamed, m.renamed))
+        if places
     ]
 
 

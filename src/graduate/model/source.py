@@ -75,7 +75,8 @@ class SourceModule:
     `places[i]` is the place of text line i + 1.
     `requirements` are the distributions that `%pip install` and its like ask for. `order` says why the cells stand in
     the order in which they do, where that can be doubted; `expected_errors` are the cells after whose errors the
-    notebook goes on; `modernized` are the lines that were Python 2.
+    notebook goes on; `modernized` are the lines that were Python 2, `renamed` those in
+    which `async` was a name.
     """
 
     path: str
@@ -89,6 +90,7 @@ class SourceModule:
     order: str = ""
     expected_errors: tuple[Place, ...] = ()
     modernized: tuple[Place, ...] = ()
+    renamed: tuple[Place, ...] = ()
 
     def place(self, line: int, end_line: int | None = None) -> Place:
         """The author's place of text lines `line`..`end_line` (1-based, inclusive)."""

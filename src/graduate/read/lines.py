@@ -58,6 +58,7 @@ class Gathered:
     `names` are all names bound so far, in any scope; `imported` the modules that plain `import x`
     bound at top level. `run` gives the lines of the file that `%run` names, None when there is none. Where the code
     is Python 2 (`is_python2`), `modernized` are the lines that were changed, `true_division` says how it divides.
+    `renamed` are the lines in which `async` was a name.
     """
 
     path: str
@@ -71,6 +72,7 @@ class Gathered:
     is_python2: bool = False
     true_division: bool = False
     modernized: list[Place] = field(default_factory=list)
+    renamed: list[Place] = field(default_factory=list)
 
     def omit(self, lines: Sequence[Line], source: str, reason: str) -> None:
         self.omissions.append(Omission(span(lines), source, reason))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from graduate.errors import ReadError
 from graduate.model.source import MODULES, Cell, Place, SourceModule
+from graduate.read.async_names import rename_async
 from graduate.read.cell_order import find_order
 from graduate.read.displayed import (
     find_drawing_names,
@@ -53,7 +54,7 @@ def read_notebook(root: Path, path: str, *, python2: bool = False) -> SourceModu
 def _read_cell(cell: RawCell, path: str, gathered: Gathered) -> list[Line]:
     if not cell.source.strip():
         return []
-    lines = number_lines(cell.source, path, cell.number)
+    lines = rename_async(number_lines(cell.source, path, cell.number), gathered)
     if gathered.is_python2:
         lines = modernize_block(lines, gathered)
     try:
@@ -126,6 +127,7 @@ def _assemble(
         helpers=tuple(sorted(gathered.helpers)),
         requirements=tuple(dict.fromkeys(gathered.requirements)),
         modernized=tuple(gathered.modernized),
+        renamed=tuple(gathered.renamed),
     )
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from graduate.model.source import Cell, SourceModule
+from graduate.read.async_names import rename_async
 from graduate.read.files import read_python
 from graduate.read.lines import Gathered, join, number_lines
 from graduate.read.magics import to_python
@@ -22,9 +23,10 @@ def read_script(root: Path, path: str, *, python2: bool = False) -> SourceModule
     text = read_python(root / path, path)
     flavour = find_flavour(text)
     gathered = Gathered(path, is_python2=python2)
-    lines = number_lines(text, path)
+    lines = rename_async(number_lines(text, path), gathered)
     if python2:
         lines = with_helpers(modernize_block(lines, gathered, str(root / path)))
+    if python2 or gathered.renamed:
         text = join(lines)
     try:
         tree = parse_python(text)
@@ -63,4 +65,5 @@ def read_script(root: Path, path: str, *, python2: bool = False) -> SourceModule
         helpers=tuple(sorted(gathered.helpers)),
         requirements=tuple(dict.fromkeys([*gathered.requirements, *requirements])),
         modernized=tuple(gathered.modernized),
+        renamed=tuple(gathered.renamed),
     )

@@ -52,6 +52,8 @@ def parse_yaml(text: str, where: str) -> Any:
 def convert(each: Option, value: Any, where: str) -> Any:
     """A value as the research program would have had it, or a clear error."""
     kind = each.annotation
+    if value == "null" and each.default is None and each.choices is not None and value not in each.choices:
+        return None
     if isinstance(value, str) and not _takes_text(kind):
         value = parse_yaml(value, where)
         if isinstance(value, str) and is_container(kind):

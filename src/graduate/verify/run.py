@@ -163,11 +163,12 @@ def figure_name(index: int) -> str:
 
 
 def _write_changed(bench: Bench, root: Path) -> None:
-    """Local modules that were Python 2, and what is set for the verification in modules and configuration files."""
+    """Local modules for an older Python, and what is set for the verification in modules and configuration files."""
     rewrite_files(root, bench.overrides)
     for module in bench.sources.modules:
         text = rewrite_module(module, bench.overrides)
-        if (module.modernized or text != module.text) and module.kind != "notebook":
+        is_changed = module.modernized or module.renamed or text != module.text
+        if is_changed and module.kind != "notebook":
             (root / module.path).write_text(text, encoding="utf-8")
 
 

@@ -334,3 +334,15 @@ def test_what_people_run_may_be_unreadable_only_beside_programs_that_are_not(tmp
     (tmp_path / "a.py").write_text("import old\nprint(1)")
     with pytest.raises(ReadError, match="Python 2 code"):
         read_project(tmp_path)
+
+
+def test_async_was_a_name(tmp_path: Path) -> None:
+    text = "def f(t, async=False):\n    return t.cuda(async=True), async\n\nasync def g():\n    pass\n# async=1\n"
+    (tmp_path / "a.py").write_text(text)
+    write_notebook(tmp_path / "n.ipynb", "x = 1", "f(async=x)\nprint('async = 1')")
+    script, notebook = read_project(tmp_path).modules
+    changed = "def f(t, async_=False):\n    return t.cuda(non_blocking=True), async_\n"
+    assert script.text == f"{changed}\nasync def g():\n    pass\n# async=1\n"
+    assert [str(place) for place in script.renamed] == ["a.py:1", "a.py:2", "a.py:2"]
+    assert "f(async_=x)\nprint('async = 1')" in notebook.text
+    assert [str(place) for place in notebook.renamed] == ["n.ipynb#cell2:1"]

@@ -27,6 +27,7 @@ class Settings(ProjectSettings):
     tags: list[str] = option([], flags=("--tag",), action="append")
     level: int = option(0, flags=("-q",), action="count")
     mode: str = option("a", choices=("a", "b"))
+    norm: str | None = option(None, choices=("batch", "layer"))
     maybe: float | None = option(None)
     path: Path = option(Path("x"))
     anything: Any = option({"k": 1})
@@ -55,6 +56,13 @@ def test_defaults_are_the_very_values_of_the_code(settings: Settings) -> None:
     assert settings.pair == (3, 4)
     assert settings.load == 5
     assert settings.sizes == [1, 2]
+
+
+def test_null_is_none_where_no_choice_is_called_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_CONFIGURATION_NORM", "null")
+    assert Settings.load().norm is None
 
 
 def test_layers_in_rising_order(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
