@@ -31,6 +31,7 @@ from graduate.plan.distributions import describe_choices, settle_dependencies
 from graduate.plan.propose import propose
 from graduate.plan.yaml import dump, load
 from graduate.read.project import read_project
+from graduate.syntax.builtin_names import bind_builtins
 from graduate.syntax.star_imports import expand_stars
 from graduate.transform import transform
 
@@ -98,10 +99,15 @@ def find_projects(folder: Path) -> list[Path]:
     return found
 
 
+def _read(source: Path, modernize: bool) -> Sources:
+    """Read research code, with what its imports of `*` and its names of builtins mean spelt out."""
+    return bind_builtins(expand_stars(read_project(source, python2=modernize)))
+
+
 def analyze(source: Path, progress: Progress = _silent, *, modernize: bool = False) -> tuple[Sources, Facts]:
     """Read and analyse a script, notebook or folder; with `modernize` as Python 2."""
     progress(f"reading {source}")
-    sources = expand_stars(read_project(source, python2=modernize))
+    sources = _read(source, modernize)
     return sources, analyse(sources, progress)
 
 
@@ -132,7 +138,7 @@ def convert(
     read as Python 2. A failure raises GraduateError and leaves `out` as it was.
     """
     progress(f"reading {source}")
-    sources = expand_stars(read_project(source, python2=modernize))
+    sources = _read(source, modernize)
     target = out if out is not None else Path.cwd() / f"{sources.name}-production"
     check_destination(target, source, force=force)
     facts = analyse(sources, progress)

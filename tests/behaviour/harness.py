@@ -16,6 +16,7 @@ from graduate.analyse import analyse
 from graduate.model.project import Modules
 from graduate.model.source import Program, SourceModule, Sources
 from graduate.plan.propose import propose
+from graduate.syntax.builtin_names import bind_builtins
 from graduate.syntax.star_imports import expand_stars
 from graduate.transform import transform
 from programs import cut_at_random
@@ -95,7 +96,8 @@ def read_sources(files: dict[str, str], entry: str = "main.py", arguments: tuple
     modules = tuple(
         SourceModule(path, "script", text) for path, text in sorted(files.items()) if path.endswith(".py")
     )
-    return expand_stars(Sources("study", "/nowhere", modules, (Program(Path(entry).stem, entry, arguments),)))
+    programs = (Program(Path(entry).stem, entry, arguments),)
+    return bind_builtins(expand_stars(Sources("study", "/nowhere", modules, programs)))
 
 
 def convert(

@@ -9,6 +9,77 @@ import pytest
 from harness import convert, run_original
 
 PROGRAMS: dict[str, str] = {
+    "decorators that count and remember": """
+import functools
+
+def counted(function):
+    function_calls = 0
+    @functools.wraps(function)
+    def inner(*args):
+        nonlocal function_calls
+        function_calls += 1
+        inner.last = args
+        return function(*args), function_calls
+    return inner
+
+def remembered(size):
+    def decorate(function):
+        kept = {}
+        def inner(x):
+            if x not in kept and len(kept) < size:
+                kept[x] = function(x)
+            return kept.get(x, "forgotten")
+        return inner
+    return decorate
+
+class Slow:
+    def __init__(self, function):
+        self.function, self.times = function, []
+    def __call__(self, x):
+        self.times.append(x)
+        return self.function(x) + len(self.times)
+
+@counted
+def square(x):
+    return x * x
+
+@remembered(2)
+def half(x):
+    print("halving", x)
+    return x / 2
+
+@Slow
+def third(x):
+    return x / 3
+
+# load data
+print(square(2), half(4), third(9))
+# train
+for epoch in range(3):
+    print(square(epoch), half(epoch), third(epoch))
+# evaluate
+print(square(5), half(4), third(2), square.last)
+""",
+    "names of builtins bound anew": """
+from functools import partial
+print = partial(print, flush=True)
+
+def total(values):
+    return sum(values)
+
+# load data
+rows = [3, 1, 2]
+print(total(rows), max(rows))
+# train
+sum = 0
+for row in rows:
+    sum += row
+if sum > 5:
+    max = rows[-1]
+print(sum, max)
+# evaluate
+print(min(rows), sum)
+""",
     "a name that is read before it is bound": """
 # load data
 rows = [1, 2, 3]

@@ -55,6 +55,7 @@ class Seen:
     uses: tuple[FileUse, ...]
     guarded: bool
     drives: bool
+    calls: bool
     relative: bool = False
 
     @property
@@ -73,6 +74,7 @@ def look_at(module: SourceModule, local: LocalModules) -> Seen:
         uses=find_file_uses(tree),
         guarded=any(is_main_guard(node) for node in tree.body),
         drives=module.kind == "notebook" or any(_drives(node) for node in tree.body),
+        calls=any(_calls(node) for node in tree.body),
         relative=any(isinstance(node, ast.ImportFrom) and node.level > 0 for node in list_nodes(tree)),
     )
 
@@ -119,6 +121,12 @@ def _drives(node: ast.stmt) -> bool:
     return not is_main_guard(node) and not isinstance(node, (ast.If, ast.Pass))
 
 
+def _calls(node: ast.stmt) -> bool:
+    """Whether a top-level statement calls something, as those of a program do and those of many modules."""
+    is_definition = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    return not is_definition and any(isinstance(each, ast.Call) for each in list_nodes(node))
+
+
 def find_programs(
     seen: Sequence[Seen], commands: Sequence[Command], ran: Collection[str] = (), files: Collection[str] = ()
 ) -> tuple[Program, ...]:
@@ -136,6 +144,9 @@ def find_programs(
     chosen = [one for one in seen if one.path in given or (one.path not in ran and _is_run(one, imported))]
     if not chosen:
         chosen = [one for one in seen if one.guarded and not _NOT_RUN.search(one.path)]
+    if not chosen:
+        alone = (one for one in seen if one.path not in imported and one.path not in ran)
+        chosen = [one for one in alone if one.calls and not _NOT_RUN.search(one.path)]
     ordered = _order(chosen, list(given))
     names = find_program_names([one.path for one in ordered])
     programs = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,8 +21,9 @@ Content = dict[str, dict[str, Any]]
 class ModuleState:
     """The places in a package's modules whose values can change.
 
-    A place is written `module:name`, `module:Class.attribute`, `module:function.attribute`, or
-    `module:function(parameter)` for the default of a parameter.
+    A place is written `module:name`, `module:Class.attribute`, `module:function.attribute`,
+    `module:function(parameter)` for the default of a parameter, or `module:function[name]` for what a decorated
+    function closes over.
     """
 
     is_module_state = True
@@ -81,6 +83,9 @@ def _owner(module: Any, path: str) -> tuple[Any, str]:
 def _read(module: Any, path: str) -> Iterator[Any]:
     """The value at a place, or nothing."""
     function, _, parameter = path.partition("(")
+    if path.endswith("]"):
+        yield from (cell.cell_contents for cell in _cells(module, path))
+        return
     owner, name = _owner(module, function)
     if owner is not None and name in vars(owner):
         if not parameter:
@@ -91,7 +96,23 @@ def _read(module: Any, path: str) -> Iterator[Any]:
                 yield found[parameter.rstrip(")")]
 
 
+def _cells(module: Any, path: str) -> Iterator[types.CellType]:
+    """What a function, or one of those that it wraps, closes over by this name, where that has a value."""
+    function, _, name = path.removesuffix("]").partition("[")
+    found = vars(module).get(function)
+    while found is not None:
+        names = getattr(getattr(found, "__code__", None), "co_freevars", ())
+        if name in names and (cell := found.__closure__[names.index(name)]) != types.CellType():
+            yield cell
+            return
+        found = getattr(found, "__wrapped__", None)
+
+
 def _write(module: Any, path: str, values: dict[str, Any]) -> None:
+    if path.endswith("]"):
+        for cell in _cells(module, path):
+            cell.cell_contents = values.get(path, cell.cell_contents)
+        return
     function, _, parameter = path.partition("(")
     owner, name = _owner(module, function)
     if owner is None:

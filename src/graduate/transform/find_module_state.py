@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from graduate.syntax.nodes import dotted, list_nodes, parse
 from graduate.syntax.scopes import bound_names
+from graduate.transform.decorator_state import decorator_places
 from graduate.transform.local_modules import dotted_home
 from graduate.transform.package_names import PackageModule, PackageNames, can_change
 
@@ -38,6 +39,7 @@ def find_module_state(texts: Mapping[str, str]) -> tuple[str, ...]:
         package.mutated |= finder.mutated
     for module in package.modules.values():
         found.update(package.class_places(module))
+    found.update(decorator_places(package, _MUTATORS))
     return tuple(sorted(found))
 
 

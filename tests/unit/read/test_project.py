@@ -346,3 +346,13 @@ def test_async_was_a_name(tmp_path: Path) -> None:
     assert [str(place) for place in script.renamed] == ["a.py:1", "a.py:2", "a.py:2"]
     assert "f(async_=x)\nprint('async = 1')" in notebook.text
     assert [str(place) for place in notebook.renamed] == ["n.ipynb#cell2:1"]
+
+
+def test_what_only_assigns_or_decides_is_a_program_where_there_is_no_other(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("import math\nROOT = math.sqrt(2)\n")
+    (tmp_path / "a.py").write_text(
+        "from helper import ROOT\n\ndef f():\n    return 1\n\nif f() > ROOT:\n    print(f())\n"
+    )
+    assert [program.path for program in read_project(tmp_path).programs] == ["a.py"]
+    (tmp_path / "run.py").write_text("import a\nprint(a.f())\n")
+    assert [program.path for program in read_project(tmp_path).programs] == ["run.py"]

@@ -54,6 +54,18 @@ CASES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         },
         ("utils.a:A.m(all)", "utils.a:f(cache)", "utils.a:f(seen)"),
     ),
+    "what decorators keep": (
+        {
+            "utils/a.py": "def counted(f):\n    n, seen, fixed = 0, {}, []\n    def inner(x):\n        nonlocal n\n"
+            "        n += 1\n        seen[x] = fixed\n        inner.last = own = {}\n        own[x] = 1\n"
+            "        return f(x)\n    return inner\n"
+            "class Slow:\n    def __init__(self, f):\n        self.f, self.n = f, 0\n"
+            "    def __call__(self, x):\n        self.n += 1\n        return self.f(x)\n",
+            "training/b.py": "from ..utils.a import Slow, counted\n@counted\ndef g(x):\n    return x\n"
+            "@Slow\ndef h(x):\n    return x\n@staticmethod\ndef plain():\n    pass\n",
+        },
+        ("training.b:g.last", "training.b:g[n]", "training.b:g[seen]", "training.b:h.n"),
+    ),
     "libraries are not the package's": (
         {
             "utils/a.py": "import random\nimport numpy as np\ndef f():\n    random.seed(1)\n    np.random.seed(2)"
