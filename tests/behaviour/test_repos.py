@@ -28,6 +28,23 @@ NOTEBOOK_BELOW = {
 }
 
 REPOS: dict[str, dict[str, str]] = {
+    "scripts that the program starts by commands": {
+        "main.py": """\
+import os
+import subprocess
+import sys
+
+os.system("python tools/prepare.py 3 > prepared.txt")
+out = subprocess.run([sys.executable, "tools/prepare.py", "4"], capture_output=True, text=True, check=True).stdout
+print(out.strip())
+total = 0
+for epoch in range(5):
+    total += epoch * sum(int(word) for word in open("prepared.txt").read().split())
+print(total)
+""",
+        "tools/prepare.py": "import sys\nfrom helper import square\nprint(*map(square, range(int(sys.argv[1]))))\n",
+        "tools/helper.py": "def square(x):\n    return x * x\n",
+    },
     "a package with a part for a library that has its name": {
         "layers/__init__.py": "",
         "layers/numpy/__init__.py": "from layers.numpy.ops import double\n",

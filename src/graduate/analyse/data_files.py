@@ -18,6 +18,7 @@ from graduate.analyse.listings import Listing, find_listings
 from graduate.model.facts import DataFile
 from graduate.model.source import MODULES, OtherFile, Place, Sources
 from graduate.syntax.file_uses import FileUse, find_file_uses
+from graduate.syntax.local_imports import LocalModules
 from graduate.syntax.nodes import parse
 
 LIMIT_BYTES = 200 * 1024 * 1024
@@ -94,8 +95,8 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
 def _find_opened_modules(
     sources: Sources, exact: dict[str, list[_Named]], listings: Sequence[Listing]
 ) -> list[OtherFile]:
-    """Python that is opened as a file, like one that is run by `exec`: it is data besides what it is as a module.
-    So is code of which the names are listed.
+    """Python that is opened as a file, like one that is run by `exec` or by a command: it is data besides what it is as
+    a module, with the modules that it imports. So is code of which the names are listed.
 
     Where the command line names one in a folder, those beside it can be named too.
     """
@@ -106,6 +107,12 @@ def _find_opened_modules(
         for word in _values(argument)
         for base in ("", program.folder)
     }
+    by_path = {module.path: module for module in sources.modules if module.kind == "script"}
+    local = LocalModules(tuple(by_path))
+    read = [path for path in by_path if any(use.mode == "read" for use in exact.get(path, ()))]
+    for path in read:
+        text = by_path[path].text
+        read += [each for each in local.find_imports(path, text, parse(text))[0] if each not in read]
     entries = {program.path for program in sources.programs}
     folders = {dirname(path) for path in given if path.endswith(".py")} - {""}
     return [
@@ -115,7 +122,7 @@ def _find_opened_modules(
         or (
             module.kind == "script"
             and (
-                any(use.mode == "read" for use in exact.get(module.path, ()))
+                module.path in read
                 or module.path in given
                 or (dirname(module.path) in folders and module.path not in entries)
             )

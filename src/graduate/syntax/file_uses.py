@@ -33,6 +33,11 @@ _JOINS = {"os.path.join", "path.join", "osp.join", "join", "posixpath.join"}
 _PATHS = {"Path", "pathlib.Path", "PurePath", "PosixPath", "str", "os.fspath", "UPath"}
 _SAME = {"os.path.abspath", "os.path.realpath", "os.path.normpath", "os.path.expanduser", "osp.abspath"}
 _SAME_METHODS = {"resolve", "absolute", "expanduser", "as_posix", "strip", "format"}
+_COMMANDS = re.compile(
+    r"os\.(system|popen)|(subprocess\.|sp\.)?(run|call|check_call|check_output|Popen|getoutput|getstatusoutput)"
+    r"|shell|shell_lines|shell_cell"
+)
+_SCRIPT = re.compile(r"(?<![\w./*-])[\w./-]+\.py(?![\w./*-])")
 _WORKING = {"os.getcwd", "Path.cwd", "pathlib.Path.cwd", "os.curdir"}
 _COMPOSED = (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call)
 HERE = "\0file"
@@ -63,6 +68,8 @@ def find_file_uses(tree: ast.Module) -> tuple[FileUse, ...]:
                     known.setdefault(part, mode)
                 for use in _uses(argument, mode, names):
                     uses[use] = None
+            for script in _find_scripts(node, names):
+                uses[FileUse(script, "read", node.lineno)] = None
     covered: set[ast.AST] = {
         n.value for n in nodes if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)
     }
@@ -74,6 +81,16 @@ def find_file_uses(tree: ast.Module) -> tuple[FileUse, ...]:
         for use in _uses(composed, known.get(composed, "named"), names):
             uses[use] = None
     return tuple(sorted(uses, key=lambda use: (use.line, use.pattern, use.mode)))
+
+
+def _find_scripts(call: ast.Call, names: Mapping[str, str]) -> Iterator[str]:
+    """The Python files that a command starts: `os.system("python a.py 3")`, `run([sys.executable, "a.py"])`."""
+    if not _COMMANDS.fullmatch(dotted(call.func)) or not call.args:
+        return
+    first = call.args[0]
+    parts = first.elts if isinstance(first, (ast.List, ast.Tuple)) else [first]
+    for text in filter(None, (evaluate_path(part, names) for part in parts)):
+        yield from (_normalise(word) for word in _SCRIPT.findall(text))
 
 
 def _uses(node: ast.expr, mode: Mode, names: Mapping[str, str]) -> Iterator[FileUse]:
