@@ -233,6 +233,9 @@ def _sources(
     texts: tuple[tuple[str, str], ...],
 ) -> Sources:
     taken = {name for one in seen for name in one.foreign}
+    # A folder that the programs write into must not be the package.
+    uses = (use for one in seen for use in one.uses if use.mode != "named" or "/" in use.pattern)
+    taken |= {use.pattern.split("/")[0] for use in uses}
     taken |= {
         path.split("/")[0] for path in (*(f.path for f in files), *(p.folder for p in programs)) if path
     }

@@ -356,3 +356,11 @@ def test_what_only_assigns_or_decides_is_a_program_where_there_is_no_other(tmp_p
     assert [program.path for program in read_project(tmp_path).programs] == ["a.py"]
     (tmp_path / "run.py").write_text("import a\nprint(a.f())\n")
     assert [program.path for program in read_project(tmp_path).programs] == ["run.py"]
+
+
+def test_a_folder_that_is_written_into_does_not_give_the_package_its_name(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "a.py").write_text("open('runs/log.txt', 'w').write('x')\nprint('done')\n")
+    assert read_project(tmp_path / "runs").name == "runs_project"
+    (tmp_path / "runs" / "a.py").write_text("print('runs')\n")
+    assert read_project(tmp_path / "runs").name == "runs"
