@@ -9,6 +9,21 @@ import pytest
 from harness import convert, run_original
 
 PROGRAMS: dict[str, str] = {
+    "a module that the program writes before it imports it": """
+from pathlib import Path
+import math
+Path("made_here.py").write_text("def double(x):\\n    return 2 * x\\n")
+from made_here import double
+# load data
+rows = [double(i) for i in range(4)]
+print(rows)
+# train
+total = 0.0
+for row in rows:
+    total += math.sqrt(double(row))
+# evaluate
+print(round(total, 6), double(total))
+""",
     "decorators that count and remember": """
 import functools
 

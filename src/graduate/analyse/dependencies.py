@@ -48,6 +48,22 @@ _IMPLIED = (
     (re.compile(r"\btorch\.utils\.tensorboard\b"), "torch", "tensorboard", "TensorBoard logs"),
     (re.compile(r"\bfetch_openml\("), "sklearn", "pandas", "OpenML frames"),
     (re.compile(r"\.write_image\("), "plotly", "kaleido", "images of figures"),
+    (re.compile(r"\btqdm\.notebook\b|\btqdm_notebook\b"), "tqdm", "ipywidgets", "progress bars of notebooks"),
+    (
+        re.compile(r"\.style\.(?:apply|background|bar|format|hide|highlight|map|set_|text_gradient|to_)"),
+        "pandas",
+        "jinja2",
+        "styled tables",
+    ),
+    (re.compile(r"\bopen_(?:mf)?dataset\("), "xarray", "netcdf4", "NetCDF files"),
+    (re.compile(r"\bclustermap\("), "seaborn", "scipy", "clusters"),
+    (re.compile(r"\bdraw(?:_\w+)?\("), "networkx", "matplotlib", "figures"),
+    (
+        re.compile(r"\b(?:pagerank|hits|spectral_layout|to_scipy_sparse_array)\("),
+        "networkx",
+        "scipy",
+        "sparse graphs",
+    ),
     (
         re.compile(r"\.(?:plot|hist|boxplot)\b[^\n]*\n(?:.*\n)*?show_figures\(\)"),
         "pandas",

@@ -85,7 +85,18 @@ OWN_NAMES = {
 # Needed when the code is run, though nothing imports them: what pandas and others load by name.
 PLUGINS = {
     *("openpyxl", "xlrd", "xlsxwriter", "odfpy", "pyxlsb", "pyarrow", "fastparquet", "lxml", "html5lib"),
-    *("tables", "h5py", "netcdf4", "h5netcdf", "zarr", "numexpr", "bottleneck", "tabulate", "jinja2"),
+    *(
+        "tables",
+        "h5py",
+        "netcdf4",
+        "h5netcdf",
+        "zarr",
+        "numexpr",
+        "bottleneck",
+        "tabulate",
+        "jinja2",
+        "ipywidgets",
+    ),
     *(
         "psycopg2",
         "psycopg2-binary",

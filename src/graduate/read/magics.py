@@ -137,9 +137,13 @@ def _replace_calls(
     lines: Sequence[Line], calls: Sequence[Line], tree: ast.Module, gathered: Gathered
 ) -> list[Line]:
     """The lines of `calls` with each `get_ipython().…` statement replaced; `lines` are the author's."""
+    imported = set(gathered.imported)
     gathered.remember_names(tree)
+    gathered.imported = imported  # until here: what is imported further down does not help a magic
     replaced: list[tuple[int, int, list[Line]]] = []
     for statement, alone in _statements(tree.body):
+        if isinstance(statement, ast.Import) and statement in tree.body:
+            gathered.imported.update(alias.name for alias in statement.names if alias.asname is None)
         target, call = _split_statement(statement)
         start, end = statement.lineno - 1, statement.end_lineno or statement.lineno
         prefix = calls[start].text[: statement.col_offset]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from graduate.syntax.file_uses import find_file_uses
 from graduate.syntax.flow import Flow
 from graduate.syntax.imports import bindings, is_import_only, qualified_names
 from graduate.syntax.movable import Definition, find_movable
@@ -149,11 +151,13 @@ def take_apart(path: str, text: str, constants: frozenset[str] = frozenset()) ->
     for o in names.occurrences:
         if id(o.scope) in ids and o.use != "load":
             stores[o.name] = stores.get(o.name, 0) + 1
+    made = _find_made_modules(source)
     imports, rest = [], []
     for statement in spine.statements:
         if statement.node is docstring:
             continue
-        if is_import_only(statement.node) and _imports_once(statement.node, spine, stores):
+        is_early = is_import_only(statement.node) and _imports_once(statement.node, spine, stores)
+        if is_early and not made.intersection(_imported_modules(statement.node)):
             imports.append(statement)
         else:
             rest.append(statement)
@@ -165,6 +169,18 @@ def take_apart(path: str, text: str, constants: frozenset[str] = frozenset()) ->
     moved = {id(d.statement) for d in definitions.values()}
     statements = [s for s in rest if id(s) not in moved]
     return ProgramSyntax(source, names, spine, imports, definitions, statements, docstring, ids)
+
+
+def _find_made_modules(source: SourceText) -> set[str]:
+    """The modules that a program writes itself, like `%%writefile helper.py`: they can be imported from then on."""
+    if not re.search(r"""\.py["']""", source.text):
+        return set()
+    written = (use.pattern for use in find_file_uses(source.tree) if use.mode == "write")
+    return {path.removesuffix(".py").split("/")[0] for path in written if path.endswith(".py")}
+
+
+def _imported_modules(node: ast.stmt) -> set[str]:
+    return {binding.module.partition(".")[0] for binding in bindings(node) if not binding.level}
 
 
 def _keep_conditional(

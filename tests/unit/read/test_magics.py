@@ -54,6 +54,8 @@ REWRITTEN = [
     ("%cd data", ["import os", 'os.chdir("data")'], set()),
     ("import os\n%cd {name}/x", ["import os", 'os.chdir(f"{name}/x")'], set()),
     ("%env A=b", ["import os", 'os.environ["A"] = "b"'], set()),
+    ("%env A=b\nimport os", ["import os", 'os.environ["A"] = "b"', "import os"], set()),
+    ("import os\n%env A=b", ["import os", 'os.environ["A"] = "b"'], set()),
     ("x = %env HOME", ["import os", 'x = os.environ["HOME"]'], set()),
     ("x = %pwd", ["import os", "x = os.getcwd()"], set()),
     ("%pylab inline", ["from pylab import *"], set()),
