@@ -309,8 +309,8 @@ def _is_setting(statement: SpineStatement, settings: set[str]) -> bool:
 def _builds_parser(statement: SpineStatement, syntax: ProgramSyntax, parser: ArgparseFacts | None) -> bool:
     if parser is None or parser.why_not or parser.function:
         return False
-    line = syntax.source.line(syntax.source.start(statement.node))
-    return any(first <= line <= last for first, last in parser.parser_statements)
+    at = statement.node.lineno, statement.node.col_offset
+    return any(at == span[:2] for span in parser.parser_statements)
 
 
 def _headings(module: SourceModule) -> dict[int, str]:

@@ -23,7 +23,7 @@ from graduate.model.source import Place
 from graduate.syntax.nodes import list_nodes
 
 PlaceOf = Callable[[ast.AST], Place]
-Span = tuple[int, int]
+Span = tuple[int, int, int, int]
 
 BOOL_NOTE = "{name} has type=bool: as in argparse, every text but the empty one is True"
 
@@ -184,7 +184,8 @@ class _Reader:
         self._built(statement)
 
     def _built(self, statement: ast.stmt) -> None:
-        self.spans.append((statement.lineno, statement.end_lineno or statement.lineno))
+        end = statement.end_lineno or statement.lineno, statement.end_col_offset or statement.col_offset
+        self.spans.append((statement.lineno, statement.col_offset, *end))
 
     def _read_use(self, statement: ast.stmt) -> None:
         """A statement that may parse; any other use of the parser is not understood."""

@@ -80,16 +80,16 @@ def with_own_flags(options: Iterable[Option]) -> tuple[Option, ...]:
 class ArgparseFacts:
     """The options of a parser, and where it stands.
 
-    `parser_statements` are the line spans of the statements that only build the parser. `parse_line` is the
-    line of the statement that calls `parse_args()`, and `parse_span` is that call: (line, column,
-    end line, end column) as `ast` counts them. `function` is the helper function in which all these
+    `parser_statements` are the spans of the statements that only build the parser: (line, column, end line,
+    end column) as `ast` counts them. `parse_line` is the line of the statement that calls `parse_args()`, and
+    `parse_span` is that call. `function` is the helper function in which all these
     stand, "" when it is the spine. `namespace` is the name that the spine binds the result to ("" if none),
     `call_line` the line of the spine statement that calls the helper (0 if there is none).
     With `type=bool`, a value is `bool(text)`. `why_not` is "" when all was understood.
     """
 
     options: tuple[Option, ...]
-    parser_statements: tuple[tuple[int, int], ...]
+    parser_statements: tuple[tuple[int, int, int, int], ...]
     parse_line: int
     namespace: str
     function: str = ""

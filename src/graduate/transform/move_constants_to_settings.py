@@ -7,13 +7,14 @@ A constant is assigned once, so every use of it, in functions too, can read the 
 from __future__ import annotations
 
 import ast
+import re
 
 from graduate.syntax.config_classes import find_config_fields
 from graduate.syntax.config_loads import find_config_loads, may_load
 from graduate.syntax.environment import find_environment_reads
 from graduate.syntax.imports import qualified_names
 from graduate.syntax.nodes import list_nodes
-from graduate.syntax.text import Edit
+from graduate.syntax.text import Edit, SourceText
 from graduate.transform.draft import ProgramDraft
 
 
@@ -86,6 +87,16 @@ def load_files_with_settings(draft: ProgramDraft) -> None:
             draft.edits.append(Edit(opening, bracket + 1, ", "))
 
 
+def _removed(source: SourceText, start: int, end: int) -> Edit:
+    """A statement is taken out: with its lines, or with the semicolon that parts it from the next one."""
+    semicolon = re.match(rb"[ \t]*;[ \t]*", source.data[end:])
+    if semicolon is not None:
+        return Edit(start, end + semicolon.end(), "")
+    if source.starts_line(start):
+        return Edit(source.line_start(source.line(start)), source.line_start(source.line(end) + 1), "")
+    return Edit(start, end, "pass")
+
+
 def replace_argument_parser(draft: ProgramDraft) -> None:
     """The parser's options are settings; where it parsed, `settings.namespace` gives the same namespace."""
     parser = draft.facts.parser
@@ -100,11 +111,13 @@ def replace_argument_parser(draft: ProgramDraft) -> None:
     line, column, end_line, end_column = parser.parse_span
     call = f"{draft.own_names['settings']}.namespace({', '.join(names)})"
     draft.edits.append(Edit(source.offset(line, column), source.offset(end_line, end_column), call))
-    for first, last in parser.parser_statements:
+    for first, first_column, last, last_column in parser.parser_statements:
         if parser.function:
-            draft.edits.append(Edit(source.line_start(first), source.line_start(last + 1), ""))
+            draft.edits.append(
+                _removed(source, source.offset(first, first_column), source.offset(last, last_column))
+            )
             continue
         for statement in draft.syntax.statements:
-            start = source.line(source.start(statement.node))
-            if first <= start <= last and id(statement) not in draft.left_out:
+            at = statement.node.lineno, statement.node.col_offset
+            if at == (first, first_column) and id(statement) not in draft.left_out:
                 draft.left_out[id(statement)] = "config.settings:Settings"
