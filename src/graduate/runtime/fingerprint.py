@@ -23,7 +23,7 @@ RUNTIME_MODULES = frozenset(
         "fit_lightgbm", "fit_lightning", "fit_parts", "fit_skorch", "fit_transformers", "fit_xgboost",
         "handles", "iterators", "journal", "launch", "live", "live_keras", "loading", "lock", "log",
         "loop_files", "loop_pickle", "loop_run", "mirror", "model_input", "model_record",
-        "module_state", "notebook", "objects", "optional", "output", "pace", "paths", "pickle_keras",
+        "model_request", "module_state", "notebook", "objects", "optional", "output", "pace", "paths", "pickle_keras",
         "pickling", "positions", "precision", "problems", "process", "progress", "random_state",
         "rebuild", "redaction", "resume", "retries", "row_attention", "row_entrances", "row_facts",
         "row_gradients", "row_layers", "row_loader", "row_losses", "row_random", "row_rules",
