@@ -136,6 +136,9 @@ def test_the_first_good_run_records_the_input(trained: ProjectUnderTest) -> None
 def test_serve_answers_and_refuses(trained: ProjectUnderTest) -> None:
     with running(trained, "serve", SERVE_MAX_BYTES="5000", SERVE_MAX_ROWS="3") as service:
         service.wait_for("/ready")
+        told = service.ask("/metrics")[1]
+        assert 'serve_requests_total{path="/predict",status="200"} 0.0' in told, "a rate needs a beginning"
+        assert 'serve_request_seconds_count{path="/predict"} 0.0' in told
         code, text = service.ask("/predict", {"inputs": [[4.0, 5.0], [6, 7]]})
         assert code == 200
         assert json.loads(text)["predictions"] == pytest.approx([4.5, 6.5])

@@ -20,6 +20,8 @@ from .services import number
 from .state import State
 from .steps import Pipeline
 
+PATHS = ("/predict", "/health", "/ready", "/metrics", "/docs")
+OTHER = "other"
 MOST_REQUESTS = int(number("SERVE_MAX_REQUESTS", 32))
 """How many requests to /predict are taken at once."""
 LOOK_EVERY = number("SERVE_LOOK_SECONDS", 5)
@@ -62,6 +64,10 @@ class Service:
         self.seconds = Histogram(
             "serve_request_seconds", "Duration of requests.", ["path"], registry=self.registry
         )
+        # From nothing on: Prometheus does not count what a series is born with.
+        for path in (*PATHS, OTHER):
+            self.seconds.labels(path)
+            self.requests.labels(path, "200")
         self.rows = Counter("serve_rows", "Rows that were predicted.", registry=self.registry)
         self.ready = Gauge("serve_ready", "1 when a model is loaded.", registry=self.registry)
         self.loaded = Gauge(
@@ -197,11 +203,7 @@ class Service:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = (
-            scope["path"]
-            if scope["path"] in ("/predict", "/health", "/ready", "/metrics", "/docs")
-            else "other"
-        )
+        path = scope["path"] if scope["path"] in PATHS else OTHER
         start, status = time.perf_counter(), 500
 
         async def note(message: Any) -> None:
