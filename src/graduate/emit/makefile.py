@@ -189,7 +189,8 @@ _LOCK = (
     "compile() { \\",
     "\tset -- --quiet --python-version $(PYTHON_VERSION) --generate-hashes --no-header --no-annotate \\",
     '\t\t--no-emit-index-url --no-emit-find-links $(if $(filter 1,$(UPGRADE)),--upgrade) "$$@"; \\',
-    '\t$(UV) pip compile --universal "$$@" 2>"$$new/said" || $(UV) pip compile "$$@"; \\',
+    '\t$(UV) pip compile --universal "$$@" 2>"$$new/said" || { \\',
+    '\t\techo "no versions for all systems and Pythons: trying this one" >&2; $(UV) pip compile "$$@"; }; \\',
     "}; \\",
     # A wheel in a local folder is there for this machine, so it wins where requirements.in asks for any version.
     'touch "$$local"; \\',
