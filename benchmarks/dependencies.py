@@ -2,7 +2,7 @@
 
     python benchmarks/dependencies.py            measures, prints what each got wrong, and writes the table of README.md
     python benchmarks/dependencies.py --print    only prints
-    python benchmarks/dependencies.py --corpus FOLDER    the repos of dependency_repos.txt, which lie in FOLDER
+    python benchmarks/dependencies.py --corpus FOLDER [FILE]    repos in FOLDER: those of dependency_repos.txt, or FILE
 
 The others live in build/dependency-tools, an environment of their own. What the cases import is not installed in it
 (but for what the tools need themselves), and graduate is told that nothing is installed: all answers come from the
@@ -40,6 +40,7 @@ ROWS = {
     "fawltydeps": "fawltydeps 0.20.0",
     "deptry": "deptry 0.25.1",
 }
+MARK = "answers: "
 Named = str | list[str]
 """A distribution, or those of which a person is to choose one."""
 
@@ -269,7 +270,7 @@ def measure(cases: Sequence[Case]) -> dict[str, Score]:
             else:
                 command = [str(make_environment()), __file__, "--answer", tool, *map(str, folders)]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
-                answers = json.loads(done.stdout.strip().split("\n")[-1])
+                answers = json.loads(done.stdout.rpartition(MARK)[2].partition("\n")[0])
         scores[tool] = Score()
         for case, given in zip(cases, answers, strict=True):
             fault = compare(case, given if isinstance(given, list) else [], scores[tool])
@@ -297,10 +298,12 @@ def render(scores: dict[str, Score], cases: Sequence[Case]) -> str:
 
 def main() -> int:
     if sys.argv[1:2] == ["--answer"]:
-        print(json.dumps(answer(sys.argv[2], [Path(each) for each in sys.argv[3:]])))
+        # On a line of its own: tools print, too.
+        print(f"\n{MARK}{json.dumps(answer(sys.argv[2], [Path(each) for each in sys.argv[3:]]))}")
         return 0
     if sys.argv[1:2] == ["--corpus"]:
-        repos = list(read_cases(REPOS.read_text(encoding="utf-8")))
+        file = Path(sys.argv[3]) if sys.argv[3:] else REPOS
+        repos = list(read_cases(file.read_text(encoding="utf-8")))
         repos = [replace(case, source=Path(sys.argv[2]) / case.name) for case in repos]
         print(render(measure(repos), repos))
         return 0

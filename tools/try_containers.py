@@ -2,7 +2,7 @@
 
 For each example: the build cold, warm and after a change of the source; what is in the image; a run; runs that are
 killed and stopped in mid-training and started again, which must come to the same results; the services with Prometheus
-(Debian's, in an image made here, where the public one cannot be had). Needs a Docker engine (see README).
+(Debian's, in an image made here) and every query of the dashboard. Needs a Docker engine (see README).
 """
 
 from __future__ import annotations
@@ -15,32 +15,40 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-BASE = "python:3.11-slim-bookworm"
+from engine import (
+    BASE,
+    GRAFANA,
+    PROMETHEUS,
+    ROOT,
+    Failed,
+    Prometheus,
+    call,
+    compose,
+    docker,
+    fetch,
+    make_stand_ins,
+    wait_for,
+)
+
 USER = 10001
 MOST_OVERHEAD = 60_000_000
 GRACE = 60
-PROMETHEUS = "graduate-prometheus:debian"
-PROMETHEUS_DOCKERFILE = f"""FROM {BASE}
-RUN apt-get update && apt-get install -y --no-install-recommends prometheus && rm -rf /var/lib/apt/lists/* \\
- && mkdir -p /prometheus && chown 65534:65534 /prometheus
-USER 65534
-ENTRYPOINT ["/usr/bin/prometheus"]
-"""
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 ALL_SERIES = 'count({job=~".+"})'
+DONE = 'count(pipeline_step_status{status="done"}==1)'
 BUILD = ["BUILD_ARGS=--network host --progress plain"]
-
-
-class Failed(Exception):
-    """Something is not as it has to be."""
+PORTS = {"SERVE_PORT": "18000", "PROMETHEUS_PORT": "19090", "GRAFANA_PORT": "13000"}
+OVERRIDE = """services:
+  pipeline:
+    environment:
+      CHECKPOINT_SECONDS: "0.2"
+      OMP_NUM_THREADS: "1"
+"""
+"""Checkpoints for the dashboard, and as many threads as the other runs have."""
 
 
 class Trial:
@@ -94,6 +102,27 @@ class Trial:
             raise Failed("after a change of the source the dependencies were installed again")
         self.make("build", "TARGETS=service test", *BUILD)
         self.say("build, targets service and test: done, so the unit tests pass in the image")
+        self.build_cuda()
+
+    def build_cuda(self) -> None:
+        """The target `cuda`, with a lock for CUDA that names what is at hand, and nothing else to install from."""
+        copy = self.copy()
+        (copy / "requirements.lock").rename(copy / "requirements-cuda.lock")
+        (copy / "requirements.in").write_text("not-to-be-installed\n")
+        image = f"{self.image}-cuda"
+        certificates = [f"CA_CERT={CERTIFICATES}"] if Path(CERTIFICATES).exists() else []
+        self.make(
+            "build",
+            "TARGETS=cuda",
+            f"{BUILD[0]} --build-arg CUDA_BASE_IMAGE={BASE}",
+            *certificates,
+            folder=copy,
+        )
+        said = docker("run", "--rm", "--read-only", "--tmpfs", "/tmp", image, "health").strip()
+        variables = docker("image", "inspect", "--format", "{{.Config.Env}}", image)
+        if said != "healthy" or "NVIDIA_VISIBLE_DEVICES=all" not in variables:
+            raise Failed(f"the image of the target cuda says {said}, {variables}")
+        self.say("build, target cuda, with a lock of what is at hand: done, its program runs")
 
     def timed_build(self, title: str, option: str = "") -> list[str]:
         start = time.monotonic()
@@ -216,38 +245,43 @@ class Trial:
     # -- services ---------------------------------------------------------------------------
 
     def serve_and_watch(self) -> None:
-        """Deploy, scrape, predict, undeploy."""
+        """Deploy, scrape, look at what the dashboard asks for, predict, undeploy."""
         copy = self.copy()
-        ports = {"SERVE_PORT": "18000", "PROMETHEUS_PORT": "19090"}
-        environment = {**os.environ, **ports, "PROMETHEUS_IMAGE": PROMETHEUS, "IMAGE": self.image}
-        environment |= {"SERVICE_IMAGE": f"{self.image}-service", "RUN_USER": f"{USER}:{USER}"}
+        (copy / "compose.override.yaml").write_text(OVERRIDE)
+        environment = {**os.environ, **PORTS, "PROMETHEUS_IMAGE": PROMETHEUS, "GRAFANA_IMAGE": GRAFANA}
         has_model = "  serve:" in (copy / "compose.yaml").read_text()
+        prometheus = Prometheus(19090)
         try:
-            said = self.make(
-                "deploy", f"IMAGE={self.image}", *BUILD, folder=copy, environment=environment
-            ).stdout
-            if ("serve: http://127.0.0.1:18000/docs" in said) is not has_model:
+            said = self.make("deploy", "MONITORING=1", *BUILD, folder=copy, environment=environment).stdout
+            if ("serve: http://127.0.0.1:18000/docs" in said) is not has_model or "grafana: " not in said:
                 raise Failed(f"make deploy said {said}")
-            call(
-                [*compose(), "--profile", "monitoring", "up", "-d", "metrics", "prometheus"],
-                copy,
-                environment,
-            )
-            wait_for(lambda: scraped("pipeline_step_status==1"), 120, "Prometheus to scrape the pipeline")
-            wait_for(
-                lambda: scraped('count(pipeline_step_status{status="done"}==1)') == self.steps(copy),
-                600,
-                "the end",
-            )
-            self.say(f"make deploy, Prometheus: {int(scraped(ALL_SERIES))} series")
+            wait_for(lambda: prometheus.value(DONE) == self.steps(copy), 600, "Prometheus to see the end")
+            self.say(f"make deploy, Prometheus: {prometheus.value(ALL_SERIES):.0f} series")
             if has_model:
                 self.predict(copy)
-                wait_for(lambda: scraped("serve_ready"), 60, "Prometheus to scrape serve")
             else:
                 self.say("no model, no serve")
+            self.check_dashboard(copy, prometheus, environment)
         finally:
             self.make("undeploy", folder=copy, environment=environment)
             call([*compose(), "--profile", "monitoring", "down", "--volumes"], copy, environment)
+
+    def check_dashboard(self, copy: Path, prometheus: Prometheus, environment: dict[str, str]) -> None:
+        """Every query of the dashboard that Grafana is given has data, and Grafana is given it where it looks."""
+        code, text = fetch("http://127.0.0.1:13000/dashboards/pipeline.json")
+        provisioned = "provisioning/datasources/prometheus.yml", "provisioning/dashboards/pipeline.yml"
+        if code != 200 or any(fetch(f"http://127.0.0.1:13000/{each}")[0] != 200 for each in provisioned):
+            raise Failed(f"Grafana is not given the dashboard: {code}")
+        reach = "import urllib.request as r; r.urlopen('http://prometheus:9090/-/ready')"
+        call([*compose(), "exec", "-T", "grafana", "python", "-c", reach], copy, environment)
+        queries = {
+            target["expr"]: panel["title"]
+            for panel in json.loads(text)["panels"]
+            for target in panel["targets"]
+        }
+        for query, title in queries.items():
+            wait_for(lambda q=query: prometheus.has_data(q), 120, f"data for the panel {title}: {query}")  # type: ignore[misc]
+        self.say(f"dashboard: each of its {len(queries)} queries has data")
 
     def steps(self, copy: Path) -> int:
         return len(json.loads((copy / "conversion.json").read_text())["steps"])
@@ -298,61 +332,6 @@ def pairs(lines: list[str]) -> list[tuple[str, str]]:
     return [(line, "\n".join(lines[at + 1 : at + 4])) for at, line in enumerate(lines)]
 
 
-def scraped(query: str) -> float:
-    """The first value that Prometheus has for a query; 0 when it has none."""
-    url = "http://127.0.0.1:19090/api/v1/query?" + urllib.parse.urlencode({"query": query})
-    code, text = fetch(url)
-    found = json.loads(text)["data"]["result"] if code == 200 else []
-    return float(found[0]["value"][1]) if found else 0.0
-
-
-def fetch(url: str, body: bytes | None = None) -> tuple[int, str]:
-    """Status and text of an answer; 0 when there is none."""
-    request = urllib.request.Request(url, body, {"content-type": "application/json"} if body else {})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError as error:
-        return 0, str(error)
-
-
-def wait_for(is_so: Callable[[], Any], seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > end:
-            raise Failed(f"waited {seconds:.0f} s in vain for {what}")
-        time.sleep(0.1)
-
-
-def compose() -> list[str]:
-    done = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    return ["docker-compose"] if done.returncode else ["docker", "compose"]
-
-
-def docker(*arguments: str) -> str:
-    return call(["docker", *arguments]).stdout
-
-
-def call(
-    command: list[str], folder: Path = ROOT, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a command, which must succeed."""
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Failed(
-            f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
-        )
-    return done
-
-
-def make_prometheus(folder: Path) -> None:
-    (folder / "prometheus").mkdir(exist_ok=True)
-    (folder / "prometheus" / "Dockerfile").write_text(PROMETHEUS_DOCKERFILE)
-    docker("build", "--network", "host", "--tag", PROMETHEUS, str(folder / "prometheus"))
-
-
 def show(trials: list[Trial]) -> None:
     """A table of the figures, in Markdown."""
     titles = list(dict.fromkeys(title for trial in trials for title in trial.figures))
@@ -372,7 +351,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         folder = Path(options.keep or scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        make_prometheus(folder)
+        make_stand_ins(folder)
         for name in names:
             trials.append(Trial(name, folder))
             try:

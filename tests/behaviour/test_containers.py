@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from try_containers import Trial, make_prometheus
+from engine import make_stand_ins
+from try_containers import Trial
 
 
 @pytest.mark.slow
@@ -17,7 +18,7 @@ def test_an_example_in_containers(tmp_path: Path) -> None:
         subprocess.run(["docker", "info"], capture_output=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         pytest.skip("there is no Docker engine")
-    make_prometheus(tmp_path)
+    make_stand_ins(tmp_path)
     trial = Trial("simulation", tmp_path)
     trial.run()
     assert "same result" in trial.figures["docker kill"]

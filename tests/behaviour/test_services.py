@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,9 @@ MODEL = """
     )
 """
 MEAN = """
+    import os
+    import time
+
     class Mean:
         def __init__(self, factor):
             self.factor = factor
@@ -55,6 +59,7 @@ MEAN = """
         def predict(self, batch):
             if batch.shape[1:] != (2,):
                 raise ValueError("two columns")
+            time.sleep(float(os.environ.get("SLOW", 0)))
             return batch.mean(axis=1) * self.factor
 """
 NO_MODEL = """
@@ -75,13 +80,13 @@ class Service:
     def __init__(self, port: int) -> None:
         self.port = port
 
-    def ask(self, path: str, body: Any = None) -> tuple[int, str]:
+    def ask(self, path: str, body: Any = None, kind: str = "application/json") -> tuple[int, str]:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": kind}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, headers)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, answer.read().decode()
+                return answer.status, answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
         except OSError:
@@ -131,6 +136,9 @@ def test_the_first_good_run_records_the_input(trained: ProjectUnderTest) -> None
 def test_serve_answers_and_refuses(trained: ProjectUnderTest) -> None:
     with running(trained, "serve", SERVE_MAX_BYTES="5000", SERVE_MAX_ROWS="3") as service:
         service.wait_for("/ready")
+        told = service.ask("/metrics")[1]
+        assert 'serve_requests_total{path="/predict",status="200"} 0.0' in told, "a rate needs a beginning"
+        assert 'serve_request_seconds_count{path="/predict"} 0.0' in told
         code, text = service.ask("/predict", {"inputs": [[4.0, 5.0], [6, 7]]})
         assert code == 200
         assert json.loads(text)["predictions"] == pytest.approx([4.5, 6.5])
@@ -150,19 +158,108 @@ def test_serve_answers_and_refuses(trained: ProjectUnderTest) -> None:
         ]
         assert [service.ask("/predict", each)[0] for each in refused] == [422] * len(refused)
         assert service.ask("/predict", b" " * 6000)[0] == 413
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp"):
+            code, text = service.ask("/predict", {"inputs": [[4.0, 5.0]]}, kind)
+            assert code == 415
+            assert "content-type: application/json" in text
+        assert service.ask("/predict", {"inputs": [[4.0, 5.0]]}, "application/json; charset=utf-8")[0] == 200
+        assert [service.ask("/predict", each)[0] for each in (b"[" * 4000, b'{"inputs": "\xff"}')] == [
+            400,
+            400,
+        ]
         assert service.ask("/predict")[0] == 405
         assert '"maxItems":2' in service.ask("/openapi.json")[1].replace(" ", "")
-        assert service.ask("/docs")[0] == 200
+        parts = re.findall(r'(?:src|href)="([^"]+)"', service.ask("/docs")[1])
+        assert len(parts) >= 2, "the page's scripts and styles"
+        assert [service.ask(part)[0] for part in parts] == [200] * len(parts), "all of it is served here"
         assert service.ask("/health") == (200, '{"status":"ok"}')
         metrics = service.ask("/metrics")[1]
         assert 'serve_requests_total{path="/predict",status="413"} 1.0' in metrics
-        assert "serve_rows_total 3.0" in metrics
+        assert "serve_rows_total 4.0" in metrics
         told = set(re.findall(r"^(serve_\w+)", metrics, re.MULTILINE))
         assert told >= {
             name for panel in SERVE for query, _ in panel.queries for name in re.findall(r"serve_\w+", query)
         }
         assert trained.run("health", "--service", SERVE_PORT=str(service.port)).returncode == 0
     assert trained.run("health", "--service", SERVE_PORT=str(service.port), check=None).returncode == 1
+
+
+def test_what_a_column_cannot_hold_is_refused() -> None:
+    """A number too big for the type that the model was trained with is the client's mistake, not a failure."""
+    from pydantic import ValidationError
+
+    from graduate.runtime.model_request import make_request
+
+    for dtype, good, bad in (
+        ("int8", [-128, 127], [128, -129, 1.0]),
+        ("uint16", [0, 65535], [-1, 65536]),
+        ("int64", [2**63 - 1], [2**63, 10**30]),
+        ("float32", [3.4e38], [3.5e38, "1"]),
+        ("float64", [1e300, 7], [float("inf"), float("nan")]),
+        ("bool", [True], [1]),
+    ):
+        request = make_request({"kind": "table", "columns": {"a b": {"dtype": dtype}}})
+        for value in good:
+            assert request(inputs=[{"a b": value}]).inputs[0].model_dump(by_alias=True) == {"a b": value}
+        for value in bad:
+            with pytest.raises(ValidationError):
+                request(inputs=[{"a b": value}])
+
+
+def test_long_predictions_leave_health_alone_and_too_many_are_refused(tmp_path: Path) -> None:
+    project = make_project(tmp_path, MODEL, mean=MEAN)
+    project.run("train-all")
+    with running(project, "serve", SLOW="0.5", SERVE_MAX_REQUESTS="4") as service:
+        service.wait_for("/ready")
+        with ThreadPoolExecutor(12) as pool:
+            answers = [pool.submit(service.ask, "/predict", {"inputs": [[4.0, 5.0]]}) for _ in range(12)]
+            time.sleep(0.2)
+            start = time.monotonic()
+            assert service.ask("/health")[0] == 200
+            assert time.monotonic() - start < 0.4
+            codes = sorted(each.result()[0] for each in answers)
+        assert codes == [200] * 4 + [503] * 8
+        assert service.ask("/predict", {"inputs": [[4.0, 5.0]]})[0] == 200
+
+
+def test_a_client_that_does_not_send_holds_nothing_up(trained: ProjectUnderTest) -> None:
+    head = (
+        "POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{"
+    )
+    with running(trained, "serve", SERVE_READ_SECONDS="0.5", SERVE_MAX_REQUESTS="1") as service:
+        service.wait_for("/ready")
+        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as slow:
+            slow.sendall(head.encode())
+            assert b"408" in slow.recv(100)
+        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as gone:
+            gone.sendall(head.encode())
+        time.sleep(0.1)
+        assert service.ask("/predict", {"inputs": [[4.0, 5.0]]})[0] == 200
+
+
+def test_a_model_that_answers_with_no_number(tmp_path: Path) -> None:
+    project = make_project(tmp_path, MODEL, mean=MEAN)
+    project.run("train-all", FACTOR="nan")
+    with running(project, "serve") as service:
+        service.wait_for("/ready")
+        code, text = service.ask("/predict", {"inputs": [[4.0, 5.0]]})
+        assert (code, json.loads(text)["predictions"]) == (200, [None])
+
+
+@pytest.mark.parametrize("command", ["serve", "metrics"])
+def test_a_port_that_cannot_be_had(trained: ProjectUnderTest, command: str) -> None:
+    name = f"{command.upper()}_PORT"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = trained.run(command, check=2, **{name: str(port)}).stderr
+    assert f"cannot listen on 127.0.0.1:{port}" in said
+    assert f"next:  stop what listens there, or give another port as {name}" in said
+    for wrong in ("80 80", "70000"):
+        said = trained.run(command, check=2, **{name: wrong}).stderr
+        assert name in said
+        assert "Traceback" not in said
+    said = trained.run("serve", check=2, SERVE_MAX_ROWS="many").stderr
+    assert said.startswith("'many' is no number.\n  where: SERVE_MAX_ROWS")
 
 
 def test_serve_waits_for_a_model_and_takes_a_newer_one(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from graduate.analyse.declared import Declared, find_conflicts, find_declared
 from graduate.analyse.distributions import PLUGINS
 from graduate.analyse.imports import Import, find_imports
-from graduate.analyse.providers import Provided, find_providers, list_installed
+from graduate.analyse.providers import Provided, find_providers, is_public, list_installed
 from graduate.model.facts import Dependency, Hazard
 from graduate.model.source import Sources
 
@@ -102,8 +102,10 @@ def find_dependencies(
             guessed=provided.guessed,
         )
 
-    for one in find_imports(sources):
-        provided = _settle(one, declared, installed)
+    imports = tuple(find_imports(sources))
+    unknown = _find_unknown(declared, imports)
+    for one in imports:
+        provided = _settle(one, declared, unknown, installed)
         if provided.names:
             needed = _is_needed(one, installed) or canonicalize_name(provided.names[0]) in declared
             add(provided, (one.top,), str(one.place), optional=not needed)
@@ -135,8 +137,17 @@ def _requirement(distribution: str, stated: Declared | None) -> str:
     return re.sub(r"^[\w.\-]+", distribution, stated.requirement, count=1)
 
 
+def _find_unknown(declared: Mapping[str, Declared], imports: Iterable[Import]) -> tuple[str, ...]:
+    """The declared distributions of which nobody knows what they hold, and which no import is called like."""
+    called = {canonicalize_name(one.top) for one in imports}
+    return tuple(name for name in declared if name not in called and not is_public(name))
+
+
 def _settle(
-    one: Import, declared: Mapping[str, Declared], installed: Mapping[str, Sequence[str]]
+    one: Import,
+    declared: Mapping[str, Declared],
+    unknown: Sequence[str],
+    installed: Mapping[str, Sequence[str]],
 ) -> Provided:
     """The distribution for an import; none when it needs none, or is optional and not there.
 
@@ -152,6 +163,9 @@ def _settle(
     for candidate in (*here, *public.names, top, top.replace("_", "-")):
         if stated := declared.get(canonicalize_name(candidate)):
             return Provided((stated.name if stated.name == canonicalize_name(candidate) else candidate,))
+    for name in unknown:
+        if name.startswith(f"{canonicalize_name(top)}-"):  # ffmpeg-binaries for ffmpeg
+            return Provided((name,))
     if len(here) == 1:
         return Provided(here)
     if public.names and not public.guessed:

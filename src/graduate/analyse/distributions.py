@@ -79,6 +79,7 @@ OWN_NAMES = {
         "options",
         "constants",
     ),
+    *("setup", "docs", "example", "examples", "script", "scripts", "demo", "notebooks", "benchmarks"),
     *("settings", "params", "globals", "functions", "plotting", "loader", "dataloader", "mylib", "modules"),
 }
 

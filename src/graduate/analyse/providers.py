@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import Distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from packaging.utils import canonicalize_name
 
@@ -70,21 +71,31 @@ def find_public(module: str) -> tuple[tuple[str, float], ...]:
     From the index of the 15,000 most downloaded ones that pyimport2pkg ships. Its file is read as it lies there: the
     library's own code would import an HTTP client, and open the file for writing.
     """
-    spec = find_spec("pyimport2pkg")
-    if spec is None or spec.origin is None:
-        return ()
-    index = Path(spec.origin).parent / "data" / "mapping.db"
-    query = (
+    rows = _query(
         "SELECT package_name, download_count FROM mappings JOIN packages USING (package_name)"
-        " WHERE module_name = ? ORDER BY download_count DESC, package_name"
+        " WHERE module_name = ? ORDER BY download_count DESC, package_name",
+        module,
     )
-    connection = sqlite3.connect(f"{index.as_uri()}?mode=ro&immutable=1", uri=True)
-    try:
-        rows = connection.execute(query, (module,)).fetchall()
-    finally:
-        connection.close()
     most = max((count for _, count in rows), default=0) or 1
     return tuple((name, count / most) for name, count in rows)
+
+
+@cache
+def is_public(distribution: str) -> bool:
+    """Whether the index knows a distribution, by its canonical name."""
+    return bool(_query("SELECT 1 FROM packages WHERE package_name = ?", distribution))
+
+
+def _query(query: str, value: str) -> list[Any]:
+    spec = find_spec("pyimport2pkg")
+    if spec is None or spec.origin is None:
+        return []
+    index = Path(spec.origin).parent / "data" / "mapping.db"
+    connection = sqlite3.connect(f"{index.as_uri()}?mode=ro&immutable=1", uri=True)
+    try:
+        return connection.execute(query, (value,)).fetchall()
+    finally:
+        connection.close()
 
 
 class Installed(Mapping[str, Sequence[str]]):

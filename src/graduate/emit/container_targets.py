@@ -8,7 +8,7 @@ _BUILD = (
     '\tif $(DOCKER) build --help | grep -q -e --build-context; then set -- --build-context wheels="$$folder"; \\',
     '\telse mkdir -p .wheels; cp -lf "$$folder"/*.whl .wheels/ 2>/dev/null || cp -f "$$folder"/*.whl .wheels/; fi; \\',
     "fi; \\",
-    "for proxy in HTTP_PROXY HTTPS_PROXY NO_PROXY; do \\",
+    "for proxy in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do \\",
     '\teval "[ -z \\"\\$${$$proxy-}\\" ]" || set -- "$$@" --build-arg "$$proxy"; \\',
     "done; \\",
     '[ -z "$(CA_CERT)" ] || set -- "$$@" --secret "id=ca,src=$(CA_CERT)"; \\',
@@ -16,6 +16,8 @@ _BUILD = (
     "for target in $(TARGETS); do \\",
     '\ttag=$(IMAGE); [ "$$target" = runtime ] || tag="$$tag-$$target"; \\',
     '\t$(DOCKER) build "$$@" $(BUILD_ARGS) --target "$$target" --tag "$$tag" .; \\',
+    '\tsize=$$($(DOCKER) image inspect --format "{{.Size}}" "$$tag"); \\',
+    '\techo "$$tag: $$(($${size:-0} / 1000000)) MB" >&2; \\',
     "done",
 )
 
@@ -28,32 +30,36 @@ _DOCKER_RUN = (
 _PROFILE = "$(if $(filter 1,$(MONITORING)),--profile monitoring)"
 
 _DEPLOY = (
-    '@$(MAKE) --no-print-directory build TARGETS="runtime$(if $(SERVICES)$(filter 1,$(MONITORING)), service)"',
     f'@DOCKER="$(DOCKER)" COMPOSE="$(COMPOSE) {_PROFILE}" IMAGE="$(IMAGE)" SERVICE_IMAGE="$(IMAGE)-service" '
-    'RUN_USER="$(RUN_USER)" WAIT="$(WAIT)" exec sh docker/deploy.sh $(SECRETS)',
+    'RUN_USER="$(RUN_USER)" WAIT="$(WAIT)" MAKE="$(MAKE)" '
+    'TARGETS="runtime$(if $(SERVICES)$(filter 1,$(MONITORING)), service)" exec sh docker/deploy.sh $(SECRETS)',
 )
 
 CONTAINER_TARGETS = (
-    ("build", "build the image (TARGETS=runtime cuda service test, IMAGE=, BUILD_ARGS=)", _BUILD),
+    ("build", "build the image (TARGETS=runtime cuda service test, IMAGE=, BUILD_ARGS=)", _BUILD, "engine"),
     (
         "docker-run",
         "run COMMAND=train-all in the container, with state and results here",
         (_DOCKER_RUN,),
+        "engine",
     ),
     (
         "deploy",
-        "build, check, start in the background, wait until it is healthy (MONITORING=1: dashboards)",
+        "check, build, start in the background, wait until it is healthy (MONITORING=1: dashboards)",
         _DEPLOY,
+        "compose",
     ),
     (
         "undeploy",
         "stop what deploy started; state and results stay",
         ("exec $(COMPOSE) --profile monitoring down --remove-orphans",),
+        "compose",
     ),
     (
         "logs",
-        "follow what the containers say",
+        "follow what the containers say (ARGS=serve: one of them)",
         ("exec $(COMPOSE) --profile monitoring logs --follow --tail 100 $(ARGS)",),
+        "compose",
     ),
 )
-"""Name, help and recipe of each."""
+"""Name, help, recipe and needs of each."""

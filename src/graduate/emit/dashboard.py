@@ -12,7 +12,10 @@ _COLUMNS = 24
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel: queries with their legends, the unit of the values, its kind and width (of 24)."""
+    """One panel: queries with their legends, the unit of the values, its kind and width (of 24).
+
+    Where values are numbers of states, `states` are these with their colours.
+    """
 
     title: str
     queries: tuple[tuple[str, str], ...]
@@ -20,15 +23,28 @@ class Panel:
     kind: str = "timeseries"
     width: int = 12
     text: str = ""
+    states: tuple[tuple[str, str], ...] = ()
 
 
+STATES = (
+    ("pending", "text"),
+    ("running", "blue"),
+    ("done", "green"),
+    ("failed", "red"),
+    ("interrupted", "orange"),
+)
+"""What a step can be, as `pipeline_step_status` tells it, with a colour of Grafana."""
+_STATE = " or ".join(
+    f'{number} * pipeline_step_status{{status="{state}"}}' for number, (state, _) in enumerate(STATES)
+)
 _STEP = "{{step}}"
 PIPELINE = (
     Panel(
         "State of the steps",
-        (("pipeline_step_status == 1", "{{step}}: {{status}}"),),
+        ((f"sum by (step) ({_STATE})", _STEP),),
         kind="state-timeline",
         text="What each step is.",
+        states=STATES,
     ),
     Panel("Duration of the steps", (("pipeline_step_seconds", _STEP),), "s", "bargauge"),
     Panel(
@@ -119,10 +135,19 @@ def _render(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
         "description": panel.text,
         "datasource": _SOURCE,
         "gridPos": {"x": x, "y": y, "w": panel.width, "h": 8},
-        "fieldConfig": {"defaults": {"unit": panel.unit}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": panel.unit, "mappings": _map(panel.states)}, "overrides": []},
         "options": {},
         "targets": [
             {"refId": chr(ord("A") + index), "datasource": _SOURCE, "expr": query, "legendFormat": legend}
             for index, (query, legend) in enumerate(panel.queries)
         ],
     }
+
+
+def _map(states: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    """Values of a panel as words."""
+    options = {
+        str(number): {"text": state, "color": color, "index": number}
+        for number, (state, color) in enumerate(states)
+    }
+    return [{"type": "value", "options": options}] if states else []

@@ -33,8 +33,9 @@ def compare_imports(
     package: str,
     dependencies: Iterable[Dependency],
     requirements: Iterable[Requirement],
+    service: Iterable[str],
 ) -> Imported:
-    """What differs between the imports of the package's files and what is declared."""
+    """What differs between the imports of the package's files and what is declared, for the `service` too."""
     tops: dict[str, tuple[str, ...]] = {
         canonicalize_name(d.distribution): _tops(d.imports) for d in dependencies
     }
@@ -53,6 +54,8 @@ def compare_imports(
         *SWEEP_MODULES,
     }
     unimported = [spelled[name] for name, modules in provided.items() if not stated.intersection(modules)]
+    # A program that is started (tensorboard), not imported.
+    unimported += [each for each in service if each.isidentifier() and each not in SERVICE_MODULES]
     special = [(spelled[name], m) for name, m in sorted(provided.items()) if m != (name.replace("-", "_"),)]
     return Imported(tuple(sorted(undeclared - known)), tuple(sorted(unimported)), tuple(special))
 

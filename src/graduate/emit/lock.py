@@ -28,6 +28,10 @@ from graduate.model.project import Project, ProjectFile
 _PYTHON = re.compile(r"^PYTHON_VERSION := (\S+)$", re.MULTILINE)
 _AS_OF = re.compile(r"^(AS_OF \?=)(?: (\S+))?$", re.MULTILINE)
 
+_WITH_CUDA = (
+    "on Linux requirements.lock brings libraries of CUDA, gigabytes: for the CPU build of PyTorch, convert with "
+    "a folder with its wheel as PIP_FIND_LINKS, or with UV_TORCH_BACKEND=cpu"
+)
 _OWN = re.compile(r"^OWN := .*$", re.MULTILINE)
 
 
@@ -57,6 +61,8 @@ def lock_project(project: Project) -> Locked:
     pins = _pins(made.text)
     dev = lock_requirements([*wanted, *read_wanted(texts["requirements-dev.in"])], found[1], constraints=pins)
     locks, notes = _lock_extras(texts, wanted, found[1], pins)
+    if any(each.name == "torch" for each in wanted) and any(pin.startswith("nvidia-cudnn") for pin in pins):
+        notes.append(_WITH_CUDA)
     limit = f" {made.as_of}" if made.as_of else ""
     makefile = _AS_OF.sub(rf"\g<1>{limit}", texts["Makefile"])
     if made.as_of:

@@ -33,7 +33,11 @@ def find_targets() -> tuple[Target, ...]:
             "make .venv with what the locks name, by uv or pip (EXTRAS=service sweep cuda)",
             _INSTALL,
         ),
-        Target("lock", "make all locks anew from the .in files", _LOCK),
+        Target(
+            "lock",
+            "make the locks again after a change of the .in files (UPGRADE=1: the newest versions)",
+            _LOCK,
+        ),
         _run("download-data", "run the steps up to the last one that downloads"),
         _run("preprocess-data", "run the steps up to the last one that prepares data"),
         _run("validate-data", "run the checks on the data, and check data/checksums.json and what is stored"),
@@ -106,6 +110,16 @@ _HELP = (
     "$(firstword $(MAKEFILE_LIST))"
 )
 
+_FIND_PYTHON = (
+    "python=$$(command -v python$(PYTHON_VERSION) || command -v python3) && "
+    "\"$$python\" -c 'import sys; sys.exit(sys.version_info < ($(subst .,$(comma) ,$(PYTHON_VERSION))))' || { "
+    'echo "Python $(PYTHON_VERSION) is missing: install it, or uv, which brings it" >&2; exit 1; }'
+)
+
+_LIST_BUILT = (
+    "from importlib import metadata as m; print(*[d.name for d in m.distributions() if '+' in d.version])"
+)
+
 _INSTALL = (
     "@set -eu; \\",
     'if [ "$(PYTHON)" != "$(VENV)/bin/python" ]; then \\',
@@ -115,32 +129,51 @@ _INSTALL = (
     '\techo "warning: there is no lock, so the newest versions that fit requirements-dev.in are installed;" >&2; \\',
     "\techo \"         run 'make lock install' to pin them\" >&2; \\",
     "fi; \\",
-    "for extra in dev $(filter-out cpu,$(EXTRAS)); do \\",
+    "if command -v $(UV) >/dev/null; then \\",
+    "\t[ -x $(VENV)/bin/python ] || $(UV) venv --quiet --python $(PYTHON_VERSION) $(VENV); \\",
+    '\tpip() { $(UV) pip "$$@" --quiet --python $(VENV)/bin/python; }; \\',
+    "else \\",
+    f"\t{_FIND_PYTHON}; \\",
+    '\t$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || "$$python" -m venv $(VENV); \\',
+    '\tpip() { $(VENV)/bin/python -m pip "$$@" --quiet --disable-pip-version-check; }; \\',
+    "fi; \\",
+    "for extra in $(filter cuda,$(EXTRAS)) dev $(filter-out cpu cuda,$(EXTRAS)); do \\",
     "\thashes=--require-hashes; file=requirements-$$extra.lock; \\",
     "\tif [ ! -s $$file ] || [ ! -s requirements.lock ]; then hashes=; file=requirements-$$extra.in; fi; \\",
-    '\t[ -s $$file ] || { echo "this project has no extra $$extra" >&2; exit 1; }; \\',
-    "\tif command -v $(UV) >/dev/null; then \\",
-    "\t\t[ -x $(VENV)/bin/python ] || $(UV) venv --quiet --python $(PYTHON_VERSION) $(VENV); \\",
-    "\t\t$(UV) pip install --quiet --python $(VENV)/bin/python $$hashes -r $$file; \\",
-    "\telse \\",
-    "\t\tpython=$$(command -v python$(PYTHON_VERSION) || command -v python3); \\",
-    '\t\t[ -x $(VENV)/bin/python ] || "$$python" -m venv $(VENV); \\',
-    "\t\t$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $$hashes -r $$file; \\",
+    '\t[ -s $$file ] || { echo "this project has no extra $$extra: $$file is missing" >&2; exit 1; }; \\',
+    # With CUDA, builds of a version for this machine (torch==2.0+cpu) give way to the index's own, in other locks too.
+    '\tif [ -n "$(filter cuda,$(EXTRAS))" ] && [ -n "$$hashes" ]; then \\',
+    '\t\thashes="$$hashes --no-deps"; export PIP_YES=1; unset UV_FIND_LINKS; \\',
+    f'\t\tbuilt=$$($(VENV)/bin/python -c "{_LIST_BUILT}"); \\',
+    '\t\t[ $$extra != cuda ] || [ -z "$$built" ] || pip uninstall $$built; \\',
+    "\t\tawk '/^[A-Za-z0-9]/ {built = $$1 ~ /[+]/} !built' $$file >$(VENV)/$$file; file=$(VENV)/$$file; \\",
     "\tfi; \\",
+    "\tpip install $$hashes -r $$file; \\",
     "done",
 )
+
+# The pins of a lock, with the versions of the public index.
+_PUBLIC = r"sed -n -E 's/^([A-Za-z0-9._-]+==[^+ ;\]+)(\+[a-z0-9.]+)?( ;[^\]*)?.*/\1\3/p'"
 
 _AUDIT = (
     "@set -eu; mkdir -p reports; \\",
     "hashes=--require-hashes; file=requirements-audit.lock; \\",
     "[ -s $$file ] || { hashes=; file=requirements-audit.in; }; \\",
-    "python=$$(command -v python$(PYTHON_VERSION) || command -v python3); \\",
+    f"{_FIND_PYTHON}; \\",
     '[ -x .venv-audit/bin/python ] || "$$python" -m venv .venv-audit; \\',
     ".venv-audit/bin/python -m pip install --quiet --disable-pip-version-check $$hashes -r $$file; \\",
-    ".venv-audit/bin/cyclonedx-py requirements --output-reproducible --of JSON \\",
-    "\t-o reports/sbom.cdx.json requirements.lock; \\",
+    "PYTHONWARNINGS=ignore .venv-audit/bin/cyclonedx-py requirements --output-reproducible --of JSON \\",
+    "\t--pyproject pyproject.toml -o reports/sbom.cdx.json requirements.lock; \\",
     'echo "reports/sbom.cdx.json lists what is locked" >&2; \\',
-    "exec .venv-audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock $(ARGS)",
+    # Without the names of local builds (torch==2.0+cpu), which no database knows.
+    f"{_PUBLIC} requirements.lock >.venv-audit/locked.txt; code=0; \\",
+    ".venv-audit/bin/pip-audit --progress-spinner off --disable-pip --no-deps -r .venv-audit/locked.txt $(ARGS) \\",
+    "\t>.venv-audit/said 2>&1 || code=$$?; \\",
+    "if grep -q '^Traceback' .venv-audit/said; then tail -n 1 .venv-audit/said >&2; else cat .venv-audit/said; fi; \\",
+    "if grep -qE '^Traceback|could not be audited' .venv-audit/said; then \\",
+    '\techo "audit: not everything could be looked up, see above" >&2; \\',
+    "\techo \"  next: see to the network (HTTPS_PROXY), or ask another database: ARGS='-s osv'\" >&2; exit 1; \\",
+    "fi; exit $$code",
 )
 
 _CLUSTER = (
@@ -148,31 +181,35 @@ _CLUSTER = (
     'exec "$(PYTHON)" -m $(PACKAGE) {}'
 )
 
-_COMPILE = (
-    "$(UV) pip compile --quiet --universal --python-version $(PYTHON_VERSION) --generate-hashes --no-header "
-    "--no-annotate --no-emit-index-url --no-emit-find-links"
-)
-
+# One lock for all systems, where there are versions for all; else one for this one. Made aside: all change or none.
 _LOCK = (
     '@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }',
+    "@set -eu; new=$$(mktemp -d); trap 'rm -rf \"$$new\"' EXIT; local=$$new/local; \\",
+    'cp requirements*.lock "$$new" 2>/dev/null || true; \\',
+    "compile() { \\",
+    "\tset -- --quiet --python-version $(PYTHON_VERSION) --generate-hashes --no-header --no-annotate \\",
+    '\t\t--no-emit-index-url --no-emit-find-links $(if $(filter 1,$(UPGRADE)),--upgrade) "$$@"; \\',
+    '\t$(UV) pip compile --universal "$$@" 2>"$$new/said" || { \\',
+    '\t\techo "no versions for all systems and Pythons: trying this one" >&2; $(UV) pip compile "$$@"; }; \\',
+    "}; \\",
     # A wheel in a local folder is there for this machine, so it wins where requirements.in asks for any version.
-    '@set -eu; local=$$(mktemp); trap \'rm -f "$$local" "$$local.old"\' EXIT; \\',
+    'touch "$$local"; \\',
     "for wheel in $(sort $(wildcard $(addsuffix /*.whl,$(PIP_FIND_LINKS)))); do \\",
     '\tset -- $$(basename "$$wheel" | tr - \' \'); name=$$(echo "$$1" | tr _ -); \\',
     '\tgrep -qixE "$$name( *#.*)?" requirements.in || continue; \\',
     '\tsed -i.old "/^$$name==/d" "$$local"; echo "$$name==$$2" >>"$$local"; \\',
     "done; \\",
-    f'{_COMPILE} $(DATED) -c "$$local" requirements.in -o requirements.lock; \\',
+    'compile $(DATED) -c "$$local" requirements.in -o "$$new/requirements.lock"; \\',
     "for extra in dev service sweep; do \\",
-    f"\t{_COMPILE} -c requirements.lock requirements-$$extra.in -o requirements-$$extra.lock; \\",
+    '\tcompile -c "$$new/requirements.lock" requirements-$$extra.in -o "$$new/requirements-$$extra.lock"; \\',
     "done; \\",
-    f"{_COMPILE} requirements-audit.in -o requirements-audit.lock; \\",
+    'compile requirements-audit.in -o "$$new/requirements-audit.lock"; \\',
     # The build with CUDA is the index's own.
     "if grep -qiE '^torch([^a-z0-9-]|$$)' requirements.in; then \\",
-    "\tsed -n -E 's/^([A-Za-z0-9._-]+==[^+ ;\\]+)(\\+[a-z0-9.]+)?( ;[^\\]*)?.*/\\1\\3/p' requirements.lock \\",
-    '\t\t>"$$local"; \\',
-    f'\tunset UV_FIND_LINKS; {_COMPILE} -c "$$local" requirements.in -o requirements-cuda.lock; \\',
-    "fi",
+    f'\t{_PUBLIC} "$$new/requirements.lock" >"$$local"; \\',
+    '\tunset UV_FIND_LINKS; compile -c "$$local" requirements.in -o "$$new/requirements-cuda.lock"; \\',
+    "fi; \\",
+    'mv "$$new"/requirements*.lock .',
 )
 
 _CLEAN = (

@@ -29,6 +29,7 @@ from graduate.emit.requirements import (
     find_service,
     find_sweep_requirements,
     find_system_packages,
+    logs_for_tensorboard,
     render_audit,
     render_requirements,
     render_service,
@@ -64,7 +65,7 @@ def render_project(bundle: Bundle) -> Project:
     texts = {file.path: file.text or "" for file in package}
     tests = render_tests(bundle, values["settings"])
     values["imported"] = compare_imports(
-        texts, modules.name, bundle.dependencies, find_requirements(bundle.dependencies)
+        texts, modules.name, bundle.dependencies, find_requirements(bundle.dependencies), values["service"]
     )
     plain = render("pyproject.toml.j2", **values, baseline=Baseline())
     main = f"{modules.name}/__main__.py"
@@ -107,7 +108,7 @@ def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
         bundle.modules.settings_file: render_default_yaml(values["settings"]),
         "requirements-audit.in": render_audit(),
         "requirements-dev.in": render_tools(),
-        "requirements-service.in": render_service(bundle.modules.models),
+        "requirements-service.in": render_service(values["service"]),
         "requirements-sweep.in": render_sweep_requirements(can_sweep(bundle.modules)),
         "requirements.in": render_requirements(find_requirements(bundle.dependencies)),
     }
@@ -137,7 +138,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "requirements": [json.dumps(each.text, ensure_ascii=False) for each in requirements],
         "system_packages": find_system_packages(requirements),
         "torch": [json.dumps(each.text, ensure_ascii=False) for each in requirements if each.name == "torch"],
-        "service": find_service(modules.models),
+        "service": find_service(modules.models, requirements),
         "sweep": find_sweep_requirements(can_sweep(modules)),
         "sweep_file": choose_sweep_file(
             settings if can_sweep(modules) else (), [each.path for each in bundle.data_files]
@@ -149,7 +150,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "settings": settings,
         "settings_file": modules.settings_file,
         "secrets": [each.variable for each in settings if each.option.secret],
-        "tensorboard": any(each.name in ("tensorboard", "tensorboardx") for each in requirements),
+        "tensorboard": logs_for_tensorboard(requirements),
         "shared": [step for step in modules.steps if step.role == "train" and not step.alone],
         "alone": list(dict.fromkeys(why for step in modules.steps for why in step.alone))
         if trains_torch

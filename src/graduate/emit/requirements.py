@@ -19,7 +19,7 @@ RUNTIME_REQUIREMENTS = {
 """What the files under utils/ import beside the standard library, by canonical name."""
 
 RUNTIME_MODULES = {"cloudpickle": ("cloudpickle",), "pydantic": ("pydantic",), "pyyaml": ("yaml",)}
-SERVICE_MODULES = ("fastapi", "prometheus_client", "uvicorn")
+SERVICE_MODULES = ("fastapi", "fastapi_offline", "prometheus_client", "uvicorn")
 """What exporter.py and serving.py import."""
 SWEEP_MODULES = ("optuna",)
 """What sweep.py imports."""
@@ -93,19 +93,24 @@ def render_audit() -> str:
     return "\n".join(["# What `make audit` needs, in an environment of its own.", *AUDIT_TOOLS]) + "\n"
 
 
-def find_service(models: Collection[str]) -> tuple[str, ...]:
-    """What `metrics`, and `serve` where there is a model, need on top."""
-    return (
-        ("prometheus-client>=0.21",)
-        if not models
-        else ("fastapi>=0.115", "prometheus-client>=0.21", "uvicorn>=0.30")
-    )
+def logs_for_tensorboard(requirements: Iterable[Requirement]) -> bool:
+    return any(each.name in ("tensorboard", "tensorboardx") for each in requirements)
 
 
-def render_service(models: Collection[str]) -> str:
+def find_service(models: Collection[str], requirements: Collection[Requirement]) -> tuple[str, ...]:
+    """What `metrics`, and `serve` and TensorBoard where there is something for them, need on top."""
+    found = ["prometheus-client>=0.21"]
+    if models:
+        found += ["fastapi>=0.115", "fastapi-offline>=1.7", "uvicorn>=0.30"]
+    if logs_for_tensorboard(requirements) and not any(each.name == "tensorboard" for each in requirements):
+        found.append("tensorboard")
+    return tuple(sorted(found))
+
+
+def render_service(service: Iterable[str]) -> str:
     """`requirements-service.in`."""
-    head = "# What `serve` and `metrics` need on top." if models else "# What `metrics` needs on top."
-    return "\n".join([head, "-r requirements.in", *find_service(models)]) + "\n"
+    head = "# What the services beside the pipeline need on top."
+    return "\n".join([head, "-r requirements.in", *service]) + "\n"
 
 
 def find_sweep_requirements(can_sweep: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import socket
 import sys
 import threading
 import urllib.request
@@ -28,14 +29,14 @@ def start(command: str, pipeline: Pipeline, flags: set[str]) -> int:
         _need("prometheus_client")
         from . import exporter
 
-        return exporter.serve(pipeline, *_address("METRICS", METRICS_PORT))
+        return exporter.serve(pipeline, *_free_address("METRICS", METRICS_PORT))
     if not pipeline.models:
         print(f"{command}: the pipeline of this project yields no model.", file=sys.stderr)
         return 0
     if command == "describe-model":
         return int(_part("model_record").record(pipeline, accept="--accept" in flags))
-    _need("fastapi", "uvicorn", "prometheus_client")
-    return int(_part("serving").serve(pipeline, *_address("SERVE", SERVE_PORT)))
+    _need("fastapi", "fastapi_offline", "uvicorn", "prometheus_client")
+    return int(_part("serving").serve(pipeline, *_free_address("SERVE", SERVE_PORT)))
 
 
 def _part(name: str) -> Any:
@@ -44,7 +45,32 @@ def _part(name: str) -> Any:
 
 def _address(name: str, port: int) -> tuple[str, int]:
     """Where a service listens: <NAME>_HOST (here only, unless it says otherwise) and <NAME>_PORT."""
-    return os.environ.get(f"{name}_HOST", "127.0.0.1"), int(os.environ.get(f"{name}_PORT", port))
+    return os.environ.get(f"{name}_HOST", "127.0.0.1"), int(number(f"{name}_PORT", port))
+
+
+def _free_address(name: str, port: int) -> tuple[str, int]:
+    """The address of a service that is about to start. Raises `Problem` when it cannot listen there."""
+    host, port = _address(name, port)
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
+    except (OSError, OverflowError) as error:
+        raise Problem(
+            f"The service cannot listen on {host}:{port}.",
+            where=f"{name}_HOST, {name}_PORT",
+            why=str(error),
+            fix=f"stop what listens there, or give another port as {name}_PORT",
+        ) from None
+    return host, port
+
+
+def number(name: str, default: float) -> float:
+    """The number in an environment variable. Raises `Problem` when it is none."""
+    text = os.environ.get(name, "")
+    try:
+        return float(text) if text else default
+    except ValueError:
+        raise Problem(f"{text!r} is no number.", where=name, fix=f"such as {name}={default:g}") from None
 
 
 def _need(*modules: str) -> None:

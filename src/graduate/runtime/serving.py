@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, create_model
 
-from . import model_input, model_record
+from . import model_input, model_record, model_request
 from .log import say
 from .paths import STATE_FOLDER
+from .services import number
 from .state import State
 from .steps import Pipeline
 
-MOST_BYTES = int(os.environ.get("SERVE_MAX_BYTES", 8 << 20))
-MOST_ROWS = int(os.environ.get("SERVE_MAX_ROWS", 1000))
-LOOK_EVERY = float(os.environ.get("SERVE_LOOK_SECONDS", 5))
+PATHS = ("/predict", "/health", "/ready", "/metrics", "/docs")
+OTHER = "other"
+MOST_REQUESTS = int(number("SERVE_MAX_REQUESTS", 32))
+"""How many requests to /predict are taken at once."""
+LOOK_EVERY = number("SERVE_LOOK_SECONDS", 5)
 """Seconds after which it is looked whether the pipeline has stored another model."""
 
-
-_READ_ON = 8
-"""How many times MOST_BYTES of a body that is too big are read before it is refused."""
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 # Made by calls, not as classes, since types are checked without looking into libraries.
 Answer: Any = create_model(
     "Answer",
@@ -48,7 +46,7 @@ def serve(pipeline: Pipeline, host: str, port: int) -> int:
     threading.Thread(target=service.keep_looking, name="look", daemon=True).start()
     say(f"serving: http://{host}:{port}/docs")
     limits: dict[str, Any] = {
-        "limit_concurrency": 64,
+        "limit_concurrency": 512,
         "timeout_keep_alive": 10,
         "timeout_graceful_shutdown": 20,
     }
@@ -66,6 +64,10 @@ class Service:
         self.seconds = Histogram(
             "serve_request_seconds", "Duration of requests.", ["path"], registry=self.registry
         )
+        # From nothing on: Prometheus does not count what a series is born with.
+        for path in (*PATHS, OTHER):
+            self.seconds.labels(path)
+            self.requests.labels(path, "200")
         self.rows = Counter("serve_rows", "Rows that were predicted.", registry=self.registry)
         self.ready = Gauge("serve_ready", "1 when a model is loaded.", registry=self.registry)
         self.loaded = Gauge(
@@ -75,8 +77,9 @@ class Service:
         self.described: dict[str, Any] = {}
         self.hash = ""
         self.why_not = "no model has been looked for yet"
+        self.taken = 0
         self._lock = threading.Lock()
-        self.app = self._make_app()
+        self.app = self._make_app(None, {}, "")
 
     # -- the model --------------------------------------------------------------------------
 
@@ -105,9 +108,16 @@ class Service:
                 say(f"serve: {error}")
             self.why_not = str(error)
             return
+        app = self._make_app(model, described, stored.hash)
         with self._lock:
-            self.model, self.described, self.hash, self.why_not = model, described, stored.hash, ""
-            self.app = self._make_app()
+            # In this order: once /ready says so, /predict is the new one.
+            self.app, self.described, self.hash, self.why_not, self.model = (
+                app,
+                described,
+                stored.hash,
+                "",
+                model,
+            )
         self.ready.set(1)
         self.loaded.set(time.time())
         say(f"serve: {stored.name} ({described['type']}) of {stored.step}, {stored.hash[:12]}, is loaded")
@@ -125,23 +135,25 @@ class Service:
 
     # -- the application --------------------------------------------------------------------
 
-    def _make_app(self) -> FastAPI:
-        app = FastAPI(title=self.pipeline.package, description=__doc__, docs_url="/docs", redoc_url=None)
-        app.add_exception_handler(RequestValidationError, refuse)
+    def _make_app(self, model: Any, described: dict[str, Any], content: str) -> FastAPI:
+        """What serves this model: a request that was made for it must not meet the one that comes next."""
+        # The page at /docs brings its scripts: production has no way to the ones that FastAPI's own page loads.
+        app = FastAPIOffline(title=self.pipeline.package, description=__doc__, redoc_url=None)
+        app.add_exception_handler(RequestValidationError, model_request.refuse)
         app.add_api_route("/health", self._health, summary="The process answers")
         app.add_api_route("/ready", self._is_ready, summary="A model is loaded", responses={503: {}})
         app.add_api_route("/metrics", self._metrics, summary="For Prometheus", response_class=Response)
-        if self.model is None:
+        if model is None:
             app.add_api_route("/predict", self._refuse, methods=["POST"], status_code=503)
             return app
-
-        # What this application serves: a request that was made for it must not meet the model that comes next.
-        model, described, content = self.model, self.described, self.hash
 
         def predict(request: Any) -> Any:
             return self._predict(model, described["input"], content, request.inputs)
 
-        predict.__annotations__ = {"request": make_request(described["input"]), "return": Answer}
+        predict.__annotations__ = {
+            "request": model_request.make_request(described["input"]),
+            "return": Answer,
+        }
         name, kind = described["name"], described["type"]
         app.add_api_route(
             "/predict",
@@ -149,14 +161,15 @@ class Service:
             methods=["POST"],
             summary=f"What {name} ({kind}) says",
             response_model_exclude_none=True,
-            responses={413: {"description": f"More than {MOST_BYTES} bytes"}},
+            responses={413: {"description": f"More than {model_request.MOST_BYTES} bytes"}},
         )
         return app
 
-    def _health(self) -> dict[str, str]:
+    # These wait for nothing, so they need no thread, which long predictions may have taken all.
+    async def _health(self) -> dict[str, str]:
         return {"status": "ok"}
 
-    def _is_ready(self) -> dict[str, Any]:
+    async def _is_ready(self) -> dict[str, Any]:
         if self.model is None:
             raise HTTPException(503, self.why_not)
         return {
@@ -166,10 +179,10 @@ class Service:
             "input": self.described["input"],
         }
 
-    def _metrics(self) -> Response:
+    async def _metrics(self) -> Response:
         return Response(generate_latest(self.registry), media_type="text/plain; version=0.0.4")
 
-    def _refuse(self) -> None:
+    async def _refuse(self) -> None:
         raise HTTPException(503, self.why_not)
 
     def _predict(self, model: Any, described: dict[str, Any], content: str, inputs: list[Any]) -> Any:
@@ -190,11 +203,7 @@ class Service:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = (
-            scope["path"]
-            if scope["path"] in ("/predict", "/health", "/ready", "/metrics", "/docs")
-            else "other"
-        )
+        path = scope["path"] if scope["path"] in PATHS else OTHER
         start, status = time.perf_counter(), 500
 
         async def note(message: Any) -> None:
@@ -202,86 +211,21 @@ class Service:
             status = message.get("status", status)
             await send(message)
 
+        is_prediction = path == "/predict"
+        self.taken += is_prediction
         try:
-            body = await read_body(scope, receive)
-            if body is None:
-                await Response("the request is too big", status_code=413)(scope, receive, note)
-            else:
-                await self.app(scope, replay(body, receive), note)
+            await self._answer(is_prediction, scope, receive, note)
         finally:
+            self.taken -= is_prediction
             self.requests.labels(path, str(status)).inc()
             self.seconds.labels(path).observe(time.perf_counter() - start)
 
-
-async def refuse(_: Request, error: Exception) -> JSONResponse:
-    """What is wrong with a request: the first ten places, without what was sent."""
-    found = error.errors() if isinstance(error, RequestValidationError) else []
-    shown = [{"where": list(each["loc"]), "what": each["msg"]} for each in found[:10]]
-    return JSONResponse({"detail": shown, "problems": len(found)}, status_code=422)
-
-
-async def read_body(scope: Any, receive: Any) -> bytes | None:
-    """The body of a request; None when it is bigger than MOST_BYTES.
-
-    What is too much is read and thrown away, up to a limit: a client that is cut off while it sends sees no answer.
-    """
-    told = dict(scope["headers"]).get(b"content-length", b"0")
-    if not told.isdigit() or int(told) > MOST_BYTES * _READ_ON:
-        return None
-    body, size, more = bytearray(), 0, True
-    while more and size <= MOST_BYTES * _READ_ON:
-        message = await receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        more = message.get("more_body", False)
-        if size <= MOST_BYTES:
-            body += chunk
-    return bytes(body) if size <= MOST_BYTES else None
-
-
-def replay(body: bytes, receive: Any) -> Any:
-    """A `receive` that gives a body that was read before."""
-    given = False
-
-    async def again() -> Any:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
-
-def make_request(described: dict[str, Any]) -> Any:
-    """The type of a request whose inputs fit the recorded description, and nothing else."""
-    if described["kind"] == "table":
-        fields: dict[str, Any] = {
-            f"column_{at}": (_column_type(column), Field(alias=name))
-            for at, (name, column) in enumerate(described["columns"].items())
-        }
-        item: Any = create_model("Row", __config__=STRICT, **fields)
-    elif described["kind"] == "texts":
-        item = str
-    else:
-        item = _number_type(described["dtype"])
-        for length in reversed(described["shape"]):
-            item = Annotated[list[item], Field(min_length=length, max_length=length)]
-    inputs = Annotated[list[item], Field(min_length=1, max_length=MOST_ROWS)]
-    return create_model("Request", __config__=STRICT, inputs=(inputs, ...))
-
-
-def _column_type(column: dict[str, Any]) -> Any:
-    if column.get("categories"):
-        kind: Any = Literal[tuple(column["categories"])]
-    else:
-        kind = _number_type(column["dtype"])
-    return kind | None if column.get("missing") else kind
-
-
-def _number_type(dtype: str) -> Any:
-    if dtype.startswith("bool"):
-        return bool
-    if dtype.startswith(("int", "uint")):
-        return int
-    return float if dtype.startswith("float") else str
+    async def _answer(self, is_prediction: bool, scope: Any, receive: Any, send: Any) -> None:
+        if is_prediction and self.taken > MOST_REQUESTS:
+            await model_request.busy()(scope, receive, send)
+            return
+        request = await model_request.read_request(scope, receive)
+        if isinstance(request, Response):
+            await request(scope, receive, send)
+        elif request is not None:
+            await self.app(scope, model_request.replay(request, receive), send)

@@ -113,6 +113,8 @@ def _requirements_of(arguments: str, *, conda: bool) -> list[str]:
             skip = word in _TAKES_VALUE
         elif word in {"|", "&", "#"} or word.startswith((">", "2>", "&>")):
             break
+        elif word.endswith(".whl"):
+            found.append(word.rpartition("/")[2].partition("-")[0])
         elif re.match(r"[A-Za-z0-9][\w.\-]*", word) and "/" not in word.partition("@")[0]:
             found.append(from_conda(word) if conda else word)
     return [each for each in found if each]

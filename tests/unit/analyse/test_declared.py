@@ -48,6 +48,7 @@ FILES = [
         ["torch==2.1.* 2", "rich 4", "tqdm 4"],
     ),
     ("Dockerfile", "FROM x\nRUN apt-get update && pip install --no-cache-dir rich==1.0\n", ["rich==1.0 2"]),
+    ("build.sh", "pip install dist/block_sparse-1.0.0-py3-none-any.whl rich\n", ["block_sparse 1", "rich 1"]),
     (
         "README.md",
         "You can pip install it.\nRun `pip install rich`, then\n\n    $ uv add tqdm\n",

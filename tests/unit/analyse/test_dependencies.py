@@ -39,6 +39,7 @@ IMPORTS = [
     ("from google.colab import drive", []),
     ("import some_package", ["some-package"]),
     ("import utils", []),
+    ("from setup import version", []),
     ("import person_pb2", []),
     ("from . import sibling", []),
     ("try:\n    import wandb\nexcept ImportError:\n    wandb = None", []),
@@ -109,6 +110,18 @@ def test_declared_alternative_of_a_module_wins() -> None:
     assert find("import torch", ("environment.yml", "dependencies:\n - pytorch=2.1\n")) == {
         "torch": "torch==2.1.*"
     }
+
+
+def test_a_declared_distribution_that_nobody_knows_provides_what_it_is_called_after() -> None:
+    asked = ("requirements.txt", "ffmpeg-of-ours>=1\ntorch-of-ours\n")
+    assert find("import ffmpeg, torch, torch_of_ours", asked) == {
+        "ffmpeg-of-ours": "ffmpeg-of-ours>=1",
+        "torch": "torch",
+        "torch-of-ours": "torch-of-ours",
+    }
+    assert set(find("import torch", ("requirements.txt", "torch-geometric"))) == {"torch"}, (
+        "it is known for another"
+    )
 
 
 def test_contradictions_are_told_with_both_places() -> None:

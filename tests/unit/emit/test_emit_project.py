@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -272,6 +273,23 @@ def test_tensorboard_is_a_service_only_where_it_is_used(bundle: Bundle, project:
     used = render_project(with_dependencies(bundle, "tensorboard"))
     assert "tensorboard" in yaml.safe_load(text_of(used, "compose.yaml"))["services"]
     assert "tensorboard" not in text_of(project, "compose.yaml")
+
+
+def test_what_logs_for_tensorboard_without_it_gets_it_for_the_service(
+    bundle: Bundle, project: Project
+) -> None:
+    """tensorboardX only writes the files: the program that shows them is not in the environment."""
+    used = render_project(with_dependencies(bundle, "tensorboardx"))
+    service = yaml.safe_load(text_of(used, "compose.yaml"))["services"]["tensorboard"]
+    assert service["image"].startswith("${SERVICE_IMAGE:-")
+    assert "tensorboard" in text_of(used, "requirements-service.in").split()
+    assert (
+        "tensorboard"
+        in tomllib.loads(text_of(used, "pyproject.toml"))["tool"]["deptry"]["per_rule_ignores"]["DEP002"]
+    )
+    has_it = render_project(with_dependencies(bundle, "tensorboard"))
+    assert "tensorboard" not in text_of(has_it, "requirements-service.in").split()
+    assert "tensorboard" not in text_of(project, "requirements-service.in")
 
 
 @pytest.mark.parametrize(

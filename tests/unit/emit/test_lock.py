@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,28 +13,7 @@ from graduate.emit.lock import find_wheels, lock_project, render_lock
 from graduate.emit.resolve import OWN_LIBRARIES
 from graduate.errors import EXIT_MISSING_TOOL, ToolError
 from graduate.model.project import Project, ProjectFile
-
-
-def make_wheel(folder: Path, name: str, version: str, *needs: str, tags: str = "py3-none-any") -> str:
-    """A wheel with nothing but its metadata; its hash."""
-    path = folder / f"{name}-{version}-{tags}.whl"
-    info = f"{name}-{version}.dist-info"
-    metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
-    metadata += [f"Requires-Dist: {each}" for each in needs]
-    with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr(f"{info}/METADATA", "\n".join(metadata) + "\n")
-        wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tags}\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def publish(index: Path, name: str, version: str) -> None:
-    """Put a distribution into an index on disk."""
-    page = index / name
-    page.mkdir()
-    digest = make_wheel(page, name, version)
-    (wheel,) = page.glob("*.whl")
-    (page / "index.html").write_text(f'<a href="{wheel.name}#sha256={digest}">{wheel.name}</a>')
+from made_wheels import make_wheel, publish
 
 
 @pytest.fixture
@@ -134,6 +111,22 @@ def test_extras_have_locks_that_fit_the_first_one(wheels: Path, index: Path) -> 
     assert "requirements-audit.lock" not in texts
     (note,) = locked.notes
     assert note.startswith("requirements-audit.lock could not be made (nowhere")
+
+
+def test_a_lock_that_brings_cuda_is_told(index: Path) -> None:
+    publish(index, "torch", "2.0", "nvidia-cudnn-cu13; sys_platform == 'linux'")
+    publish(index, "nvidia-cudnn-cu13", "9.0")
+    project = Project(
+        "study",
+        (
+            ProjectFile("Makefile", text="PYTHON_VERSION := 3.11\n"),
+            ProjectFile("requirements.in", text="torch\n"),
+            ProjectFile("requirements-dev.in", text="-r requirements.in\n"),
+        ),
+    )
+    (note,) = lock_project(project).notes
+    assert "gigabytes" in note
+    assert "PIP_FIND_LINKS" in note
 
 
 def test_a_lock_is_for_all_systems_and_pythons(wheels: Path, index: Path) -> None:
