@@ -43,6 +43,7 @@ WINE = "alcohol,ash,kind\n12.5,2,red\n13.5,3,white\n14.5,2,red\n"
 def project(tmp_path: Path) -> ProjectUnderTest:
     made = make_project(tmp_path / "project", PIPELINE)
     made.write("data/wine.csv", WINE)
+    made.write("requirements.lock", "pandas")
     return made
 
 

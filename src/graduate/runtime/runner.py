@@ -110,15 +110,16 @@ class Runner:
         self._set_up(step)
         self.values.put_shared()
         self._restore_random(index, goes_on, previous)
-        record = StepRecord(
-            status="running",
-            attempt=old.attempt + 1,
-            tries=old.tries,
-            started=now(),
-            code=pipeline.code_of(index, state),
-            inputs=pipeline.inputs(index, state),
-            environment=environment(PROJECT_ROOT) | precision.of(step.role),
-        )
+        with recorder.paused():  # what is looked at here is not the step's
+            record = StepRecord(
+                status="running",
+                attempt=old.attempt + 1,
+                tries=old.tries,
+                started=now(),
+                code=pipeline.code_of(index, state),
+                inputs=pipeline.inputs(index, state),
+                environment=environment(PROJECT_ROOT) | precision.of(step.role),
+            )
         begins_with = previous.random_after if pipeline.before(index) is not None else ""
         modules = pipeline.shared.modules if pipeline.shared is not None else None
         run = _new_run(step.name, state.objects, pipeline.package, record, begins_with, modules)
