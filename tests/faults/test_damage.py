@@ -69,6 +69,15 @@ def test_a_lost_object_without_backup_is_made_again(tmp_path: Path) -> None:
     assert result(project) == expected
 
 
+def test_a_damaged_object_is_written_anew_by_a_step_that_gives_it_again(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all", PIPELINE_BACKUP_BELOW="0")
+    for name in objects_of(project, "train"):
+        (project.root / ".pipeline_state" / "objects" / name).write_bytes(b"rubbish")
+    project.run("train-all", "--fresh", PIPELINE_BACKUP_BELOW="0")
+    assert "whole" in project.run("doctor", PIPELINE_BACKUP_BELOW="0").stderr
+
+
 KILL = """\
             import os, signal
             from .utils.step_run import StepRun
