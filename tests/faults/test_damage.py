@@ -222,10 +222,49 @@ print(target.read_text())
 """
 
 
-def test_whoever_looks_sees_a_file_whole_or_not_at_all(tmp_path: Path) -> None:
-    project = make(tmp_path)
-    command = [sys.executable, "-c", WATCH]
+def look(project: ProjectUnderTest, script: str) -> tuple[str, str]:
+    """What a script beside the package prints, on stdout and on stderr."""
     done = subprocess.run(
-        command, cwd=project.root, env=project.environment({}), capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        cwd=project.root,
+        env=project.environment({}),
+        capture_output=True,
+        text=True,
     )
-    assert (done.stdout, done.stderr) == ("whole\n", "")
+    return done.stdout, done.stderr
+
+
+def test_whoever_looks_sees_a_file_whole_or_not_at_all(tmp_path: Path) -> None:
+    assert look(make(tmp_path), WATCH) == ("whole\n", "")
+
+
+SYNCED = """
+import os
+from pathlib import Path
+from pkg.utils import files, store, written
+from pkg.utils.journal import Journal
+
+synced = set()
+
+
+class Watch:
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def fsync(self, descriptor):
+        synced.add(os.path.relpath(os.readlink(f"/proc/self/fd/{descriptor}")))
+        os.fsync(descriptor)
+
+
+store.disk = Watch()
+before = files.scan()
+Path("results/today").mkdir(parents=True)
+Path("results/today/table.csv").write_text("1")
+print(*written.find_written(before, Journal(Path("none"))))
+print(*sorted(synced))
+"""
+
+
+def test_what_a_step_wrote_is_on_the_disk_with_its_folders(tmp_path: Path) -> None:
+    said = "results/today/table.csv\n. results results/today results/today/table.csv\n"
+    assert look(make(tmp_path), SYNCED) == (said, "")
