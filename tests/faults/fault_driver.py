@@ -175,7 +175,7 @@ def find_beginnings() -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
         made = [
             at for at, entry in enumerate(trace) if at >= start and entry[:2] == ("promise", "generation")
         ]
-        yield start, trace[: made[1] + 1]
+        yield start, trace[: made[1] + 1] if len(made) > 1 else trace  # a kill at the end leaves one to make
 
 
 def crash_states(
