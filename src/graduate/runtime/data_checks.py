@@ -71,7 +71,7 @@ def validate(pipeline: Pipeline, *, accept: bool) -> int:
 def _write(found: Profile) -> None:
     if not found["values"] and not found["files"]:
         return
-    text = json.dumps({"recorded": now(), **found}, indent=1, sort_keys=True).encode()
+    text = json.dumps(found, indent=1, sort_keys=True).encode()
     store.commit(STATE_FOLDER / "staging", DATA_PROFILE, [text])
     say(
         "What the data looks like was recorded in data/profile.json; `validate-data` compares later data with it."
