@@ -52,12 +52,13 @@ layers: $(STAMP)
 test-slow: $(STAMP) ## the slow tests: long random programs, fault sweeps, verification of every example
 	@exec $(BIN)/python -m pytest -m slow -n auto --dist worksteal
 
-test-fits: ## trainings that libraries run, stopped inside and gone on: installs Keras, JAX, Lightning, … in .venv-fits
+test-fits: ## trainings that libraries run, and loops over JAX and gymnasium, stopped and gone on: installs them in .venv-fits
 	$(if $(TORCH_WHEEL),,$(error it needs a CPU wheel of torch $(TORCH) in a folder named by PIP_FIND_LINKS))
 	$(PYTHON) -m venv .venv-fits
 	.venv-fits/bin/python -m pip install -q --disable-pip-version-check --no-deps $(TORCH_WHEEL)
 	.venv-fits/bin/python -m pip install -q --disable-pip-version-check -r tests/behaviour/fit_requirements.txt pytest pytest-timeout hypothesis -e .
-	@exec .venv-fits/bin/python -m pytest tests/behaviour/test_fits.py -m "slow or not slow"
+	@exec .venv-fits/bin/python -m pytest -m "slow or not slow" tests/behaviour/test_fits.py \
+	  $(foreach each,jax_keys gymnasium_q_learning,"tests/behaviour/test_killed_everywhere.py::test_killed_at_every_turn[$(each)]")
 
 test-distributed: $(STAMP) ## training loops in 1, 2 and 4 processes and on two machines, killed, stopped, restarted (needs PyTorch)
 	@exec $(BIN)/python -m pytest -m "slow or not slow" tests/unit/runtime/test_rows.py tests/unit/syntax/test_runs_alone.py \

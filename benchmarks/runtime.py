@@ -24,6 +24,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path += [str(ROOT / "tools"), str(ROOT / "tests"), str(ROOT / "src")]
 
+from runtime_fits import measure_fits  # noqa: E402
 from runtime_peers import measure_peers  # noqa: E402
 from runtime_steps import BIG, CHAIN, LOOPS  # noqa: E402
 
@@ -164,6 +165,7 @@ MEASURES: dict[str, Callable[[int, Path], list[str]]] = {
     "state": measure_state,
     "hash": measure_hashing,
     "peers": measure_peers,
+    "fits": measure_fits,
 }
 
 

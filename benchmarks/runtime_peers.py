@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,22 +54,23 @@ class Peer:
         return seconds
 
 
-def install() -> dict[str, str]:
-    """The tools that can be had, with their versions."""
+def install(packages: Sequence[str], *options: str) -> dict[str, str]:
+    """Those of the packages that can be had, with their versions."""
     if not PYTHON.exists():
         subprocess.run([sys.executable, "-m", "venv", str(TOOLS)], check=True)
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
-    for package in PACKAGES:
+    for package in packages:
         # One by one: what cannot be installed is left out of the table.
-        subprocess.run([*pip, "install", package], capture_output=True)
+        subprocess.run([*pip, "install", *options, package], capture_output=True)
     listed = subprocess.run([*pip, "list", "--format", "freeze"], capture_output=True, text=True, check=True)
     found = dict(line.split("==") for line in listed.stdout.splitlines() if "==" in line)
-    return {name: found[name] for name in PACKAGES if name in found}
+    names = [package.partition("==")[0] for package in packages]
+    return {name: found[name] for name in names if name in found}
 
 
 def measure_peers(rounds: int, scratch: Path) -> list[str]:
     """Rows on each tool, measured in turn with this one."""
-    versions = install()
+    versions = install(PACKAGES)
     if "numpy" not in versions:
         return ["| the same steps in other tools | not measured: they cannot be installed here | | |"]
     makers = {"dvc": _dvc, "metaflow": _metaflow, "joblib": _joblib}

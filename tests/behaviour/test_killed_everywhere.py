@@ -53,7 +53,8 @@ PROGRAMS = {
     "torch_iter_next": Case(12),
     "torch_loaders": Case(28),
     "torch_trainer": Case(3),
-    "torch_workers": Case(5, falls_back=True),
+    "torch_workers": Case(20),
+    "torch_persistent_workers": Case(4, falls_back=True),
 }
 
 

@@ -186,6 +186,84 @@ def work():
     assert done.stdout == "begin\n7.0\n"
 
 
+DRAWING = """
+from .config.settings import settings
+from .utils.resume import Pipeline, Step
+
+
+def setup():
+    import random
+
+    random.seed(3)
+
+
+def prepare():
+    import random
+
+    for _ in range(settings.DRAWS):
+        random.random()
+    return 1.0
+
+
+def work(value):
+    from .training import trainer
+
+    print(trainer.work(value))
+
+
+PIPELINE = Pipeline(
+    Step("preprocess-data", prepare, role="preprocess", program="a", gives=("value",)),
+    Step("train", work, role="train", program="a", takes=("value",)),
+    setup=setup,
+    package=__package__,
+)
+"""
+DRAWING_TRAINER = """
+
+def work(value):
+    with open("data.txt") as file:
+        step = float(file.read())
+    state = LoopState(total=0.0)
+    with Checkpoint("c", state) as checkpoint:
+        for i in checkpoint.loop(range(4)):
+            state.total += value * step * random.random()
+            tick()
+    return state.total
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "checkpoint", "step"),
+    [
+        ("data.txt", "2", "data.txt, which it reads, changed", "data.txt, which it reads, is changed"),
+        ("requirements.lock", "b", "the locked libraries or Python changed", "requirements.lock changed"),
+        (
+            "configs/default.yaml",
+            "DRAWS: 2",
+            "the step before left the random generators in another state",
+            "preprocess-data left the random generator of python in another state",
+        ),
+    ],
+    ids=["data", "lock", "random"],
+)
+def test_what_makes_a_checkpoint_and_a_finished_step_stale(
+    tmp_path: Path, path: str, text: str, checkpoint: str, step: str
+) -> None:
+    project = make_project(
+        tmp_path, DRAWING, "DRAWS: int = option(1)", training__trainer=HEAD + DRAWING_TRAINER
+    )
+    before = {"data.txt": "1", "requirements.lock": "a", "configs/default.yaml": "DRAWS: 1"}
+    for name, content in before.items():
+        project.write(name, content)
+    project.run("train", check=-9, CHECKPOINT_EVERY="1", KILL_AT="3")
+    project.write(path, text)
+    done = project.run("train")
+    assert f"cannot be used, because {checkpoint}" in done.stderr
+    assert done.stdout == project.run("train", "--fresh").stdout
+    project.write(path, before[path])
+    assert f"train: running ({step})" in project.run("train").stderr
+
+
 def test_what_cannot_be_saved_is_said_once_and_the_loop_runs_on(tmp_path: Path) -> None:
     trainer = (
         HEAD

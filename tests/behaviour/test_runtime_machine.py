@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ import signal
 from .config.settings import settings
 from .utils.checkpoint import Checkpoint, LoopState
 from .utils.resume import Pipeline, Step
+
+
+def setup():
+    # Without a seed no checkpoint of a step would survive another run of the step before.
+    import random
+
+    random.seed(3)
 
 
 def ran(name):
@@ -83,6 +91,7 @@ PIPELINE = Pipeline(
     Step("preprocess-data", prepare, role="preprocess", program="a", gives=("value",)),
     Step("train", train, role="train", program="a", takes=("value",), gives=("total",)),
     Step("evaluate", evaluate, role="evaluate", program="a", takes=("total",)),
+    setup=setup,
     package=__package__,
 )
 """
@@ -278,6 +287,33 @@ class Machine(RuleBasedStateMachine):
                     path.write_bytes(path.read_bytes()[:-1] + b"?")
         if state.get("status") == "done":
             self.lost.add(step)
+
+
+HISTORIES: dict[str, tuple[Callable[[Machine], None], ...]] = {
+    "code": (lambda m: m.run("train-all"), lambda m: m.edit_code("train", 2)),
+    "a setting": (lambda m: m.run("train-all"), lambda m: m.edit_settings("B", 1)),
+    "an input": (lambda m: m.run("train-all"), lambda m: m.edit_settings("A", 1)),
+    "the lock file": (lambda m: m.run("train-all"), lambda m: m.edit_lock(1)),
+    "a data file": (lambda m: m.run("train-all"), lambda m: m.edit_data(1)),
+    "code after a kill": (lambda m: m.stop("train", "KILL_IN"), lambda m: m.edit_code("train", 2)),
+    "a setting after a kill": (lambda m: m.stop("train", "KILL_IN"), lambda m: m.edit_settings("B", 1)),
+    "an input after a kill": (lambda m: m.stop("train", "KILL_IN"), lambda m: m.edit_settings("A", 1)),
+}
+"""What is done before a last run; each is told apart by one comparison of the runtime."""
+
+
+@pytest.mark.parametrize("what", HISTORIES)
+def test_a_history(what: str) -> None:
+    machine = Machine()
+    try:
+        machine.make()
+        machine.edit_data(2)
+        machine.edit_code("train", 1)  # each row of `train` is another one, and none is 0
+        for step in HISTORIES[what]:
+            step(machine)
+        machine.run("train-all")
+    finally:
+        machine.teardown()
 
 
 def run_machine(examples: int, steps: int) -> None:

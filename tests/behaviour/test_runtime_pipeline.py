@@ -424,6 +424,17 @@ def test_rollback_and_fresh(project: ProjectUnderTest) -> None:
     assert project.run("train", "--N", "2", "--fresh").stdout.count("\n") == 2
 
 
+def test_old_generations_go_with_the_values_that_only_they_name(project: ProjectUnderTest) -> None:
+    for number in ("1", "2", "3", "4"):
+        project.run("train-all", "--N", number)
+    folder = project.root / ".pipeline_state"
+    kept = [path.read_text() for path in (folder / "state").iterdir()]
+    assert len(kept) == 12
+    for each in (*(folder / "objects").iterdir(), *(folder / "backups").iterdir()):
+        assert any(each.name in text for text in kept)
+    assert max(json.loads(text)["generation"] for text in kept) > 12
+
+
 def test_a_child_that_is_told_to_end_before_it_has_left_ends(tmp_path: Path) -> None:
     pipeline = """
 import os

@@ -267,7 +267,7 @@ def test_serve_waits_for_a_model_and_takes_a_newer_one(tmp_path: Path) -> None:
     with running(project, "serve") as service:
         assert "has finished yet" in service.wait_for("/ready", 503)
         assert service.ask("/predict", {"inputs": [[4.0, 5.0]]})[0] == 503
-        project.run("train-all", PIPELINE_DESCRIBE_MODEL="0")
+        project.run("train-all", PIPELINE_RECORD="0")
         end = time.monotonic() + 60
         while "has recorded its input" not in service.wait_for("/ready", 503):
             assert time.monotonic() < end

@@ -2,20 +2,22 @@
 
     python fault_driver.py calls FAULT STEP       every STEP-th call fails; prints how many were tried
     python fault_driver.py crashes STEP           every STEP/10-th crash state, every STEP-th with a run after it
+    python fault_driver.py kills STEP             every STEP-th crash state soon after a kill behind some of the renames
     python fault_driver.py damage STEP            every STEP-th region of every stored file is damaged
 
-Each try is a fork of this process, so that the libraries are loaded once. Exit code 1 and a text: something was wrong.
+Each try is a fork of this process, so that the libraries are loaded once. Exit code 3 and a text: something was wrong.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import pickle
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -167,10 +169,21 @@ def find_traces(step: int) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
         yield number, killed + record_trace()
 
 
-def crash_states(step: int) -> Iterator[tuple[str, Files, dict[str, int]]]:
+def find_beginnings() -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+    """Those that go on after a kill, up to the second generation: what they have taken over is promised by then."""
+    for start, trace in itertools.islice(find_traces(20), 1, None):
+        made = [
+            at for at, entry in enumerate(trace) if at >= start and entry[:2] == ("promise", "generation")
+        ]
+        yield start, trace[: made[1] + 1] if len(made) > 1 else trace  # a kill at the end leaves one to make
+
+
+def crash_states(
+    traces: Iterable[tuple[int, list[tuple[Any, ...]]]],
+) -> Iterator[tuple[str, Files, dict[str, int]]]:
     """Every different state after every call, with what had been promised by then."""
     seen = set()
-    for start, trace in find_traces(step):
+    for start, trace in traces:
         disk = Disk()
         promised = {"generation": 0, "checkpoint": 0}
         for number, entry in enumerate(trace):
@@ -214,13 +227,22 @@ def check_whole(where: str, promised: dict[str, int]) -> None:
 
 def try_crashes(step: int) -> int:
     tried = 0
-    for tried, (where, files, promised) in enumerate(crash_states(step), 1):
+    for tried, (where, files, promised) in enumerate(crash_states(find_traces(step)), 1):
         if tried % max(1, step // 10):
             continue
         lay_out(files)
         check_whole(where, promised)
         if tried % step == 0:
             go_on(where)
+    return tried
+
+
+def try_kills(step: int) -> int:
+    tried = 0
+    for tried, (where, files, promised) in enumerate(crash_states(find_beginnings()), 1):
+        if tried % step == 0:
+            lay_out(files)
+            check_whole(where, promised)
     return tried
 
 
@@ -311,10 +333,10 @@ REGIONS = int(os.environ.get("REGIONS", 8))
 clean()
 expect(fork(run) == 0, "an undisturbed run", "it failed")
 EXPECTED = outcome()
-TRIES = {"calls": try_calls, "crashes": try_crashes, "damage": try_damage}
+TRIES = {"calls": try_calls, "crashes": try_crashes, "kills": try_kills, "damage": try_damage}
 try:
     arguments: list[Any] = [int(each) if each.isdigit() else each for each in sys.argv[2:]]
     print(TRIES[sys.argv[1]](*arguments))
 except Wrong as wrong:
     print(wrong, file=sys.stderr)
-    sys.exit(1)
+    sys.exit(3)

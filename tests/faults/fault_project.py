@@ -111,7 +111,7 @@ def make(root: Path) -> ProjectUnderTest:
 
 
 def drive(project: ProjectUnderTest, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the driver: it prints how much it tried, or ends with 1 and says what was wrong."""
+    """Run the driver: it prints how much it tried, or ends with 3 and says what was wrong."""
     return subprocess.run(
         [sys.executable, "fault_driver.py", *arguments],
         cwd=project.root,

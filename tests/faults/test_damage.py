@@ -69,6 +69,15 @@ def test_a_lost_object_without_backup_is_made_again(tmp_path: Path) -> None:
     assert result(project) == expected
 
 
+def test_a_damaged_object_is_written_anew_by_a_step_that_gives_it_again(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all", PIPELINE_BACKUP_BELOW="0")
+    for name in objects_of(project, "train"):
+        (project.root / ".pipeline_state" / "objects" / name).write_bytes(b"rubbish")
+    project.run("train-all", "--fresh", PIPELINE_BACKUP_BELOW="0")
+    assert "whole" in project.run("doctor", PIPELINE_BACKUP_BELOW="0").stderr
+
+
 KILL = """\
             import os, signal
             from .utils.step_run import StepRun
@@ -78,11 +87,8 @@ KILL = """\
 """
 
 
-@pytest.mark.parametrize("damage", ["manifest", "pack", "both"])
-def test_a_damaged_checkpoint_gives_way_to_an_older_one_or_none(tmp_path: Path, damage: str) -> None:
-    project = make(tmp_path)
-    project.run("train-all")
-    expected = result(project)
+def kill_in_training(project: ProjectUnderTest) -> Path:
+    """Leave the project as a kill in its loop does; the folder of its checkpoints."""
     project.run("clean")
     (project.root / "rows.csv").unlink()
     text = (project.root / "pkg/pipeline.py").read_text()
@@ -90,7 +96,28 @@ def test_a_damaged_checkpoint_gives_way_to_an_older_one_or_none(tmp_path: Path, 
         "pkg/pipeline.py", text.replace("            history.append", KILL + "            history.append")
     )
     project.run("train-all", check=-9, CHECKPOINT_EVERY="1", KILL="3")
-    folder = project.root / ".pipeline_state" / "checkpoints" / "train"
+    return project.root / ".pipeline_state" / "checkpoints" / "train"
+
+
+def test_a_damaged_line_of_the_journal_is_not_believed(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    expected = (project.root / "rows.csv").read_text()
+    journal = kill_in_training(project) / "touched.jsonl"
+    first, *others = journal.read_text().splitlines(keepends=True)
+    path, mode, size, *rest = json.loads(first)
+    assert (path, mode, size) == ("rows.csv", "a", len("header\n"))
+    journal.write_text(json.dumps([path, mode, size - 1, *rest]) + "\n" + "".join(others))
+    assert "train: going on" in project.run("train-all").stderr
+    assert (project.root / "rows.csv").read_text() == expected
+
+
+@pytest.mark.parametrize("damage", ["manifest", "pack", "both"])
+def test_a_damaged_checkpoint_gives_way_to_an_older_one_or_none(tmp_path: Path, damage: str) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    expected = result(project)
+    folder = kill_in_training(project)
     assert len(list(folder.glob("*.json"))) == 2
     for pattern in {"manifest": ["*.json"], "pack": ["*.pack"], "both": ["*.json", "*.pack"]}[damage]:
         paths = sorted(folder.glob(pattern))
@@ -121,6 +148,18 @@ def readable_damage(content: bytes) -> bytes:
             pickle.loads(changed)
             return changed
     return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def test_a_damaged_object_that_can_be_read_comes_back_from_its_backup(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    project.run("train-all")
+    expected = result(project)
+    for name in objects_of(project, "train"):
+        path = project.root / ".pipeline_state" / "objects" / name
+        path.write_bytes(readable_damage(path.read_bytes()))
+    project.run("rollback", "evaluate")
+    assert "running again" not in project.run("train-all").stderr
+    assert result(project) == expected
 
 
 def test_a_damaged_second_copy_is_not_used(tmp_path: Path) -> None:
@@ -213,10 +252,49 @@ print(target.read_text())
 """
 
 
-def test_whoever_looks_sees_a_file_whole_or_not_at_all(tmp_path: Path) -> None:
-    project = make(tmp_path)
-    command = [sys.executable, "-c", WATCH]
+def look(project: ProjectUnderTest, script: str) -> tuple[str, str]:
+    """What a script beside the package prints, on stdout and on stderr."""
     done = subprocess.run(
-        command, cwd=project.root, env=project.environment({}), capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        cwd=project.root,
+        env=project.environment({}),
+        capture_output=True,
+        text=True,
     )
-    assert (done.stdout, done.stderr) == ("whole\n", "")
+    return done.stdout, done.stderr
+
+
+def test_whoever_looks_sees_a_file_whole_or_not_at_all(tmp_path: Path) -> None:
+    assert look(make(tmp_path), WATCH) == ("whole\n", "")
+
+
+SYNCED = """
+import os
+from pathlib import Path
+from pkg.utils import files, store, written
+from pkg.utils.journal import Journal
+
+synced = set()
+
+
+class Watch:
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def fsync(self, descriptor):
+        synced.add(os.path.relpath(os.readlink(f"/proc/self/fd/{descriptor}")))
+        os.fsync(descriptor)
+
+
+store.disk = Watch()
+before = files.scan()
+Path("results/today").mkdir(parents=True)
+Path("results/today/table.csv").write_text("1")
+print(*written.find_written(before, Journal(Path("none"))))
+print(*sorted(synced))
+"""
+
+
+def test_what_a_step_wrote_is_on_the_disk_with_its_folders(tmp_path: Path) -> None:
+    said = "results/today/table.csv\n. results results/today results/today/table.csv\n"
+    assert look(make(tmp_path), SYNCED) == (said, "")

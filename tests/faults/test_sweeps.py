@@ -32,6 +32,11 @@ def test_crashes_of_the_machine_everywhere(fast_path: Path) -> None:
     assert count_tried(make(fast_path), "crashes", "30") > 50_000
 
 
+@pytest.mark.slow
+def test_crashes_of_the_machine_soon_after_a_kill(fast_path: Path) -> None:
+    assert count_tried(make(fast_path), "kills", "5") > 10_000
+
+
 def test_some_damage(fast_path: Path) -> None:
     assert count_tried(make(fast_path), "damage", "61") > 10
 

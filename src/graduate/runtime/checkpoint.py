@@ -19,12 +19,12 @@ from typing import Any, Self, TypeVar
 from . import positions
 from .copied import Copied
 from .draws import Draws
-from .ends import CannotResume
 from .live import Registry
-from .loop_run import LoopRun, Resume
+from .loop_run import LoopRun
+from .open_loops import OpenLoops
 from .pace import clock
 from .positions import Frame
-from .syntax import block_allows_done, encloses
+from .syntax import block_allows_done
 
 Item = TypeVar("Item")
 
@@ -49,7 +49,7 @@ class LoopState:
         return f"LoopState({', '.join(vars(self))})"
 
 
-class Checkpoint:
+class Checkpoint(OpenLoops):
     """A block whose loops are saved now and then, on a stop signal, and when it is finished.
 
     `every` (iterations of the innermost loop) or `seconds` ask for an interval; it is stretched so that
@@ -64,22 +64,17 @@ class Checkpoint:
         seconds: float | None = None,
         max_overhead: float = 0.02,
     ) -> None:
+        super().__init__()
         self.name = name
         self.state = state
         self.every = every
         self.seconds = seconds
         self.max_overhead = max_overhead
-        self.frames: list[Frame] = []
-        self.children = 0
-        self.ends: list[Any] = []
         self.path = ""
-        self.is_done = False
-        self.resume: Resume | None = None
         self.registry = Registry({})
         self.copied: Copied | None = None
         self.modules: Any = None
         self.exhausted = True
-        self._run: LoopRun | None = None
         self._start = self._spent = 0.0
         self._site: tuple[str, int] = ("", 0)
 
@@ -187,13 +182,6 @@ class Checkpoint:
             if not frames:
                 self.exhausted = finished
 
-    def _note_end(self, run: LoopRun, frame: Frame) -> None:
-        """Keep the random state with which a loop ended, for when it is skipped."""
-        run.iterated += 0 if frame.had_children else frame.count
-        parent = self.frames[-1] if self.frames else self
-        parent.ends += [None] * (frame.ordinal + 1 - len(parent.ends))
-        parent.ends[frame.ordinal] = positions.capture(None, run.registries())
-
     def _begin(self, run: LoopRun, frame: Frame) -> Iterator[Any]:
         frame.made = positions.capture(frame.iterable, run.registries())
         return positions.iterate(frame.iterable)
@@ -222,62 +210,6 @@ class Checkpoint:
     def _look(self, run: LoopRun, frame: Frame) -> None:
         if run.stack and run.stack[-1] is self and frame in self.frames:
             run.saving.look(self)
-
-    def _unwind(self, frame: Frame) -> None:
-        """Forget the loops inside that were left by `break`."""
-        if frame in self.frames:
-            del self.frames[self.frames.index(frame) + 1 :]
-
-    def _open(self, iterable: Any, key: Any) -> tuple[Frame, Any] | None:
-        """A frame for a loop that starts, with what it goes on from; None when it was finished before."""
-        if self.is_done:
-            return None
-        self._drop_left_loops(key)
-        depth = len(self.frames)
-        parent = self.frames[-1] if self.frames else self
-        ordinal = parent.children
-        parent.children = ordinal + 1
-        if isinstance(parent, Frame):
-            parent.had_children = True
-        frame = Frame(ordinal, iterable, key)
-        if self.resume is None:
-            return frame, None
-        wanted, count, extra = self.resume.frames[depth] if depth < len(self.resume.frames) else (None, 0, ())
-        if wanted is None:
-            wanted, depth = self.resume.children, -1
-        if ordinal < wanted:
-            self._skip(ordinal)
-            return None
-        if ordinal > wanted or depth < 0:
-            raise CannotResume("the loop that it stopped in was not reached")
-        frame.count = count
-        return frame, extra
-
-    def _skip(self, ordinal: int) -> None:
-        """A loop that was finished before leaves the random state that it left then."""
-        depth = len(self.frames)
-        if self.resume is not None and self._run is not None:
-            ends = self.resume.frames[depth - 1][2][4] if depth else self.resume.ends
-            parent = self.frames[-1] if self.frames else self
-            parent.ends = list(ends[: ordinal + 1])
-            if ordinal < len(ends):
-                positions.restore(None, ends[ordinal], self._run.registries())
-
-    def _is_at_position(self, run: LoopRun) -> bool:
-        """Whether the loop that was just opened is the innermost one of the checkpoint."""
-        resume = self.resume
-        return resume is not None and resume.is_last and len(self.frames) == len(resume.frames)
-
-    def _drop_left_loops(self, key: Any) -> None:
-        """Loops of the same function that do not enclose the new one were left by `break`."""
-        identity, filename, line = key[:3]
-        for position, open_frame in enumerate(self.frames):
-            same = open_frame.key[0] == identity and open_frame.key[1] == filename
-            if same and not encloses(filename, open_frame.key[2], line):
-                del self.frames[position:]
-                if self._run is not None:
-                    self._note_end(self._run, open_frame)
-                return
 
     def proceed(self, condition: Any) -> bool:
         """The condition of a `while` loop; a loop that was stopped goes on with the test it stood at."""

@@ -1,7 +1,7 @@
 """`validate-data`: the data is still what it was at the first good run, which data/profile.json describes.
 
 Compared are the schema exactly (columns, types, shapes behind the first axis, input files by their hash) and
-the statistics with a margin, because rows may come and go.
+the statistics with a margin, because rows may come and go. What a person has taken out of the file is not compared.
 """
 
 from __future__ import annotations
@@ -9,21 +9,20 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import store
 from .doctor import check_manifest
-from .files import record_of
+from .files import FileRecord, record_of
 from .lock import lock
 from .log import now, say
-from .paths import PROJECT_ROOT, STATE_FOLDER
-from .problems import EXIT_BAD_INPUT
+from .paths import DATA_PROFILE, STATE_FOLDER
+from .problems import EXIT_BAD_INPUT, Problem
 from .snapshot import NotStored, load_group
 from .state import State
 from .steps import CONTEXT, Pipeline
 
-PROFILE = PROJECT_ROOT / "data" / "profile.json"
 ROLES = ("download", "preprocess", "dataset", "loader", "validate")
 MARGIN = 0.1
 """How far a value may lie outside of the recorded range, as a share of that range."""
@@ -37,21 +36,29 @@ MOST_PARTS = 20
 Profile = dict[str, Any]
 
 
+def record_first_run(pipeline: Pipeline, state: State) -> None:
+    """Write down what the data of a good run looks like. What goes wrong here makes it no bad one."""
+    try:
+        found, lost = _profile(pipeline, state, lambda _, seen: seen.hash)
+        if not lost:
+            _write(found)
+    except Exception as error:
+        say(f"What the data looks like could not be recorded ({type(error).__name__}: {error}).")
+
+
 def validate(pipeline: Pipeline, *, accept: bool) -> int:
     """Compare the data with the record of the first good run, or make that record. The exit code."""
     with lock():
         state = State(STATE_FOLDER)
         state.prepare()
         problems = list(check_manifest())
-        found, lost = _profile(pipeline, state)
+        found, lost = _profile(pipeline, state, _hash_now)
         problems += lost
         known = None if accept else _known()
         if known is not None:
             problems += compare(known, found)
-        elif not problems and (found["values"] or found["files"]):
-            text = json.dumps({"recorded": now(), **found}, indent=1, sort_keys=True).encode()
-            store.commit(STATE_FOLDER / "staging", PROFILE, [text])
-            say("What the data looks like was recorded in data/profile.json; later data is compared with it.")
+        elif not problems:
+            _write(found)
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
@@ -61,16 +68,40 @@ def validate(pipeline: Pipeline, *, accept: bool) -> int:
     return 0
 
 
+def _write(found: Profile) -> None:
+    if not found["values"] and not found["files"]:
+        return
+    text = json.dumps(found, indent=1, sort_keys=True).encode()
+    store.commit(STATE_FOLDER / "staging", DATA_PROFILE, [text])
+    say(
+        "What the data looks like was recorded in data/profile.json; `validate-data` compares later data with it."
+    )
+
+
 def _known() -> Profile | None:
+    """The record of the first good run; None when there is none. Raises `Problem`."""
     try:
-        return dict(json.loads(PROFILE.read_bytes()))
+        found = json.loads(DATA_PROFILE.read_bytes())
+        return {"values": dict(found["values"]), "files": dict(found["files"])}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError):
-        return {"values": {}, "files": {"data/profile.json": "a readable record"}}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Problem(
+            "What the data looked like at the first good run cannot be read.",
+            where="data/profile.json",
+            why=f"{type(error).__name__}: {error}",
+            fix="bring the file back, or record the data as it is now with `validate-data --accept`",
+        ) from None
 
 
-def _profile(pipeline: Pipeline, state: State) -> tuple[Profile, list[str]]:
+def _hash_now(path: str, _: FileRecord) -> str:
+    found = record_of(path)
+    return found.hash if found is not None else "gone"
+
+
+def _profile(
+    pipeline: Pipeline, state: State, hash_of: Callable[[str, FileRecord], str]
+) -> tuple[Profile, list[str]]:
     """What the finished data steps gave and which files of nobody's making they read; what is lost of it."""
     values: Profile = {}
     files: Profile = {}
@@ -88,9 +119,7 @@ def _profile(pipeline: Pipeline, state: State) -> tuple[Profile, list[str]]:
                 continue
             named = {name: each for name, each in content.items() if name != CONTEXT}
             values.update({f"{step.name}: {name}": each for name, each in _described(named)})
-        for path in sorted(set(record.read) - own):
-            now_there = record_of(path)
-            files[path] = now_there.hash if now_there is not None else "gone"
+        files.update({path: hash_of(path, record.read[path]) for path in sorted(set(record.read) - own)})
     return {"values": values, "files": files}, lost
 
 
@@ -171,10 +200,10 @@ def compare(known: Profile, found: Profile) -> Iterator[str]:
 
 def _drift(name: str, before: Profile, after: Profile) -> Iterator[str]:
     for key in ("kind", "dtype", "shape"):
-        if before.get(key) != after.get(key):
+        if key in before and before[key] != after.get(key):
             yield f"{name}: its {key} is {after.get(key)}, not {before.get(key)}"
             return
-    if not before["rows"] / ROWS <= after["rows"] <= before["rows"] * ROWS:
+    if "rows" in before and not before["rows"] / ROWS <= after["rows"] <= before["rows"] * ROWS:
         yield f"{name}: it has {after['rows']} rows, not about {before['rows']}"
     yield from _numbers(name, before, after)
     columns = after.get("columns", {})
@@ -182,7 +211,7 @@ def _drift(name: str, before: Profile, after: Profile) -> Iterator[str]:
         where = f"{name}, column {column!r}" if column else name
         if column not in columns:
             yield f"{where}: it is gone"
-        elif described["dtype"] != columns[column]["dtype"]:
+        elif described.get("dtype", columns[column]["dtype"]) != columns[column]["dtype"]:
             yield f"{where}: its type is {columns[column]['dtype']}, not {described['dtype']}"
         else:
             yield from _numbers(where, described, columns[column])
@@ -193,9 +222,10 @@ def _drift(name: str, before: Profile, after: Profile) -> Iterator[str]:
 
 def _numbers(where: str, before: Profile, after: Profile) -> Iterator[str]:
     for share in ("missing", "not finite"):
-        if after.get(share, 0) > before.get(share, 0) + (MORE_MISSING if share == "missing" else 0):
-            yield f"{where}: {after[share]:.1%} of it is {share}, not {before.get(share, 0):.1%}"
-    if "min" in before and "min" in after:
+        more = MORE_MISSING if share == "missing" else 0
+        if share in before and after.get(share, 0) > before[share] + more:
+            yield f"{where}: {after[share]:.1%} of it is {share}, not {before[share]:.1%}"
+    if {"min", "max"} <= before.keys() & after.keys():
         width = (before["max"] - before["min"]) * MARGIN
         width = width if math.isfinite(width) else 0.0
         if after["min"] < before["min"] - width or after["max"] > before["max"] + width:

@@ -11,7 +11,7 @@ from . import optional, store, world
 from .ends import ROLLED_BACK
 from .lock import lock
 from .log import say
-from .paths import MODEL_RECORD, PROJECT_ROOT, STATE_FOLDER
+from .paths import DATA_PROFILE, MODEL_RECORD, PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
 from .process import die_with_parent, run_child
 from .signals import stop
@@ -89,10 +89,16 @@ def run(
                     break
                 code = _run_groups(pipeline, state, groups, arguments, environment, job if several else None)
                 state.load()
+            is_whole = code == 0 and last == len(pipeline.steps) - 1 and state.generation != before
+            records = is_whole and os.environ.get("PIPELINE_RECORD") != "0"
+            if records and not DATA_PROFILE.exists():
+                from . import data_checks
+
+                data_checks.record_first_run(pipeline, state)
         finally:
             stop.uninstall()
     code = _report(pipeline, last, code)
-    if code == 0 and last == len(pipeline.steps) - 1 and state.generation != before:
+    if records:
         _describe_model(pipeline)
     return code
 
@@ -155,7 +161,7 @@ def _run_part(pipeline: Pipeline, state: State) -> int:
 
 def _describe_model(pipeline: Pipeline) -> None:
     """After the first good run, record which input its model takes: in a process of its own."""
-    if not pipeline.models or MODEL_RECORD.exists() or os.environ.get("PIPELINE_DESCRIBE_MODEL") == "0":
+    if not pipeline.models or MODEL_RECORD.exists():
         return
     import subprocess
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import loop_files, random_state
@@ -11,6 +10,7 @@ from .live import Registry, Unlike
 from .log import say
 from .loop_pickle import load_states
 from .objects import Damaged
+from .open_loops import Resume
 from .output import Muted, mute
 from .saved import Folder, Saved
 from .saving import Saving
@@ -20,21 +20,6 @@ from .validity import Validity
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
-
-
-@dataclass
-class Resume:
-    """Where a block goes on: its open loops from the outside in, each (ordinal, count, extra).
-
-    `children` loops inside the innermost of them are finished; `ends` are the random states that
-    finished loops beside the outermost one left. `is_last` says that the position is in this block, not in
-    one inside it.
-    """
-
-    frames: list[tuple[int, int, tuple[Any, ...]]]
-    children: int
-    ends: list[Any]
-    is_last: bool
 
 
 class LoopRun(StepRun):

@@ -8,6 +8,7 @@ PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
 PROJECT_ROOT = PACKAGE_FOLDER.parent
 STATE_FOLDER = PROJECT_ROOT / ".pipeline_state"
 MODEL_RECORD = STATE_FOLDER / "model.json"
+DATA_PROFILE = PROJECT_ROOT / "data" / "profile.json"
 
 
 def source_path(path: str) -> str:

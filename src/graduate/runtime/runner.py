@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-import time
 from typing import Any
 
-from . import figures, optional, precision, random_state, retries, world
-from .ends import ROLLED_BACK, CannotResume, CatchUpFailed, Failed, Finished, TryAgain
-from .failure import note_failure, show_traceback
+from . import optional, precision, random_state, retries
+from .attempt import Attempt
+from .ends import ROLLED_BACK, CatchUpFailed, Failed, Finished, TryAgain
 from .files import record_of, recorder, scan
 from .fingerprint import environment
 from .loading import keep_random
 from .log import now, say
 from .objects import Damaged
 from .paths import PROJECT_ROOT, STATE_FOLDER
-from .problems import EXIT_FAILED, EXIT_INTERRUPTED, Interrupted, Problem
+from .problems import EXIT_INTERRUPTED, Interrupted
 from .process import peak_memory, prepare_process
-from .redaction import redacted
 from .running import settings_read
 from .signals import stop
 from .snapshot import NotStored, Values, get_random, put_random
@@ -113,15 +110,16 @@ class Runner:
         self._set_up(step)
         self.values.put_shared()
         self._restore_random(index, goes_on, previous)
-        record = StepRecord(
-            status="running",
-            attempt=old.attempt + 1,
-            tries=old.tries,
-            started=now(),
-            code=pipeline.code_of(index, state),
-            inputs=pipeline.inputs(index, state),
-            environment=environment(PROJECT_ROOT) | precision.of(step.role),
-        )
+        with recorder.paused():  # what is looked at here is not the step's
+            record = StepRecord(
+                status="running",
+                attempt=old.attempt + 1,
+                tries=old.tries,
+                started=now(),
+                code=pipeline.code_of(index, state),
+                inputs=pipeline.inputs(index, state),
+                environment=environment(PROJECT_ROOT) | precision.of(step.role),
+            )
         begins_with = previous.random_after if pipeline.before(index) is not None else ""
         modules = pipeline.shared.modules if pipeline.shared is not None else None
         run = _new_run(step.name, state.objects, pipeline.package, record, begins_with, modules)
@@ -134,11 +132,13 @@ class Runner:
         files = scan()
         values.pop(CONTEXT, None)
         try:
-            result = self._call(step, run, record, values)
+            result = Attempt(step, run, record, state).call(values)
         except CatchUpFailed as error:
             say(f"{step.name}: going on did not work ({error}); an earlier state is used")
             run.drop_checkpoint()
             raise
+        finally:
+            self.ran += 1
         self._finish(index, record, run, files, before, result, previous)
 
     def _set_up(self, step: Step) -> None:
@@ -181,82 +181,6 @@ class Runner:
             with contextlib.suppress(Damaged):
                 random_state.restore(get_random(self.state.objects, old.random_before))
         return random_state.capture()
-
-    def _call(self, step: Step, run: StepRun, record: StepRecord, values: dict[str, Any]) -> Any:
-        start = time.perf_counter()
-        figures.start(step.name)
-        try:
-            with run:
-                return step.run(**values)
-        except Interrupted:
-            self._interrupt(step, record, start)
-            raise
-        except SystemExit as end:
-            if (
-                stop and type(end) is not SystemExit
-            ):  # a library heard of the signal too, and ends in its own way
-                self._interrupt(step, record, start)
-                raise Interrupted from None
-            if end.code in (None, 0):
-                record.ended_early = True
-                return None
-            if not isinstance(end.code, int):
-                print(end.code, file=sys.stderr)
-            code = end.code if isinstance(end.code, int) else EXIT_FAILED
-            run.put_files_back()
-            self._fail(step, record, end, f"it ended the program with exit code {code}", start)
-            raise Failed(code) from None
-        except BaseException as error:
-            network = step.retries > 0 and retries.is_network_error(error)
-            catching_up = run.is_catching_up and isinstance(error, Exception) and not network
-            if catching_up or isinstance(error, CannotResume):
-                raise CatchUpFailed(f"{type(error).__name__}: {error}") from error
-            if stop and "DataLoader worker" in str(error):
-                # The signal went to the loader's workers too; what follows from that is no failure.
-                self._interrupt(step, record, start)
-                raise Interrupted from None
-            if world.is_lost(error):
-                message = "another process of the run was lost"
-                self._fail(step, record, error, message, start)
-                raise Failed(EXIT_FAILED) from None
-            may_pass = network and record.tries < step.retries
-            record.tries = record.tries + 1 if may_pass else 0
-            if not may_pass:
-                show_traceback(error)
-            run.put_files_back()
-            self._fail(step, record, error, f"{type(error).__name__}: {error}", start)
-            if may_pass:
-                raise TryAgain(step.name, record, retries.pause(error, record.tries)) from None
-            if isinstance(error, KeyboardInterrupt):
-                raise Failed(130) from None
-            raise Failed(error.exit_code if isinstance(error, Problem) else EXIT_FAILED) from None
-        finally:
-            recorder.stop()
-            sys.stdout.flush()
-            record.seconds = round(time.perf_counter() - start, 3)
-            self.ran += 1
-
-    def _interrupt(self, step: Step, record: StepRecord, start: float) -> None:
-        record.status, record.tries = "interrupted", 0
-        self._note_end(record, start)
-        self.state.commit("interrupted", step.name, record)
-
-    def _note_end(self, record: StepRecord, start: float) -> None:
-        record.ended = now()
-        record.seconds = round(time.perf_counter() - start, 3)
-        record.settings = dict(settings_read.step)
-        record.peak_memory = peak_memory()
-
-    def _fail(self, step: Step, record: StepRecord, error: BaseException, message: str, start: float) -> None:
-        record.status = "failed"
-        self._note_end(record, start)
-        message = redacted(message)
-        note_failure(step.name, record, error, message)
-        try:
-            self.state.commit("failed", step.name, record)
-        except OSError as trouble:
-            say(f"The failure could not be written down ({trouble}).")
-        say(f"{step.name}: failed. {message.splitlines()[0] if message else ''}", step=step.name)
 
     def _finish(
         self,

@@ -68,7 +68,7 @@ def start(
         **{f"{package}_{name}".upper(): text for name, text in settings.items()},
         trial.OF: str(PROJECT_ROOT),
         trial.METRIC: plan.metric,
-        "PIPELINE_DESCRIBE_MODEL": "0",
+        "PIPELINE_RECORD": "0",
     }
     with open(LOGS / f"{number}.log", "ab") as log:  # noqa: PTH123
         return subprocess.Popen(

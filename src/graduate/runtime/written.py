@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from . import store
@@ -31,7 +32,10 @@ def _make_durable(paths: list[str]) -> None:
     if len(paths) > _MANY:
         os.sync()
         return
+    folders: set[Path] = set()
     for path in paths:
         if os.access(PROJECT_ROOT / path, os.R_OK):
             store.fsync(PROJECT_ROOT / path)
-            store.fsync_folder((PROJECT_ROOT / path).parent)
+            folders.update(Path(path).parents)  # it may have made some of them
+    for folder in sorted(folders):
+        store.fsync_folder(PROJECT_ROOT / folder)

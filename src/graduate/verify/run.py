@@ -113,7 +113,7 @@ def environment(bench: Bench, paths: Iterable[Path], root: Path, **more: str) ->
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONIOENCODING": "utf-8",
         "SOURCE_DATE_EPOCH": "0",
-        "PIPELINE_DESCRIBE_MODEL": "0",
+        "PIPELINE_RECORD": "0",
         "GRADUATE_ROOT": str(root),
         **more,
     }

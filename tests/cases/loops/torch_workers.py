@@ -31,8 +31,6 @@ torch.set_num_threads(1)
 g = torch.Generator()
 g.manual_seed(0)
 train = DataLoader(Noisy(), batch_size=2, shuffle=True, num_workers=2, worker_init_fn=seed_worker, generator=g)
-kept = DataLoader(Noisy(), batch_size=3, shuffle=True, num_workers=2, persistent_workers=True,
-                  worker_init_fn=seed_worker)
 stream = DataLoader(Stream(), batch_size=1, num_workers=2)
 weight = torch.zeros(2, requires_grad=True)
 optimizer = torch.optim.Adam([weight], lr=0.01)
@@ -41,12 +39,6 @@ for epoch in range(2):
     for x in train:
         optimizer.zero_grad()
         loss = ((x.mean(0) - weight) * torch.rand(2)).pow(2).sum()
-        loss.backward()
-        optimizer.step()
-        seen.append(loss.item())
-    for step, x in enumerate(kept):
-        optimizer.zero_grad()
-        loss = ((x.mean(0) - weight) * torch.rand(2)).pow(2).sum() * step
         loss.backward()
         optimizer.step()
         seen.append(loss.item())
