@@ -132,6 +132,14 @@ EXPLANATIONS: dict[str, Explanation] = {
             "result nobody looks at does not count: there the docstrings are not tried any more.",
         ),
         Explanation(
+            "G116",
+            "turns-in-order",
+            "A loop reads or writes files, or computes for long, in each turn, but its turns cannot run in several "
+            "processes (`PARALLEL_WORKERS=4`, docs/parallel.md): one may need what another one did, draws random "
+            "numbers from a generator that all share, or calls something of which that is not known. The loop runs as "
+            "it stands.",
+        ),
+        Explanation(
             "G120",
             "requirements-contradict",
             "Two files ask for versions of one distribution of which none is both. The file nearer to the top of the "

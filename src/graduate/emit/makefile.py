@@ -30,7 +30,7 @@ def find_targets() -> tuple[Target, ...]:
         Target("help", "list all targets", (_HELP,)),
         Target(
             "install",
-            "make .venv with what the locks name, by uv or pip (EXTRAS=service sweep cuda)",
+            "make .venv with what the locks name, by uv or pip (EXTRAS=service sweep cuda parallel ray)",
             _INSTALL,
         ),
         Target("lock", "make all locks anew from the .in files", _LOCK),
@@ -163,7 +163,8 @@ _LOCK = (
     '\tsed -i.old "/^$$name==/d" "$$local"; echo "$$name==$$2" >>"$$local"; \\',
     "done; \\",
     f'{_COMPILE} $(DATED) -c "$$local" requirements.in -o requirements.lock; \\',
-    "for extra in dev service sweep; do \\",
+    "for extra in dev service sweep parallel ray; do \\",
+    "\t[ -s requirements-$$extra.in ] || continue; \\",
     f"\t{_COMPILE} -c requirements.lock requirements-$$extra.in -o requirements-$$extra.lock; \\",
     "done; \\",
     f"{_COMPILE} requirements-audit.in -o requirements-audit.lock; \\",
