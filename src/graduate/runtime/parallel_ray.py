@@ -46,6 +46,8 @@ class Crew:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+        # It tells of lost machines on stdout, which is the research program's.
+        ray._private.worker.print_to_stdstream = lambda data, ignore_prefix: None
         self.workers = workers or max(1, int(self.ray.cluster_resources().get("CPU", 1)))
         self.task = self.ray.remote(max_retries=0)(run_there)
         self.environment = {

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import copy
-import dis
 import importlib
 import io
 import os
 import shutil
 import signal
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from . import configuration, parallel_files, parallel_wire
 from .files import Stat, recorder
 from .journal import Journal
+from .parallel_text import compile_turn, names_needed
 from .parallel_wire import Known, Unusable
-from .paths import PACKAGE_FOLDER, STATE_FOLDER
+from .paths import STATE_FOLDER
 from .process import prepare_process
 from .running import settings_read
 from .step_run import StepRun
@@ -73,7 +71,7 @@ class Job:
             if type(target).__name__ not in _TARGETS:
                 raise Unusable(f"its turns add to a {type(target).__name__}")
         module = frame.f_globals["__name__"]
-        names = _names_needed(module, place)
+        names = names_needed(module, place)
         given = {name: value for name, value in frame.f_locals.items() if name in names}
         shared = importlib.import_module(f"{step.package}.pipeline").PIPELINE.shared
         head = [step.package, configuration.command_line(), step.name, module, place]
@@ -227,7 +225,7 @@ def _open(path: str) -> tuple[Callable[[Any], Any], Known, str, str]:
             shared.write(values["shared"])
         given = values["given"]
         importlib.import_module(module)
-        turn = _compile(module, place, tuple(sorted(given)))
+        turn = compile_turn(module, place, tuple(sorted(given)))
         _opened = (path, (lambda item: turn(item, **given), known, package, step))
     opened: tuple[Callable[[Any], Any], Known, str, str] = _opened[1]
     return opened
@@ -252,62 +250,3 @@ def _enter(package: str, command_line: list[str], name: str) -> None:
     for each in pipeline.steps[: pipeline.steps.index(step)]:
         if each.restore is not None and each.program == step.program:
             each.restore()
-
-
-# -- the loop's text -------------------------------------------------------------------------
-
-
-@cache
-def _find_loop(module: str, place: tuple[int, int]) -> tuple[str, ast.For]:
-    """The file of a module, and the loop in it whose iterable stands at (line, column)."""
-    path = PACKAGE_FOLDER.joinpath(*module.split(".")[1:])
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.For) and (node.iter.lineno, node.iter.col_offset) == place:
-            return str(path), node
-    raise Unusable("its text has changed")
-
-
-class _WithReturns(ast.NodeTransformer):
-    """`continue` ends a turn that is a function."""
-
-    def visit_Continue(self, node: ast.Continue) -> ast.stmt:
-        return ast.copy_location(ast.Return(), node)
-
-    def visit_For(self, node: ast.For) -> ast.stmt:
-        node.orelse = [self.visit(each) for each in node.orelse]
-        return node
-
-    def visit_While(self, node: ast.While) -> ast.stmt:
-        node.orelse = [self.visit(each) for each in node.orelse]
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
-        return node
-
-
-def _compile(module: str, place: tuple[int, int], names: tuple[str, ...]) -> Callable[..., Any]:
-    """One turn of a loop, as a function of the item and, by keyword, of names around the loop."""
-    path, found = _find_loop(module, place)
-    loop = copy.deepcopy(found)
-    tree = ast.parse(f"def _turn(_item, *, {', '.join(names)}): pass" if names else "def _turn(_item): pass")
-    function = tree.body[0]
-    assert isinstance(function, ast.FunctionDef)
-    first = ast.copy_location(ast.Assign([loop.target], ast.Name("_item", ast.Load())), loop)
-    function.body = [first, *(_WithReturns().visit(each) for each in loop.body)]
-    code = compile(ast.fix_missing_locations(tree), path, "exec").co_consts[0]
-    return types.FunctionType(code, vars(importlib.import_module(module)), "_turn")
-
-
-def _names_needed(module: str, place: tuple[int, int]) -> set[str]:
-    """The names that a turn reads and does not assign."""
-    return set(_global_names(_compile(module, place, ()).__code__))
-
-
-def _global_names(code: types.CodeType) -> Iterator[str]:
-    for each in dis.get_instructions(code):
-        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            yield str(each.argval)
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType):
-            yield from _global_names(inner)

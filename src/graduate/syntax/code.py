@@ -11,7 +11,9 @@ from graduate.syntax.imports import Binding, bindings, qualify
 from graduate.syntax.nodes import dotted, list_nodes
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-_HARMLESS_DECORATORS = frozenset({"staticmethod", "functools.lru_cache", "functools.cache"})
+_HARMLESS_DECORATORS = frozenset(
+    {"staticmethod", "classmethod", "property", "functools.lru_cache", "functools.cache"}
+)
 _OPERATORS = frozenset(
     {
         *(

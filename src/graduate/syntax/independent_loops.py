@@ -14,7 +14,7 @@ from graduate.syntax.loops import Unit, calls_in, find_carried, has_training
 from graduate.syntax.nodes import dotted, list_nodes
 from graduate.syntax.scopes import bound_names
 
-_LAZY = frozenset({"walk", "iglob", "scandir", "rglob", "glob", "iterdir", "fwalk"})
+_LAZY = frozenset({"walk", "iglob", "scandir", "rglob", "glob", "fwalk"})
 _NO_TARGETS = frozenset({"loc", "iloc", "at", "iat"})
 _DEEP = 4
 
@@ -173,13 +173,22 @@ def _leaves(body: Sequence[ast.stmt], *, in_loop: bool = False) -> Iterator[ast.
             yield from _leaves(part, in_loop=inner and part is not getattr(node, "orelse", None))
 
 
+def _is_one_folder(call: ast.Call) -> bool:
+    """Whether `path.glob(pattern)` lists one folder, which it does at once."""
+    match call:
+        case ast.Call(ast.Attribute(attr="glob"), [ast.Constant(str(pattern))]):
+            return "/" not in pattern and "**" not in pattern
+        case _:
+            return False
+
+
 def _lazy_part(iterable: ast.expr) -> str:
     """What in an iterable looks at folders item by item; "" for nothing."""
     if isinstance(iterable, ast.Call):
         name = iterable.func.attr if isinstance(iterable.func, ast.Attribute) else dotted(iterable.func)
         if name in ("sorted", "list", "tuple", "set", "len"):
             return ""
-        if name in _LAZY and dotted(iterable.func) != "glob.glob":
+        if name in _LAZY and dotted(iterable.func) != "glob.glob" and not _is_one_folder(iterable):
             return name
         return next((found for each in iterable.args if (found := _lazy_part(each))), "")
     return ""

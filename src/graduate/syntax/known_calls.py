@@ -7,64 +7,24 @@ from __future__ import annotations
 
 import re
 
-LIBRARIES = frozenset(
-    {
-        *(
-            "array",
-            "base64",
-            "bisect",
-            "collections",
-            "copy",
-            "csv",
-            "datetime",
-            "difflib",
-            "fnmatch",
-            "fractions",
-        ),
-        *(
-            "functools.partial",
-            "functools.reduce",
-            "glob",
-            "gzip",
-            "hashlib",
-            "heapq",
-            "html",
-            "io",
-            "itertools",
-        ),
-        *("json", "math", "operator", "os.path", "pathlib", "pickle", "posixpath", "pprint.pformat", "re"),
-        *("shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.move", "statistics", "string", "struct"),
-        *("textwrap", "time", "unicodedata", "wave", "xml.etree", "zlib"),
-        *(
-            "os.fspath",
-            "os.getcwd",
-            "os.getenv",
-            "os.listdir",
-            "os.makedirs",
-            "os.mkdir",
-            "os.remove",
-            "os.rename",
-        ),
-        *("os.environ.get", "os.replace", "os.scandir", "os.stat", "os.unlink", "os.walk"),
-        *(
-            "numpy",
-            "pandas",
-            "PIL",
-            "cv2",
-            "librosa",
-            "soundfile",
-            "skimage",
-            "imageio",
-            "nibabel",
-            "pydicom",
-        ),
-        *("scipy.fft", "scipy.fftpack", "scipy.integrate", "scipy.interpolate", "scipy.io", "scipy.linalg"),
-        *("scipy.ndimage", "scipy.signal", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats"),
-        *("bs4", "nltk.stem", "nltk.tokenize", "nltk.word_tokenize", "nltk.sent_tokenize", "networkx"),
-        *("torch.load", "torch.save", "torch.from_numpy", "torch.tensor", "torch.as_tensor", "torch.stack"),
-        *("torch.cat", "torch.zeros", "torch.ones", "torch.Tensor", "torch.FloatTensor", "torch.LongTensor"),
-        *("sklearn.metrics", "sklearn.preprocessing", "tqdm", "yaml.safe_load"),
-    }
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+LIBRARIES = _words(
+    """
+    PIL array base64 bisect bs4 collections copy csv cv2 datetime difflib fnmatch fractions functools.partial
+    functools.reduce glob gzip hashlib heapq html imageio io itertools json librosa math networkx nibabel
+    nltk.sent_tokenize nltk.stem nltk.tokenize nltk.word_tokenize numpy operator os.environ.get os.fspath
+    os.getcwd os.getenv os.listdir os.makedirs os.mkdir os.path os.remove os.rename os.replace os.scandir
+    os.stat os.unlink os.walk pandas pathlib pickle posixpath pprint.pformat pydicom re scipy.fft scipy.fftpack
+    scipy.integrate scipy.interpolate scipy.io scipy.linalg scipy.ndimage scipy.signal scipy.sparse
+    scipy.spatial scipy.special scipy.stats shutil.copy shutil.copy2 shutil.copyfile shutil.move skimage
+    sklearn.metrics sklearn.preprocessing soundfile statistics string struct textwrap time torch.FloatTensor
+    torch.LongTensor torch.Tensor torch.as_tensor torch.cat torch.from_numpy torch.load torch.ones torch.save
+    torch.stack torch.tensor torch.zeros tqdm unicodedata wave xml.etree yaml.safe_load zlib
+    """
 )
 """Modules, or members of them, whose calls depend on their arguments and on files alone, but for what REFUSED names."""
 REFUSED = re.compile(
@@ -77,7 +37,7 @@ REFUSED = re.compile(
 """Members that draw random numbers, change a state of the process, show something, or write files unseen."""
 READERS = re.compile(
     r"(^|\.)(open|imread|read_(csv|table|json|excel|pickle|image|sav|html|xml|fwf|file)|load|loadtxt|genfromtxt|loadmat|"
-    r"dcmread|read|imwrite|imsave|save|savez\w*|savetxt|savemat|to_csv|to_json|to_pickle|write|dump|read_text|"
+    r"dcmread|imwrite|imsave|save|savez\w*|savetxt|savemat|to_csv|to_json|to_pickle|dump|read_text|"
     r"read_bytes|write_text|write_bytes|copy2|copyfile|decompress)$"
 )
 """Calls that read or write a file, by the end of their name."""
@@ -121,208 +81,23 @@ NEW_HOLDERS = frozenset(
 """Builtins that give something new with what they were given inside."""
 PARTS = frozenset({"min", "max", "sum", "next", "getattr", "any", "all", "slice", "super"})
 """Builtins that may give a part of what they were given."""
-READ_ONLY = frozenset(
-    {
-        *("append_path", "as_posix", "astype", "capitalize", "casefold", "center", "copy", "count", "decode"),
-        *(
-            "difference",
-            "encode",
-            "endswith",
-            "exists",
-            "expanduser",
-            "find",
-            "findall",
-            "finditer",
-            "format",
-        ),
-        *(
-            "fullmatch",
-            "get",
-            "glob",
-            "group",
-            "groups",
-            "groupdict",
-            "index",
-            "intersection",
-            "is_dir",
-            "is_file",
-        ),
-        *(
-            "isalnum",
-            "isalpha",
-            "isdigit",
-            "isin",
-            "isdisjoint",
-            "islower",
-            "isnumeric",
-            "isspace",
-            "issubset",
-        ),
-        *(
-            "issuperset",
-            "istitle",
-            "isupper",
-            "item",
-            "items",
-            "iterdir",
-            "iterrows",
-            "itertuples",
-            "join",
-            "joinpath",
-        ),
-        *(
-            "keys",
-            "ljust",
-            "lower",
-            "lstrip",
-            "match",
-            "mkdir",
-            "most_common",
-            "open",
-            "partition",
-            "read_bytes",
-        ),
-        *(
-            "read_text",
-            "relative_to",
-            "rename",
-            "replace",
-            "resolve",
-            "rfind",
-            "rglob",
-            "rindex",
-            "rjust",
-            "rpartition",
-        ),
-        *(
-            "rsplit",
-            "rstrip",
-            "search",
-            "split",
-            "splitlines",
-            "startswith",
-            "stat",
-            "stem",
-            "lemmatize",
-            "strip",
-            "sub",
-        ),
-        *(
-            "swapcase",
-            "symmetric_difference",
-            "title",
-            "tobytes",
-            "tolist",
-            "tostring",
-            "translate",
-            "union",
-            "unlink",
-        ),
-        *("upper", "values", "with_name", "with_stem", "with_suffix", "write_bytes", "write_text", "zfill"),
-        *(
-            "all",
-            "any",
-            "argmax",
-            "argmin",
-            "argsort",
-            "clip",
-            "cumsum",
-            "dot",
-            "flatten",
-            "max",
-            "mean",
-            "median",
-        ),
-        *(
-            "min",
-            "nonzero",
-            "prod",
-            "ptp",
-            "ravel",
-            "repeat",
-            "reshape",
-            "round",
-            "squeeze",
-            "std",
-            "sum",
-            "swapaxes",
-        ),
-        *(
-            "take",
-            "transpose",
-            "var",
-            "abs",
-            "agg",
-            "apply",
-            "assign",
-            "corr",
-            "describe",
-            "diff",
-            "drop",
-            "dropna",
-        ),
-        *(
-            "drop_duplicates",
-            "duplicated",
-            "eq",
-            "explode",
-            "fillna",
-            "filter",
-            "groupby",
-            "head",
-            "idxmax",
-            "idxmin",
-        ),
-        *(
-            "isna",
-            "isnull",
-            "map",
-            "melt",
-            "merge",
-            "notna",
-            "notnull",
-            "nunique",
-            "pivot",
-            "pivot_table",
-            "quantile",
-        ),
-        *(
-            "query",
-            "rank",
-            "rolling",
-            "select_dtypes",
-            "shift",
-            "sort_index",
-            "sort_values",
-            "tail",
-            "to_csv",
-            "to_dict",
-        ),
-        *(
-            "to_json",
-            "to_list",
-            "to_numpy",
-            "to_pickle",
-            "to_string",
-            "unique",
-            "unstack",
-            "value_counts",
-            "xs",
-        ),
-        *(
-            "convert",
-            "crop",
-            "getpixel",
-            "getdata",
-            "resize",
-            "rotate",
-            "save",
-            "date",
-            "isoformat",
-            "strftime",
-        ),
-        *("timetuple", "total_seconds", "timestamp", "weekday", "add_suffix", "absolute", "is_absolute"),
-    }
+READ_ONLY = _words(
+    """
+    abs absolute add_suffix agg all any append_path apply argmax argmin argsort as_posix assign astype
+    capitalize casefold center clip convert copy corr count crop cumsum date decode describe diff difference dot
+    drop drop_duplicates dropna duplicated encode endswith eq exists expanduser explode fillna filter find
+    findall finditer flatten format fullmatch get getdata getpixel glob group groupby groupdict groups head
+    idxmax idxmin index intersection is_absolute is_dir is_file isalnum isalpha isdigit isdisjoint isin islower
+    isna isnull isnumeric isoformat isspace issubset issuperset istitle isupper item items iterdir iterrows
+    itertuples join joinpath keys lemmatize ljust lower lstrip map match max mean median melt merge min mkdir
+    most_common nonzero notna notnull nunique open partition pivot pivot_table prod ptp quantile query rank
+    ravel read_bytes read_text relative_to rename repeat replace reshape resize resolve rfind rglob rindex rjust
+    rolling rotate round rpartition rsplit rstrip save search select_dtypes shift sort_index sort_values split
+    splitlines squeeze startswith stat std stem strftime strip sub sum swapaxes swapcase symmetric_difference
+    tail take timestamp timetuple title to_csv to_dict to_json to_list to_numpy to_pickle to_string tobytes
+    tolist tostring total_seconds translate transpose union unique unlink unstack upper value_counts values var
+    weekday with_name with_stem with_suffix write_bytes write_text xs zfill
+    """
 )
 """Methods that leave their object, whatever it is, as it was, unless they are told otherwise (`inplace`, `out`)."""
 UNSEEN_WRITES = re.compile(r"^to_(hdf|parquet|feather|sql|clipboard|stata|orc|gbq|excel)$")

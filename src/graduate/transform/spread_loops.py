@@ -6,6 +6,7 @@ import ast
 from collections.abc import Collection, Iterable, Iterator
 
 from graduate.model.facts import Hazard
+from graduate.model.source import Place
 from graduate.syntax.code import ModuleCode
 from graduate.syntax.imports import qualify
 from graduate.syntax.independence import Carries, Judge
@@ -109,5 +110,8 @@ def _late_state(draft: ProgramDraft) -> ast.stmt | None:
 
 def _tell(draft: ProgramDraft, loop: ast.For, why: Carries) -> None:
     place = draft.module.place(loop.lineno)
-    at = f" ({why.path}:{why.line})" if (why.path, why.line) != (draft.module.path, loop.lineno) else ""
+    there = (
+        draft.module.place(why.line) if why.path == draft.module.path else Place(why.path, why.line, why.line)
+    )
+    at = f" ({there})" if there.line != place.line or there.path != place.path else ""
     draft.hazards.append(Hazard("G116", f"runs one turn after the other: {why.why}{at}", place))
