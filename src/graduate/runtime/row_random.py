@@ -19,7 +19,7 @@ def fill_whole(rows: Any, fill: Any, **options: Any) -> Any:
     in the order of memory.
     """
     shape, strides = shape_of(rows), local_of(rows).stride()
-    # Where a process has one row, the step between rows says nothing but that they lie inside of what has the same step.
+    # Of a single row the step to the next says only that rows lie inside of what has the same step.
     order = sorted(range(len(shape)), key=lambda each: (-strides[each], each == rows.axis, each))
     options = {"dtype": rows.dtype, "device": rows.device, **options}
     whole = torch.empty([shape[each] for each in order], **options)
