@@ -196,8 +196,14 @@ print(table.sum(), sum(each.sum() for each in kept.values()))
     assert "one turn after the other" not in check_same(project, original, tmp_path).stderr
 
 
-def start(project: Converted) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PARALLEL_WORKERS": "3", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+def start(project: Converted, **more: str) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "PARALLEL_WORKERS": "3",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
+        **more,
+    }
     return subprocess.Popen(
         [sys.executable, "-m", project.package, "train-all"],
         cwd=project.root,
@@ -253,3 +259,26 @@ def test_all_are_killed_and_go_on(tmp_path: Path) -> None:
     time.sleep(0.5)
     assert not any(is_running(each) for each in found)
     check_same(project, original, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_machine_of_a_ray_cluster_is_lost(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    project, original = prepare(SLOW.replace("sleep(0.1)", "sleep(0.3)"), tmp_path)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        process = start(project, PARALLEL_WORKERS="", RAY_ADDRESS=cluster.address)
+        while len(made_by(project.root)) < 25 and process.poll() is None:
+            time.sleep(0.1)
+        cluster.remove_node(second, allow_graceful=False)
+        printed, told = process.communicate(timeout=240)
+    finally:
+        cluster.shutdown()
+    assert printed == original.stdout, told
+    assert made_by(project.root) == made_by(tmp_path / "original")
+    assert "a worker of the Ray cluster was lost" in told
+    assert "one turn after the other" not in told

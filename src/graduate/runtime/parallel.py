@@ -79,8 +79,15 @@ def _spread(iterator: Iterator[Item], loop: _Loop) -> Iterator[Item]:
     iterator = itertools.chain(next_ones, iterator)
     crew = _make_crew()
     seconds = _CHUNK
+    ahead: list[Item] = []
     try:
-        while chunk := list(itertools.islice(iterator, max(1, int(crew.workers * seconds / each)))):
+        while True:
+            # The last turn of all runs here: it leaves its values in the names of the loop.
+            size = 1 + max(1, int(crew.workers * seconds / each))
+            *chunk, last = [*ahead, *itertools.islice(iterator, size - len(ahead))]
+            ahead = [last]
+            if not chunk:
+                break
             try:
                 began = clock()
                 loop.run(crew, chunk)
@@ -89,8 +96,9 @@ def _spread(iterator: Iterator[Item], loop: _Loop) -> Iterator[Item]:
             except Unusable as why:
                 say_once(f"note: {loop.step.name}: {loop.place} goes on one turn after the other: {why}")
                 yield from chunk
-                yield from iterator
-                return
+                break
+        yield from ahead
+        yield from iterator
     finally:
         loop.close()
 
