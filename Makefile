@@ -62,7 +62,8 @@ test-fits: ## trainings that libraries run, and loops over JAX and gymnasium, st
 
 test-distributed: $(STAMP) ## training loops in 1, 2 and 4 processes and on two machines, killed, stopped, restarted (needs PyTorch)
 	@exec $(BIN)/python -m pytest -m "slow or not slow" tests/unit/runtime/test_rows.py tests/unit/syntax/test_runs_alone.py \
-	  tests/behaviour/test_distributed.py tests/behaviour/test_distributed_machines.py tests/behaviour/test_cluster.py
+	  tests/behaviour/test_distributed.py tests/behaviour/test_distributed_machines.py tests/behaviour/test_cluster.py \
+	  tests/behaviour/test_parallel.py
 
 faults: $(STAMP) ## the runtime under every fault of disk, machine and process, and with each safeguard removed
 	@exec $(BIN)/python -m pytest -n auto --dist worksteal tests/faults tests/behaviour/test_runtime_machine.py -m "slow or not slow"

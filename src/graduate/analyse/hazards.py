@@ -139,6 +139,14 @@ EXPLANATIONS: dict[str, Explanation] = {
             "Python that is still supported runs the original, so `verify` compares the project with the code so read.",
         ),
         Explanation(
+            "G117",
+            "turns-in-order",
+            "A loop reads or writes files, or computes for long, in each turn, but its turns cannot run in several "
+            "processes (`PARALLEL_WORKERS=4`, docs/parallel.md): one may need what another one did, draws random "
+            "numbers from a generator that all share, or calls something of which that is not known. The loop runs as "
+            "it stands.",
+        ),
+        Explanation(
             "G120",
             "requirements-contradict",
             "Two files ask for versions of one distribution of which none is both. The file nearer to the top of the "

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
-from graduate.emit.requirements import RUNTIME_MODULES, SERVICE_MODULES, SWEEP_MODULES, Requirement
+from graduate.emit.requirements import (
+    PARALLEL_MODULES,
+    RUNTIME_MODULES,
+    SERVICE_MODULES,
+    SWEEP_MODULES,
+    Requirement,
+)
 from graduate.model.facts import Dependency
 from graduate.syntax.nodes import list_nodes, parse
 
@@ -49,10 +55,8 @@ def compare_imports(
     stated = {name for text in files for name in _imports(text)}
     called = {name for text in files for name in _imports_by_call(text)}
     undeclared = (stated | called) - set(sys.stdlib_module_names) - {package}
-    known = {module for modules in provided.values() for module in modules} | {
-        *SERVICE_MODULES,
-        *SWEEP_MODULES,
-    }
+    extras = {*SERVICE_MODULES, *SWEEP_MODULES, *PARALLEL_MODULES}
+    known = {module for modules in provided.values() for module in modules} | extras
     unimported = [spelled[name] for name, modules in provided.items() if not stated.intersection(modules)]
     # A program that is started (tensorboard), not imported.
     unimported += [each for each in service if each.isidentifier() and each not in SERVICE_MODULES]

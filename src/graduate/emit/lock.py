@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from email import message_from_bytes
+from functools import partial
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -45,7 +46,8 @@ class Locked:
 
 def lock_project(project: Project) -> Locked:
     """The project with requirements.lock (to run), and on top of it those to test and check (dev), to serve and watch
-    (service), to sweep, to audit, and to run on a GPU (cuda, where PyTorch is asked for).
+    (service), to sweep, to run loops in several processes (parallel, ray), to audit, and to run on a GPU (cuda, where
+    PyTorch is asked for).
 
     The versions are those of the day that the Makefile names, if it names one; where they do not fit together it names
     none any more. Raises ToolError when uv is missing, cannot reach its index, or finds no versions that fit.
@@ -84,12 +86,12 @@ def _lock_extras(
 ) -> tuple[dict[str, str], list[str]]:
     """The locks that a project can do without, by path; and a note for each that cannot be made."""
     asked = list(wanted)
-    service, sweep = (
-        [*asked, *read_wanted(texts.get(f"requirements-{extra}.in", ""))] for extra in ("service", "sweep")
-    )
+    extras = {
+        f"requirements-{extra}.lock": [*asked, *read_wanted(texts.get(f"requirements-{extra}.in", ""))]
+        for extra in ("service", "sweep", "parallel", "ray")
+    }
     made: dict[str, Callable[[], Resolved]] = {
-        "requirements-service.lock": lambda: lock_requirements(service, python, constraints=pins),
-        "requirements-sweep.lock": lambda: lock_requirements(sweep, python, constraints=pins),
+        **{path: partial(lock_requirements, each, python, constraints=pins) for path, each in extras.items()},
         "requirements-audit.lock": lambda: lock_requirements(
             read_wanted(texts["requirements-audit.in"]), python
         ),

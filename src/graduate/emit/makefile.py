@@ -30,7 +30,7 @@ def find_targets() -> tuple[Target, ...]:
         Target("help", "list all targets", (_HELP,)),
         Target(
             "install",
-            "make .venv with what the locks name, by uv or pip (EXTRAS=service sweep cuda)",
+            "make .venv with what the locks name, by uv or pip (EXTRAS=service sweep cuda parallel ray)",
             _INSTALL,
         ),
         Target(
@@ -200,7 +200,8 @@ _LOCK = (
     '\tsed -i.old "/^$$name==/d" "$$local"; echo "$$name==$$2" >>"$$local"; \\',
     "done; \\",
     'compile $(DATED) -c "$$local" requirements.in -o "$$new/requirements.lock"; \\',
-    "for extra in dev service sweep; do \\",
+    "for extra in dev service sweep parallel ray; do \\",
+    "\t[ -s requirements-$$extra.in ] || continue; \\",
     '\tcompile -c "$$new/requirements.lock" requirements-$$extra.in -o "$$new/requirements-$$extra.lock"; \\',
     "done; \\",
     'compile requirements-audit.in -o "$$new/requirements-audit.lock"; \\',

@@ -130,6 +130,11 @@ def can_sweep(modules: Modules) -> bool:
     return bool(modules.options) and any(step.role == "train" for step in modules.steps)
 
 
+def has_parallel_loops(modules: Modules) -> bool:
+    """Whether there are loops over data that several processes can run."""
+    return any("utils.parallel import parallel" in module.text for module in modules.modules)
+
+
 def render_package(modules: Modules, title: str, libraries: Collection[str] = ()) -> tuple[ProjectFile, ...]:
     """All files of the package, with paths that start at the project root. `libraries` are those that it imports."""
     name = modules.name

@@ -17,11 +17,13 @@ from graduate.emit.documents import document_values
 from graduate.emit.imported import compare_imports
 from graduate.emit.makefile import find_absent, find_targets, render_makefile
 from graduate.emit.options import find_settings, render_default_yaml
-from graduate.emit.package import can_sweep, has_torch, render_package
+from graduate.emit.package import can_sweep, has_parallel_loops, has_torch, render_package
 from graduate.emit.placing import find_clashes, keep_folders, place_data, render_data
 from graduate.emit.record import RECORD, render_record
 from graduate.emit.render import render
 from graduate.emit.requirements import (
+    PARALLEL_EXTRAS,
+    PARALLEL_MODULES,
     SERVICE_MODULES,
     SWEEP_MODULES,
     choose_python,
@@ -31,6 +33,7 @@ from graduate.emit.requirements import (
     find_system_packages,
     logs_for_tensorboard,
     render_audit,
+    render_parallel_requirements,
     render_requirements,
     render_service,
     render_sweep_requirements,
@@ -74,13 +77,14 @@ def render_project(bundle: Bundle) -> Project:
     from_research = frozenset(f"{modules.name}/{each.path}" for each in modules.modules)
     values["baseline"] = record_baseline(texts, from_research, plain)
     texts |= _render_texts(bundle, values)
-    placements = place_data(bundle.data_files, {*texts, *LOCKS, RECORD}, bundle.workspace)
+    locks = (*LOCKS, *(f"requirements-{each}.lock" for each in values["parallel"]))
+    placements = place_data(bundle.data_files, {*texts, *locks, RECORD}, bundle.workspace)
     clashes = find_clashes(bundle.data_files, placements)
     bundle = replace(bundle, modules=replace(modules, hazards=(*modules.hazards, *clashes)))
     data = render_data(placements, bundle.source_root)
     data += keep_folders(output_folders(bundle), [*texts, *(file.path for file in data)])
     texts["README.md"] = render("README.md.j2", **values, data=placements)
-    paths = [*texts, *LOCKS, *(file.path for file in data)]
+    paths = [*texts, *locks, *(file.path for file in data)]
     texts[RECORD] = render_record(bundle, placements, paths)
     files = [*(ProjectFile(path, text=text) for path, text in texts.items()), *data]
     return Project(modules.name, tuple(sorted(files, key=lambda file: file.path)), clashes)
@@ -94,6 +98,8 @@ def output_folders(bundle: Bundle) -> tuple[str, ...]:
 def _render_texts(bundle: Bundle, values: Mapping[str, Any]) -> dict[str, str]:
     """The files around the package, without the ones that need to know all others."""
     around = {path: render(f"{path}.j2", **values) for path in AROUND}
+    for extra in values["parallel"]:
+        around[f"requirements-{extra}.in"] = render_parallel_requirements(extra)
     if values["sweep_file"]:
         around[values["sweep_file"]] = render_sweep(values["settings"], bundle.modules)
     return {
@@ -139,6 +145,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "system_packages": find_system_packages(requirements),
         "torch": [json.dumps(each.text, ensure_ascii=False) for each in requirements if each.name == "torch"],
         "service": find_service(modules.models, requirements),
+        "parallel": PARALLEL_EXTRAS if has_parallel_loops(modules) else {},
         "sweep": find_sweep_requirements(can_sweep(modules)),
         "sweep_file": choose_sweep_file(
             settings if can_sweep(modules) else (), [each.path for each in bundle.data_files]
@@ -180,7 +187,16 @@ def _libraries(bundle: Bundle) -> set[str]:
 def _third_party(bundle: Bundle) -> list[str]:
     """The top-level modules of all libraries, so that mypy need not look into them."""
     return sorted(
-        ({*_libraries(bundle), *_RUNTIME_LIBRARIES, *SERVICE_MODULES, *SWEEP_MODULES, "xgboost"})
+        (
+            {
+                *_libraries(bundle),
+                *_RUNTIME_LIBRARIES,
+                *SERVICE_MODULES,
+                *SWEEP_MODULES,
+                *PARALLEL_MODULES,
+                "xgboost",
+            }
+        )
         - set(sys.stdlib_module_names)
     )
 

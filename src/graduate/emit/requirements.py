@@ -24,6 +24,11 @@ SERVICE_MODULES = ("fastapi", "fastapi_offline", "prometheus_client", "uvicorn")
 SWEEP_MODULES = ("optuna",)
 """What sweep.py imports."""
 
+PARALLEL_MODULES = ("joblib", "ray")
+"""What parallel_joblib.py and parallel_ray.py import."""
+PARALLEL_EXTRAS = {"parallel": "joblib>=1.5", "ray": "ray>=2.40"}
+"""The extras of a project with loops over data that several processes, or a Ray cluster, can run."""
+
 DEPTRY = "0.25.1"
 """Which deptry recorded that the imports are as declared; graduate itself does not need it."""
 
@@ -126,3 +131,10 @@ def render_sweep_requirements(can_sweep: bool) -> str:
         else "# This project has no `sweep`, which would need more."
     )
     return "\n".join([head, "-r requirements.in", *find_sweep_requirements(can_sweep)]) + "\n"
+
+
+def render_parallel_requirements(extra: str) -> str:
+    """`requirements-parallel.in`, `requirements-ray.in`."""
+    where = "in several processes" if extra == "parallel" else "on a Ray cluster"
+    head = f"# What loops over data {where} need on top."
+    return "\n".join([head, "-r requirements.in", PARALLEL_EXTRAS[extra]]) + "\n"

@@ -223,6 +223,11 @@ def set_command_line(arguments: Sequence[str]) -> None:
     tell_again()
 
 
+def command_line() -> list[str]:
+    """The settings flags of this process."""
+    return list(_command_line)
+
+
 def tell_again() -> None:
     """From here on the next read of each setting is told to `on_read` again: another step begins."""
     for settings in _loaded:

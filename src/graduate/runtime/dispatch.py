@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from typing import Any
 
@@ -12,7 +13,7 @@ from .ends import ROLLED_BACK
 from .lock import lock
 from .log import say
 from .paths import DATA_PROFILE, MODEL_RECORD, PROJECT_ROOT, STATE_FOLDER
-from .problems import EXIT_BAD_INPUT, EXIT_FAILED, Problem
+from .problems import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, Problem
 from .process import die_with_parent, run_child
 from .signals import stop
 from .state import State
@@ -156,6 +157,8 @@ def _run_part(pipeline: Pipeline, state: State) -> int:
     code = Runner(pipeline, state).run(first, last)
     if distributed is not None and code == 0:
         distributed.end()
+    elif distributed is not None and code == EXIT_INTERRUPTED:
+        os.kill(os.getppid(), signal.SIGTERM)  # to torchrun, which would start again what only stopped
     return code
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -121,6 +122,24 @@ def is_log(relative: str, stat: Stat) -> bool:
         except OSError:
             continue
     return relative.endswith((".log", ".out"))
+
+
+def is_nobodys(name: str) -> bool:
+    """Whether a file outside of the project is a cache, a device, or temporary with a name of its own."""
+    temporary = f"{tempfile.gettempdir()}/"
+    if name.startswith(temporary):
+        return name.removeprefix(temporary).startswith(("tmp", "pymp", "torch", "matplotlib"))
+    home = os.path.expanduser("~")  # noqa: PTH111
+    caches = (
+        "/dev/",
+        "/proc/",
+        "/sys/",
+        f"{sys.prefix}/",
+        f"{home}/.cache/",
+        f"{home}/.config/",
+        f"{home}/.triton/",
+    )
+    return name.startswith(caches) or "/__pycache__/" in name
 
 
 def scan() -> dict[str, Stat]:

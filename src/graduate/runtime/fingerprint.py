@@ -24,13 +24,14 @@ RUNTIME_MODULES = frozenset(
         "fit_xgboost", "handles", "iterators", "journal", "launch", "live", "live_keras", "loading",
         "lock", "log", "loop_files", "loop_pickle", "loop_run", "mirror", "model_input", "model_record",
         "model_request", "module_state", "notebook", "objects", "open_loops", "optional", "output",
-        "pace", "paths", "pickle_keras", "pickling", "positions", "precision", "problems", "process",
-        "progress", "random_state", "rebuild", "redaction", "resume", "retries", "row_attention",
-        "row_entrances", "row_facts", "row_gradients", "row_layers", "row_loader", "row_losses",
-        "row_random", "row_rules", "row_shapes", "runner", "running", "saved", "saving", "services",
-        "serving", "setting_sources", "setting_values", "signals", "snapshot", "state", "status",
-        "step_run", "steps", "store", "sweep", "sweep_file", "sweep_report", "sweep_trial", "syntax",
-        "trial", "upkeep", "validity", "world", "written",
+        "pace", "parallel", "parallel_files", "parallel_joblib", "parallel_ray", "parallel_text",
+        "parallel_turn", "parallel_wire", "paths", "pickle_keras", "pickling", "positions", "precision",
+        "problems", "process", "progress", "random_state", "rebuild", "redaction", "resume", "retries",
+        "row_attention", "row_entrances", "row_facts", "row_gradients", "row_layers", "row_loader",
+        "row_losses", "row_random", "row_rules", "row_shapes", "runner", "running", "saved", "saving",
+        "services", "serving", "setting_sources", "setting_values", "signals", "snapshot", "state",
+        "status", "step_run", "steps", "store", "sweep", "sweep_file", "sweep_report", "sweep_trial",
+        "syntax", "trial", "upkeep", "validity", "world", "written",
     }
 )  # fmt: skip
 """The files beside this one that are the machinery: their changes make no result stale. Others are the author's."""

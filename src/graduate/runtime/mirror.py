@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import world
+from .files import is_nobodys
 from .paths import PROJECT_ROOT, STATE_FOLDER
 from .problems import EXIT_FAILED, Problem
 
@@ -133,7 +134,7 @@ def before_write(path: str) -> None:
     if not name.startswith(f"{PROJECT_ROOT}/"):
         if _project and not os.environ.get(_MIRROR):
             _check_not_of(_project, name)
-        elif not _is_nobodys(name):
+        elif not is_nobodys(name):
             raise world.cannot(f"writing {name}", "outside of the project folder")
         return
     try:
@@ -156,21 +157,3 @@ def _check_not_of(project: str, name: str) -> None:
             fix="let the step that makes the path run in each trial (`reuse: false` in configs/sweep.yaml)",
             exit_code=EXIT_FAILED,
         )
-
-
-def _is_nobodys(name: str) -> bool:
-    """Whether a file outside of the project is a cache, a device, or temporary with a name of its own."""
-    temporary = f"{tempfile.gettempdir()}/"
-    if name.startswith(temporary):
-        return name.removeprefix(temporary).startswith(("tmp", "pymp", "torch", "matplotlib"))
-    home = os.path.expanduser("~")  # noqa: PTH111
-    caches = (
-        "/dev/",
-        "/proc/",
-        "/sys/",
-        f"{sys.prefix}/",
-        f"{home}/.cache/",
-        f"{home}/.config/",
-        f"{home}/.triton/",
-    )
-    return name.startswith(caches) or "/__pycache__/" in name

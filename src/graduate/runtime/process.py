@@ -39,14 +39,15 @@ def prepare_process(pipeline: Pipeline, step: Step) -> None:
         os.environ["MPLBACKEND"] = f"module://{pipeline.package}.utils.figure_backend"
 
 
-def die_with_parent() -> None:
-    """On Linux: when the pipeline is killed, this child is killed too, so that nobody works on unseen."""
+def die_with_parent(parent: int = 0) -> None:
+    """On Linux: when the pipeline (process `parent`) is killed, this child is killed too, so that nobody works on
+    unseen."""
     if not sys.platform.startswith("linux"):
         return
     import ctypes
     import signal
 
-    parent = os.getppid()
+    parent = parent or os.getppid()
     try:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     except (OSError, AttributeError):

@@ -19,7 +19,8 @@ def fill_whole(rows: Any, fill: Any, **options: Any) -> Any:
     in the order of memory.
     """
     shape, strides = shape_of(rows), local_of(rows).stride()
-    order = sorted(range(len(shape)), key=lambda each: (-strides[each], each))
+    # Of a single row the step to the next says only that rows lie inside of what has the same step.
+    order = sorted(range(len(shape)), key=lambda each: (-strides[each], each == rows.axis, each))
     options = {"dtype": rows.dtype, "device": rows.device, **options}
     whole = torch.empty([shape[each] for each in order], **options)
     whole = whole.permute([order.index(each) for each in range(len(shape))])

@@ -183,8 +183,8 @@ class Pipeline:
             appended = later.appended
             if later.status in UNFINISHED:
                 # It may have rewritten any of them and will do so again.
-                theirs |= set(_journal(step.name).entries())
-                appended = {**appended, **_journal(step.name).appended()}
+                theirs |= set(journal_of(step.name).entries())
+                appended = {**appended, **journal_of(step.name).appended()}
             added = {**appended, **added}
         for path, before in record.wrote.items():
             if before is None:
@@ -239,7 +239,8 @@ def _where(function: Callable[..., Any]) -> tuple[str, str]:
     return getattr(inner, "__module__", ""), getattr(inner, "__qualname__", "").partition(".")[0]
 
 
-def _journal(name: str) -> Journal:
+def journal_of(name: str) -> Journal:
+    """What an unfinished attempt of a step has written."""
     return Journal(STATE_FOLDER / "checkpoints" / name / "touched.jsonl")
 
 

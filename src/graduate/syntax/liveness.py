@@ -81,10 +81,10 @@ class Backwards:
                 # Any statement of the body may be the last one: nothing that it assigns is surely assigned.
                 live |= final
                 for handler in node.handlers:
-                    live |= plain(handler.body, final, on_break, on_continue)
+                    live |= plain(handler.body, final, on_break, on_continue) - {handler.name}
                     if handler.type is not None:
                         live |= loads(handler.type)
-                return live | self._all_loads(node.body)
+                return live
             case ast.Match():
                 live = after
                 for case in node.cases:
@@ -112,9 +112,6 @@ class Backwards:
                 return (after - set(self.flow.certain(node))) | loads(node)
             case _:
                 return (after - self.flow.stores(node)) | loads(node)
-
-    def _all_loads(self, statements: Sequence[ast.stmt]) -> frozenset[str]:
-        return frozenset(name for s in statements for name in self.flow.loads(s))
 
     def _deleted(self, node: ast.Delete) -> frozenset[str]:
         return frozenset(t.id for t in node.targets if isinstance(t, ast.Name))

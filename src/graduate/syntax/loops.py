@@ -164,9 +164,7 @@ def _plan(
     stored = {o.name for o in local if o.use == "store"}
     inner = _inner_loops(loop)
     live = {n for n in liveness[loop].after if unit.is_local(n)}
-    on_state = stored & live
-    for each in (loop, *inner):
-        on_state |= (stored & liveness[each].head) - _only_targets(local, each, loop, inner, unit)
+    on_state = find_carried(unit, loop, liveness, inner)
     why_not = _why_not(unit, loop, local, on_state, captured)
     perhaps = {n for n in on_state if n not in certain and _assigned_before(unit, loop, n)}
     if why_not:
@@ -189,6 +187,21 @@ def _plan(
         guarded=_ordered({n for n in after if n not in certain and not _read_anyway(unit, loop, n)}, local),
         scopes=tuple(unit.scopes),
     )
+
+
+def find_carried(
+    unit: Unit,
+    loop: LoopNode,
+    liveness: dict[ast.stmt, LoopLiveness],
+    inner: tuple[LoopNode, ...] = (),
+) -> set[str]:
+    """The names that a loop assigns and that a later iteration, of it or of `inner` ones, or later code may read."""
+    local = [o for o in unit.flow.occurrences(loop) if unit.is_local(o.name)]
+    stored = {o.name for o in local if o.use == "store"}
+    carried = {n for n in stored & liveness[loop].after if unit.is_local(n)}
+    for each in (loop, *inner):
+        carried |= (stored & liveness[each].head) - _only_targets(local, each, loop, inner, unit)
+    return carried
 
 
 def _advanced(loop: LoopNode) -> set[str]:

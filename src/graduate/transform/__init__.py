@@ -10,6 +10,7 @@ from graduate.model.facts import Facts, Hazard, Option
 from graduate.model.plan import LEVELS, Level, Plan, ProgramPlan
 from graduate.model.project import Modules, ProgramResult
 from graduate.model.source import SourceModule, Sources
+from graduate.syntax.code import Code, ModuleCode
 from graduate.syntax.config_loads import ConfigLoad, find_config_loads, may_load
 from graduate.syntax.fit_calls import imported_libraries
 from graduate.syntax.imports import bindings, qualified_names
@@ -34,6 +35,7 @@ from graduate.transform.move_constants_to_settings import (
 )
 from graduate.transform.render_settings import name_fields, name_of_module_option, start_with
 from graduate.transform.resume_fits import resume_fits
+from graduate.transform.spread_loops import spread_loops
 
 PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     move_constants_to_settings,
@@ -48,6 +50,7 @@ PASSES: tuple[Callable[[ProgramDraft], None], ...] = (
     find_models,
     lift_globals,
     checkpoint_loops,
+    spread_loops,
     resume_fits,
 )
 """What is decided about a program, in this order. Each pass fills in fields of the draft and writes nothing."""
@@ -110,16 +113,17 @@ def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish
     fields = name_fields(options)
     folders = {m.path: find_search_folders(m.path, m.text) for m in sources.modules if "sys.path" in m.text}
     local = LocalModules({m.path: m.home for m in plan.modules}, folders, facts.workspace)
+    code = Code({m.path: ModuleCode(m.path, parse(m.text)) for m in sources.modules}, local.find)
     drafts: dict[str, ProgramDraft] = {}
     for program in plan.programs:
         wish = wishes[program.name]
         if wish.level == "wrapped":
             continue
         try:
-            drafts[program.name] = _draft(sources, facts, program, wish.level, local, fields, options)
+            drafts[program.name] = _draft(sources, facts, program, wish.level, local, code, fields, options)
         except Blocked as blocked:
             raise _Failed(program.name, blocked.reason) from blocked
-    builder = PackageBuilder(sources, facts, plan, local, drafts)
+    builder = PackageBuilder(sources, facts, plan, local, code, drafts)
     for program in plan.programs:
         draft = drafts.get(program.name)
         try:
@@ -141,7 +145,7 @@ def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish
         options=tuple(replace(o, name=fields[o.program, o.name]) for o in options),
         rows=tuple(builder.rows()),
         programs=tuple(_result(sources, p, wishes[p.name], builder) for p in plan.programs),
-        hazards=tuple(_hazards(facts, drafts)),
+        hazards=tuple(_hazards(facts, drafts, builder)),
         runtime=(),
         models=builder.models,
         settings_file=builder.settings_file,
@@ -154,6 +158,7 @@ def _draft(
     program: ProgramPlan,
     level: Level,
     local: LocalModules,
+    code: Code,
     fields: dict[tuple[str, str], str],
     options: tuple[Option, ...],
 ) -> ProgramDraft:
@@ -161,7 +166,7 @@ def _draft(
     program_facts = next(p for p in facts.programs if p.name == program.name)
     syntax = take_apart(program.path, module.text, frozenset(program.settings))
     own = {name: field for (owner, name), field in fields.items() if owner == program.name}
-    draft = ProgramDraft(module, syntax, program_facts, program, level, local, own)
+    draft = ProgramDraft(module, syntax, program_facts, program, level, local, code, own)
     draft.arguments = _arguments_field(fields, program.name)
     draft.flags = _flags(facts, fields, program.name) if draft.arguments else {}
     draft.options = options
@@ -266,7 +271,8 @@ def _result(sources: Sources, program: ProgramPlan, wish: _Wish, builder: Packag
     return ProgramResult(source, wish.level, wish.blocked_by, statements, refactored)
 
 
-def _hazards(facts: Facts, drafts: dict[str, ProgramDraft]) -> list[Hazard]:
+def _hazards(facts: Facts, drafts: dict[str, ProgramDraft], builder: PackageBuilder) -> list[Hazard]:
     found = [*facts.hazards, *(h for p in facts.programs for h in p.hazards)]
     found += [h for d in drafts.values() for h in d.hazards]
+    found += builder.hazards
     return list(dict.fromkeys(found))

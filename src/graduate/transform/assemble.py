@@ -21,6 +21,7 @@ PROJECT_NAMES = {
     "context": "utils/context.py",
     "Checkpoint": "utils/checkpoint.py",
     "LoopState": "utils/checkpoint.py",
+    "parallel": "utils/parallel.py",
     "replayable": "utils/iterators.py",
     "resumable": "utils/fit.py",
     "source_path": "utils/paths.py",

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from graduate.model.facts import Facts, Option, Role
+from graduate.model.facts import Facts, Hazard, Option, Role
 from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
 from graduate.model.project import GeneratedModule, Row, Segment, Step
 from graduate.model.source import Sources
+from graduate.syntax.code import Code
 from graduate.syntax.nodes import parse
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.assemble import ModuleDraft, Piece, import_lines, write_module
@@ -40,12 +41,20 @@ class PackageBuilder:
     """Collects pieces of code per module, then writes the modules."""
 
     def __init__(
-        self, sources: Sources, facts: Facts, plan: Plan, local: LocalModules, drafts: dict[str, ProgramDraft]
+        self,
+        sources: Sources,
+        facts: Facts,
+        plan: Plan,
+        local: LocalModules,
+        code: Code,
+        drafts: dict[str, ProgramDraft],
     ) -> None:
         self.sources = sources
         self.facts = facts
         self.plan = plan
         self.local = local
+        self.code = code
+        self.hazards: list[Hazard] = []
         self.drafts = drafts
         self.modules: dict[str, ModuleDraft] = {h: ModuleDraft(h, d) for h, d in CANONICAL.items()}
         self.homes: dict[tuple[int, str], str] = {}
@@ -88,8 +97,8 @@ class PackageBuilder:
         module = self.sources.module(program.path)
         stem = "".join(c if c.isalnum() else "_" for c in program.path.rpartition("/")[2].rpartition(".")[0])
         home = self._free_home(f"training/{stem}_program.py")
-        generated, rows, _ = move_module(
-            module, home, self.local, roles={}, name="__main__", with_loops=False
+        generated, rows, _, _ = move_module(
+            module, home, self.local, self.code, roles={}, name="__main__", with_loops=False
         )
         self.others.append(generated)
         self.other_rows += rows
@@ -323,10 +332,11 @@ class PackageBuilder:
             source = self.sources.module(module_plan.path)
             with_loops = any(d.level == "steps+loops" for d in self.drafts.values())
             named = {name: ("", name_of_module_option(source.path, name)) for name in module_plan.settings}
-            generated, rows, _ = move_module(
+            generated, rows, _, hazards = move_module(
                 source,
                 module_plan.home,
                 self.local,
+                self.code,
                 roles=self.roles,
                 with_loops=with_loops,
                 libraries=next((d.libraries for d in self.drafts.values()), frozenset()),
@@ -335,6 +345,7 @@ class PackageBuilder:
             )
             self.others.append(generated)
             self.other_rows += rows
+            self.hazards += hazards
         self._re_export()
         for module in self.modules.values():
             write_module(module, self.homes, self.local, _unresolved)
@@ -357,7 +368,9 @@ class PackageBuilder:
         steps = Counter(step.program for step in self.texts)
         texts = {m.home: m.text for m in self.modules.values() if m.pieces}
         texts |= {m.path: m.text for m in self.others if m.path not in self.wrapped_homes}
-        goes_on = max(steps.values(), default=0) > 1 or any("LoopState(" in text for text in texts.values())
+        goes_on = max(steps.values(), default=0) > 1 or any(
+            "LoopState(" in text or "parallel(" in text for text in texts.values()
+        )
         return find_module_state(texts) if goes_on else ()
 
     def _re_export(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from graduate.model.facts import Hazard, Option, ProgramFacts, Role
 from graduate.model.plan import Level, ProgramPlan
 from graduate.model.source import SourceModule
+from graduate.syntax.code import Code
 from graduate.syntax.flow import Flow
 from graduate.syntax.loops import LoopPlan
 from graduate.syntax.program import ProgramSyntax
@@ -16,7 +17,8 @@ from graduate.syntax.text import Edit
 from graduate.transform.local_modules import LocalModules
 
 OWN_NAMES = (
-    "settings", "context", "Checkpoint", "LoopState", "replayable", "resumable", "source_path", "with_settings"
+    "settings", "context", "Checkpoint", "LoopState", "parallel", "replayable", "resumable", "source_path",
+    "with_settings",
 )  # fmt: skip
 """Names of the project that the transformation brings into the author's code."""
 
@@ -64,6 +66,7 @@ class ProgramDraft:
     plan: ProgramPlan
     level: Level
     local: LocalModules
+    code: Code
     fields: Mapping[str, str]
     """Constant or option → the field of Settings that holds it."""
     arguments: str = ""
@@ -86,6 +89,8 @@ class ProgramDraft:
     loops: dict[int, list[LoopPlan]] = field(default_factory=dict)
     """id(segment or definition node) → its resumable loops."""
     loop_names: dict[int, str] = field(default_factory=dict)
+    spread: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """id(loop) → what its turns add to, for loops whose turns need nothing of each other."""
     homes: dict[str, str] = field(default_factory=dict)
     options: tuple[Option, ...] = ()
     hazards: list[Hazard] = field(default_factory=list)

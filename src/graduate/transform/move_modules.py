@@ -6,10 +6,11 @@ import ast
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from graduate.model.facts import Option, ProgramFacts, Role
+from graduate.model.facts import Hazard, Option, ProgramFacts, Role
 from graduate.model.plan import Level, ProgramPlan
 from graduate.model.project import GeneratedModule, Row
 from graduate.model.source import SourceModule
+from graduate.syntax.code import Code
 from graduate.syntax.long_loops import call_depths, function_unit, functions_of
 from graduate.syntax.loops import LoopPlan, plan_loops
 from graduate.syntax.nodes import parse
@@ -25,6 +26,7 @@ from graduate.transform.move_constants_to_settings import (
     read_variables_from_settings,
 )
 from graduate.transform.resume_fits import resume_fits
+from graduate.transform.spread_loops import spread_loops_of_module
 from graduate.transform.write_units import UnitWriter
 
 
@@ -32,6 +34,7 @@ def move_module(
     module: SourceModule,
     home: str,
     local: LocalModules,
+    code: Code,
     *,
     roles: dict[str, Role],
     name: str = "",
@@ -39,7 +42,7 @@ def move_module(
     libraries: frozenset[str] = frozenset(),
     settings: Mapping[str, str] = MappingProxyType({}),
     options: tuple[Option, ...] = (),
-) -> tuple[GeneratedModule, list[Row], list[LoopPlan]]:
+) -> tuple[GeneratedModule, list[Row], list[LoopPlan], list[Hazard]]:
     """A source module at its new place: imports of local modules, `__file__` and `__name__` rewritten,
     its training loops resumable. `name` is what `__name__` is (as it was when it was imported by default); `settings`
     maps its constants and fields to the fields of the settings that they are read from, `options` are all settings;
@@ -48,7 +51,7 @@ def move_module(
     facts = ProgramFacts(module.path, module.path, (), (), (), (), ())
     plan = ProgramPlan(module.path, module.path, "steps", (), settings=tuple(settings))
     level: Level = "steps+loops" if with_loops else "steps"
-    draft = ProgramDraft(module, syntax, facts, plan, level, local, dict(settings), libraries=libraries)
+    draft = ProgramDraft(module, syntax, facts, plan, level, local, code, dict(settings), libraries=libraries)
     draft.options = options
     load_files_with_settings(draft)
     read_variables_from_settings(draft)
@@ -68,11 +71,13 @@ def move_module(
             for number, loop in enumerate([p for p in found if not p.why_not], start=1):
                 names[id(loop.node)] = qualified if number == 1 else f"{qualified}-{number}"
                 plans.append(loop)
+    spread_loops_of_module(draft, {plan.node for plan in plans})
     writer = UnitWriter(draft, name or _import_name(module.path))
     text = writer.span(0, len(syntax.source.data), plans, names, home)
     text = _with_imports(text, draft, home)
     rows = _rows(module, syntax.source, text, home)
-    return GeneratedModule(home, text if text.endswith("\n") else text + "\n"), rows, plans
+    generated = GeneratedModule(home, text if text.endswith("\n") else text + "\n")
+    return generated, rows, plans, draft.hazards
 
 
 def _import_name(path: str) -> str:

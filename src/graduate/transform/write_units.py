@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from graduate.syntax.long_loops import FunctionNode, functions_of
 from graduate.syntax.loops import LoopPlan
 from graduate.syntax.movable import Definition
+from graduate.syntax.nodes import list_nodes
 from graduate.syntax.scopes import Occurrence, walk_same_scope
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import Edit, reindent
@@ -144,6 +145,7 @@ class UnitWriter:
                 edits.append(Edit(o.start, o.end, text))
         edits.extend(self._loop_heads(start, end, plans))
         edits.extend(self._iterators(start, end, plans))
+        edits.extend(self._parallel_heads(start, end, plans))
         edits.extend(self._debug_fields(start, end, edits))
         edits.extend(self._globals(start, end))
         edits.extend(self._shared(start, end))
@@ -253,6 +255,30 @@ class UnitWriter:
                         if name in plan.iterators and start <= self.source.start(made) < end:
                             at = self.source.start(made)
                             yield Edit(at, self.source.end(made), self.draft.own_names["replayable"])
+
+    def _parallel_heads(self, start: int, end: int, plans: Sequence[LoopPlan]) -> Iterable[Edit]:
+        """The iterables of loops whose turns need nothing of each other, with what the turns add to."""
+        loops = (
+            [n for n in list_nodes(self.source.tree) if id(n) in self.draft.spread]
+            if self.draft.spread
+            else []
+        )
+        for loop in loops:
+            if (
+                isinstance(loop, ast.For)
+                and start <= self.source.start(loop)
+                and self.source.end(loop) <= end
+            ):
+                begin, stop = self._bracketed(loop, loop.iter)
+                targets = [self._as_here(each, loop, plans) for each in self.draft.spread[id(loop)]]
+                yield Edit(begin, begin, f"{self.draft.own_names['parallel']}(")
+                yield Edit(stop, stop, ", ".join(["", *targets]) + ")")
+
+    def _as_here(self, chain: str, node: ast.stmt, plans: Sequence[LoopPlan]) -> str:
+        """What stands for a name, with the attributes behind it, inside of a statement."""
+        name, dot, rest = chain.partition(".")
+        inside = self.names.within(self.source.start(node), self.source.end(node))
+        return self.name_at(name, next(o for o in inside if o.name == name), plans) + dot + rest
 
     def _bracketed(self, loop: ast.For | ast.While, node: ast.expr) -> tuple[int, int]:
         """The span of a loop's iterable or condition, with the brackets around it."""

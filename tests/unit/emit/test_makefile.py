@@ -40,7 +40,7 @@ class Bench:
         self.root.mkdir()
         self.bin.mkdir()
         values = {"name": "walk", "title": "Walk", "image": "walk:latest", "python": "3.11", "as_of": ""}
-        makefile = render_makefile({**values, "models": ("model",), "secrets": ["WALK_KEY"]})
+        makefile = render_makefile({**values, "parallel": {}, "models": ("model",), "secrets": ["WALK_KEY"]})
         (self.root / "Makefile").write_text(makefile)
         for command in (
             "make",
@@ -164,6 +164,8 @@ def test_lock_prefers_local_wheels_of_what_is_asked_for(bench: Bench, wheels: Pa
     (wheels / "alpha_x-10.0-py3-none-any.whl").write_bytes(b"x")
     (wheels / "other-1.0-py3-none-any.whl").write_bytes(b"x")
     (bench.root / "requirements.in").write_text("alpha-x  # asked for\nbravo>=1\n")
+    for extra in ("dev", "service", "sweep"):
+        (bench.root / f"requirements-{extra}.in").write_text("-r requirements.in\n")
     bench.add("uv", SHOW_CONSTRAINTS)
     (bench.bin / "cat").symlink_to(shutil.which("cat") or "cat")
     bench.make("lock", PIP_FIND_LINKS=str(wheels))
