@@ -55,7 +55,9 @@ class Folder:
         for name in ("alpha", "tool", "web", "cuda-libraries"):
             publish(index, name, "1.0")
         values = {"name": "walk", "title": "Walk", "image": "walk:latest", "python": "3.11", "as_of": ""}
-        (self.root / "Makefile").write_text(render_makefile({**values, "models": (), "secrets": []}))
+        (self.root / "Makefile").write_text(
+            render_makefile({**values, "models": (), "secrets": [], "parallel": {}})
+        )
         for path, text in REQUIREMENTS.items():
             (self.root / path).write_text(text)
         self.environment = {

@@ -181,6 +181,7 @@ def test_lock_prefers_local_wheels_of_what_is_asked_for(bench: Bench, wheels: Pa
 
 def test_a_lock_that_fails_changes_no_lock(bench: Bench) -> None:
     (bench.root / "requirements.in").write_text("x\n")
+    (bench.root / "requirements-sweep.in").write_text("-r requirements.in\n")
     (bench.root / "requirements.lock").write_text("x==1\n")
     bench.add("uv", f'case "$*" in *-sweep.in*) echo "no versions fit" >&2; exit 1;; esac\n{WRITE_LOCK}')
     assert "no versions fit" in bench.make("lock", code=2)
