@@ -141,10 +141,19 @@ class Code:
 
     modules: Mapping[str, ModuleCode]
     find: Callable[[str, str, int], str | None] = field(default=lambda dotted, importer, level: None)
+    heavy: dict[ast.AST, bool] = field(default_factory=dict)
+    """Functions of which it is known whether they read or write files, or compute for long."""
+    _resolved: dict[tuple[str, str], Function | ast.ClassDef | str] = field(default_factory=dict)
 
     def resolve(self, module: ModuleCode, name: str) -> Function | ast.ClassDef | str:
         """What a chain of names means at the top level of a module: a function, a class, the qualified name of a
         member of a library, or "" for anything else."""
+        key = module.path, name
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(module, name)
+        return self._resolved[key]
+
+    def _resolve(self, module: ModuleCode, name: str) -> Function | ast.ClassDef | str:
         first, _, rest = name.partition(".")
         bound = module.bindings.get(first)
         is_own = first in module.functions or first in module.classes

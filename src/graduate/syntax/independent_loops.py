@@ -16,7 +16,6 @@ from graduate.syntax.scopes import bound_names
 
 _LAZY = frozenset({"walk", "iglob", "scandir", "rglob", "glob", "fwalk"})
 _NO_TARGETS = frozenset({"loc", "iloc", "at", "iat"})
-_DEEP = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,25 +81,32 @@ def _is_over_data(loop: ast.For, judge: Judge, module: ModuleCode) -> bool:
     """Whether turns read or write files, or compute for long, in a loop that is not a training."""
     if isinstance(loop.iter, ast.Tuple | ast.List | ast.Set | ast.Dict) or has_training(loop):
         return False
-    return _is_heavy(loop.body, judge, module, _DEEP)
+    return _is_heavy(loop.body, judge, module)
 
 
-def _is_heavy(body: Sequence[ast.stmt], judge: Judge, module: ModuleCode, deep: int) -> bool:
+def _is_heavy(body: Sequence[ast.stmt], judge: Judge, module: ModuleCode) -> bool:
     for call in (each for statement in body for each in calls_in(statement)):
         name = dotted(call.func)
         known = judge.code.resolve(module, name) if name else ""
         if isinstance(known, Function):
-            inner = known.node.body
             loops = any(isinstance(n, ast.For | ast.While) for n in list_nodes(known.node))
-            if loops or (deep and _is_heavy(inner, judge, known.module, deep - 1)):
+            if loops or _is_heavy_function(known, judge):
                 return True
         elif known_calls.is_heavy(_called(call, known)):
             return True
-        elif deep and isinstance(call.func, ast.Attribute):
+        elif isinstance(call.func, ast.Attribute):
             methods = judge.code.methods.get(call.func.attr, ())
-            if any(_is_heavy(each.node.body, judge, each.module, deep - 1) for each in methods):
+            if any(_is_heavy_function(each, judge) for each in methods):
                 return True
     return False
+
+
+def _is_heavy_function(function: Function, judge: Judge) -> bool:
+    known = judge.code.heavy
+    if function.node not in known:
+        known[function.node] = False  # while it is looked at: one that calls itself is no heavier for that
+        known[function.node] = _is_heavy(function.node.body, judge, function.module)
+    return known[function.node]
 
 
 def _called(call: ast.Call, known: ast.ClassDef | str) -> str:
