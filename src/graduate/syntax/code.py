@@ -150,6 +150,9 @@ class Code:
         member of a library, or "" for anything else."""
         key = module.path, name
         if key not in self._resolved:
+            self._resolved[key] = (
+                ""  # while it is looked for: modules that import a name from each other define none
+            )
             self._resolved[key] = self._resolve(module, name)
         return self._resolved[key]
 

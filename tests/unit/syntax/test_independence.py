@@ -172,3 +172,19 @@ def test_loops_that_are_no_work_are_left_alone() -> None:
     assert find("out = []\nfor p in paths:\n    out.append(p * 2)") == []
     assert find("for p in ('a', 'b'):\n    np.save(p, load(p))") == []
     assert find("for x, y in paths:\n    loss = load(x)\n    loss.backward()") == []
+
+
+def test_modules_that_import_a_name_from_each_other_define_none() -> None:
+    texts = {"a.py": "from b import f\n", "b.py": "from a import f\n"}
+    code = Code(
+        {path: ModuleCode(path, ast.parse(text)) for path, text in texts.items()},
+        lambda dotted, importer, level: f"{dotted}.py" if f"{dotted}.py" in texts else None,
+    )
+    assert code.resolve(code.modules["a.py"], "f") == ""
+
+
+def test_calls_in_a_circle_are_looked_at_once() -> None:
+    many = "".join(
+        f"def f{n}(x):\n    f{(n + 1) % 40}(x); f{(n + 7) % 40}(x); f{(n + 11) % 40}(x)\n" for n in range(40)
+    )
+    assert find("for path in paths:\n    f0(path)\n", f"{HEAD}{many}") == []
