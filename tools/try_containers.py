@@ -41,7 +41,7 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 ALL_SERIES = 'count({job=~".+"})'
 DONE = 'count(pipeline_step_status{status="done"}==1)'
 WHILE_RUNNING = {"pipeline_step_iterations_per_second"}
-"""What there is only while a step runs; Prometheus, which starts beside the run, has it from runs of so many seconds."""
+"""There only while a step runs: Prometheus, which starts beside the run, sees it in runs of so many seconds."""
 SCRAPED_SECONDS = 60
 BUILD = ["BUILD_ARGS=--network host --progress plain"]
 PORTS = {"SERVE_PORT": "18000", "PROMETHEUS_PORT": "19090", "GRAFANA_PORT": "13000"}
