@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,25 @@ def test_python_2_except(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("try:\n    f()\nexcept IOError, e:\n    pass\n")
     error = refuse(tmp_path / "a.py")
     assert (error.what, error.where, error.fix) == ("a.py is Python 2 code.", "a.py:3", PYTHON_2)
+
+
+@pytest.mark.parametrize(
+    ("code", "version", "line", "syntax"),
+    [
+        ("def f[T](x: T):\n    return x\n", "3.12", 1, "type parameter lists"),
+        ("d = {}\nprint(f'{d['a']}')\n", "3.12", 2, "outer quote character"),
+        ("x = 1\ny = t'{x}'\n", "3.14", 2, "t-strings"),
+    ],
+)
+def test_newer_python(tmp_path: Path, code: str, version: str, line: int, syntax: str) -> None:
+    if sys.version_info >= tuple(map(int, version.split("."))):
+        pytest.skip("this Python parses it")
+    (tmp_path / "a.py").write_text(code)
+    error = refuse(tmp_path / "a.py")
+    assert error.what == f"a.py is written for Python {version} or newer."
+    assert error.where == f"a.py:{line}"
+    assert syntax in error.why
+    assert f"Install graduate with Python {version} or newer" in error.fix
 
 
 def test_python_2_in_several_files_tells_every_line(tmp_path: Path) -> None:

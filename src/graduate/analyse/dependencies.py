@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from packaging.utils import canonicalize_name
 
@@ -14,6 +15,7 @@ from graduate.analyse.imports import Import, find_imports
 from graduate.analyse.providers import Provided, find_providers, is_public, list_installed
 from graduate.model.facts import Dependency, Hazard
 from graduate.model.source import Sources
+from graduate.syntax.local_imports import LIBRARIES
 
 _NOT_INSTALLABLE = {
     "google.colab",
@@ -104,8 +106,11 @@ def find_dependencies(
 
     imports = tuple(find_imports(sources))
     unknown = _find_unknown(declared, imports)
+    packages, called = _list_own(sources)
     for one in imports:
         provided = _settle(one, declared, unknown, installed)
+        if one.top in packages or (provided.guessed and one.top in called):
+            continue  # a module of the author's that is not there, or not where this one would find it
         if provided.names:
             needed = _is_needed(one, installed) or canonicalize_name(provided.names[0]) in declared
             add(provided, (one.top,), str(one.place), optional=not needed)
@@ -141,6 +146,15 @@ def _find_unknown(declared: Mapping[str, Declared], imports: Iterable[Import]) -
     """The declared distributions of which nobody knows what they hold, and which no import is called like."""
     called = {canonicalize_name(one.top) for one in imports}
     return tuple(name for name in declared if name not in called and not is_public(name))
+
+
+def _list_own(sources: Sources) -> tuple[frozenset[str], frozenset[str]]:
+    """The packages that are imported from the root of the source folder, and the names of all its modules and folders."""
+    paths = [PurePosixPath(module.path) for module in sources.modules if module.path.endswith(".py")]
+    roots = {path.parent for path in paths if path.name == "__init__.py"}
+    packages = {each.name for each in roots if each.parent.as_posix() in {".", "src", "lib"}}
+    named = {part for path in paths for part in (path.stem, *path.parent.parts)}
+    return frozenset(packages - LIBRARIES), frozenset(named)
 
 
 def _settle(

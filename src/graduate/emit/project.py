@@ -135,6 +135,7 @@ def _values(bundle: Bundle) -> dict[str, Any]:
         "as_of": bundle.as_of,
         "models": modules.models,
         "output_folders": output_folders(bundle),
+        "read_in_tests": _find_read_in_tests(bundle),
         "workspace": bundle.workspace,
         "image": f"{modules.name.strip('_').replace('__', '_')}:latest",
         "version": VERSION,
@@ -178,6 +179,14 @@ def _free_to_format(modules: Modules) -> list[str]:
     generated = [each.path for each in modules.modules if each.origin == "generated"]
     paths = {path: f"{modules.name}/{path}" for path in generated}
     return [full for path, full in paths.items() if _dotted("", path).lstrip(".") not in cited]
+
+
+def _find_read_in_tests(bundle: Bundle) -> list[str]:
+    """The Python files that programs read as data, and that stand where the project has its own tests: TOML strings."""
+    if bundle.workspace:
+        return []
+    read = [each.path for each in bundle.data_files if each.path.startswith("tests/")]
+    return [json.dumps(path, ensure_ascii=False) for path in read if path.endswith(".py")]
 
 
 def _libraries(bundle: Bundle) -> set[str]:

@@ -7,6 +7,7 @@ import re
 import warnings
 
 from graduate.errors import Python2Error, ReadError
+from graduate.read.newer_python import find_newer_python
 
 _PYTHON_2_MESSAGES = re.compile(
     r"Missing parentheses in call to '(print|exec)'|multiple exception types must be parenthesized"
@@ -54,6 +55,14 @@ def explain_syntax_error(
     lines = text.split("\n")
     number = min(max(error.lineno or 1, 1), len(lines))
     line = lines[number - 1].strip()
+    newer, syntax = find_newer_python(text)
+    if newer:
+        return ReadError(
+            f"{shown} is written for Python {newer} or newer.",
+            where=where,
+            why=f"{line}  ({syntax})",
+            fix=f"Install graduate with Python {newer} or newer: it reads what the Python that runs it can parse.",
+        )
     if is_python2 is None:
         is_python2 = bool(
             _PYTHON_2_MESSAGES.search(error.msg or "") or _PYTHON_2_LINES.search(lines[number - 1])

@@ -11,7 +11,7 @@ from posixpath import dirname, join
 from graduate.syntax.nodes import list_nodes
 from graduate.syntax.search_path import Folders, find_search_folders
 
-_LIBRARIES = frozenset(
+LIBRARIES = frozenset(
     {
         "chainer", "cupy", "flax", "jax", "keras", "lightgbm", "lightning", "matplotlib", "mlx", "mxnet", "numba",
         "numpy", "onnx", "optax", "paddle", "pandas", "plotly", "polars", "pytorch_lightning", "scipy", "seaborn",
@@ -23,7 +23,7 @@ _LIBRARIES = frozenset(
 def is_part_for_library(name: str, base: str, paths: Collection[str]) -> bool:
     """Whether `name` in the folder `base` is the part of a package for that library (`mypackage/torch/`): a plain
     `import torch` means the library there."""
-    return name in _LIBRARIES and f"{base}/__init__.py" in paths
+    return name in LIBRARIES and f"{base}/__init__.py" in paths
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,19 @@ def test_local_modules_are_no_dependencies() -> None:
     assert [one.distribution for one in found] == ["numpy", "PyYAML"]
 
 
+def test_a_module_of_the_authors_that_is_not_there_is_no_dependency() -> None:
+    local = tuple(
+        SourceModule(path, "script", text)
+        for path, text in [
+            ("ownpkg/__init__.py", ""),
+            ("ownpkg/old.py", "from ownpkg.gone import f\nimport run_it, own_extra"),
+            ("tools/run_it.py", "import yaml"),
+        ]
+    )
+    found = find_dependencies(sources("import ownpkg.old", more=local), installed=INSTALLED)
+    assert [one.distribution for one in found] == ["own-extra", "PyYAML"]
+
+
 def test_open_questions_are_told() -> None:
     code = "import cv2, webrtcvad, nobody_knows_this\ntry:\n    import wandb\nexcept ImportError:\n    pass"
     found = {each.imports[0]: each for each in find_dependencies(sources(code), installed=INSTALLED)}

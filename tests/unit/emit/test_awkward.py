@@ -25,6 +25,7 @@ FILES = (
     "deep er/x/y z.csv",
     "#hash.csv",
     "%p.csv",
+    'tests/my "walk" it.py',
 )
 
 
