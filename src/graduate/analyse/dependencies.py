@@ -149,7 +149,7 @@ def _find_unknown(declared: Mapping[str, Declared], imports: Iterable[Import]) -
 
 
 def _list_own(sources: Sources) -> tuple[frozenset[str], frozenset[str]]:
-    """The packages that are imported from the root of the source folder, and the names of all its modules and folders."""
+    """The packages at the root of the source folder, and the names of all its modules and folders."""
     paths = [PurePosixPath(module.path) for module in sources.modules if module.path.endswith(".py")]
     roots = {path.parent for path in paths if path.name == "__init__.py"}
     packages = {each.name for each in roots if each.parent.as_posix() in {".", "src", "lib"}}
