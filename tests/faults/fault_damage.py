@@ -72,10 +72,12 @@ def _as_manifest(path: Path) -> object:
 
 
 def _as_pack(path: Path) -> object:
-    """The checkpoints that refer to the pack; None when one of them is refused."""
+    """What the checkpoints that refer to the pack hold; None when one of them is refused."""
     folder = saved.Folder(path.parent, objects.Objects(path.parents[2]))
     using = [each for each in folder.read() if path.name in {reference[1] for reference in each.references()}]
-    return [each.number for each in using] if all(map(folder.check, using)) else None
+    if not all(map(folder.check, using)):
+        return None
+    return [folder.load(each, part) for each in using for part in each.parts]
 
 
 def _as_object(path: Path) -> object:
