@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import pickle
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -92,11 +94,20 @@ def is_loader(iterable: Any) -> bool:
 
 def capture(iterable: Any, registries: list[Registry]) -> dict[str, Any]:
     """The state of all random generators that are known: global, of the loader, live around the loops."""
+    owned = generators_of(iterable) if iterable is not None else ()
     return {
-        "global": random_state.capture(),
-        "owned": [each.get_state().numpy().tobytes() for each in generators_of(iterable)],
+        "global": random_state.glance(),
+        "owned": [each.get_state().numpy().tobytes() for each in owned],
         "live": [random_of(registry) for registry in registries],
     }
+
+
+def is_same(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether nothing was drawn between two times that `capture` was called without an iterable."""
+    if before["global"] != after["global"]:
+        return False
+    live, now = before["live"], after["live"]
+    return (not any(live) and not any(now)) or pickle.dumps(live, 4) == pickle.dumps(now, 4)
 
 
 def restore(iterable: Any, state: dict[str, Any] | None, registries: list[Registry]) -> None:
@@ -132,6 +143,7 @@ def may_draw(iterable: Any) -> bool:
 
 _PLAIN = frozenset(
     {list, tuple, range, dict, set, str, bytes, type({}.keys()), type({}.values()), type({}.items())}
+    | {io.TextIOWrapper, io.BufferedReader}
     | COUNTED
 )
 
