@@ -146,6 +146,7 @@ _PLAIN = frozenset(
     | {io.TextIOWrapper, io.BufferedReader}
     | COUNTED
 )
+_GIVE_THE_SAME = _PLAIN - COUNTED
 
 
 def iterate(iterable: Any) -> Iterator[Any]:
@@ -210,7 +211,8 @@ def can_skip_indices(iterator: Any) -> bool:
 def keeps_item(iterable: Any) -> bool:
     """Whether an item in progress is saved, because making it again could draw other random numbers."""
     return any(
-        is_loader(each) or hasattr(each, "_next_index") or kind_of(each) in ITERATORS
+        type(each) not in _GIVE_THE_SAME
+        and (is_loader(each) or hasattr(each, "_next_index") or kind_of(each) in ITERATORS)
         for each in sources(iterable)
     )
 
