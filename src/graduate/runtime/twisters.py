@@ -122,7 +122,7 @@ def _of_numpy(generator: Any) -> Twister | None:
 @functools.cache
 def _numpy_places() -> tuple[tuple[int, int], int] | None:
     """As for Python, in its bit generator; and where a `RandomState` keeps the second of two normal numbers."""
-    kind: Any = sys.modules["numpy.random"].RandomState  # type: ignore[attr-defined]
+    kind: Any = sys.modules["numpy.random"].RandomState
     if sys.implementation.name != "cpython" or not hasattr(kind(5), "_bit_generator"):
         return None
     found = _find(
