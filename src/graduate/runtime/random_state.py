@@ -46,12 +46,8 @@ _twisters: dict[str, twisters.Twister | None] = {}
 def _twister(name: str) -> twisters.Twister | None:
     """How the state of Python's or NumPy's global generator is copied; None when it has to be asked for."""
     if name not in _twisters:
-        numpy_random: Any = sys.modules.get("numpy.random")
-        generator = (
-            getattr(random.getstate, "__self__", None)
-            if name == "python"
-            else numpy_random.get_state.__self__
-        )
+        ask = random.getstate if name == "python" else sys.modules["numpy.random"].get_state
+        generator = getattr(ask, "__self__", None)
         _twisters[name] = twisters.of(generator)
     found = _twisters[name]
     return found if found is not None and found.is_current() else None
