@@ -42,7 +42,7 @@ class Turns:
         self._turns: dict[tuple[str, int], int] = {}
 
     def note(self, block: Any, ordinal: int, turn: int, caller: int = 0) -> None:
-        """A turn of the outermost loop is over; `caller` is the identity of the frame that has the loop."""
+        """A turn of the outermost loop is over; `caller` is the hash of the frame that has the loop."""
         if not self.run.stack or self.run.stack[0] is not block:
             return
         self._turns = {(block.path, ordinal): turn}
