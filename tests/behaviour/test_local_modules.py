@@ -20,6 +20,14 @@ FOLDERS: dict[str, dict[str, str]] = {
         "def more():\n    return NAME * 2\n",
         "lib/other.py": "from .tools import NAME\n",
     },
+    "modules of a package that are called like those that come with Python": {
+        "main.py": "import logging\nimport sys\nsys.path.insert(0, 'src')\nfrom lib.tools import named\n"
+        "print(logging.getLevelName(10), named())\n",
+        "src/lib/__init__.py": "",
+        "src/lib/tools.py": "import logging\nfrom .logging import NAME\n\ndef named():\n"
+        "    return NAME, logging.INFO\n",
+        "src/lib/logging.py": "NAME = 'own'\n",
+    },
     "a module that hides a folder of its name": {
         "main.py": "from lib import tools\nprint(tools.NAME)\n",
         "lib/__init__.py": "",

@@ -615,6 +615,77 @@ while(count < 4 and
         total += k * v
 print(count, total)
 """,
+    "process-wide state that functions set": """
+import csv
+import decimal
+import os
+import sys
+import warnings
+import numpy as np
+import pandas as pd
+
+def configure(digits):
+    np.set_printoptions(precision=digits)
+    np.seterr(divide="raise")
+    pd.set_option("display.precision", digits)
+    decimal.getcontext().prec = digits
+    decimal.getcontext().traps[decimal.Inexact] = False
+    os.environ["STUDY_MODE"] = f"digits {digits}"
+    warnings.filterwarnings("error", "mind the gap")
+    csv.register_dialect("mine", delimiter=";")
+    sys.setrecursionlimit(1234)
+
+configure(3)
+frame = pd.DataFrame({"a": [1 / 3]})
+print(np.array([2 / 3]))
+decimal.getcontext().prec = 5
+print(decimal.Decimal(1) / 3, os.environ["STUDY_MODE"], sys.getrecursionlimit())
+print(frame)
+try:
+    warnings.warn("mind the gap")
+except UserWarning as error:
+    print("raised", error)
+try:
+    print(np.ones(1) / np.zeros(1))
+except FloatingPointError as error:
+    print("raised", error)
+csv.writer(sys.stdout, dialect="mine", lineterminator="\\n").writerow([1, 2])
+""",
+    "loggers that functions make": """
+import logging
+import sys
+
+def get_logger(name):
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.INFO)
+    for handler in (logging.StreamHandler(sys.stdout), logging.FileHandler("run.txt", mode="w")):
+        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        logger.addHandler(handler)
+    return logger
+
+logger = get_logger("study")
+logger.info("begin")
+logger.debug("unseen")
+total = sum(range(5))
+logger.info("total %d", total)
+logging.getLogger("study.part").warning("of a part")
+print(open("run.txt").read())
+""",
+    "libraries that are given attributes": """
+import csv
+import fractions
+import json.encoder
+import string
+
+def halved(self):
+    return self / 2
+
+fractions.Fraction.halved = halved
+json.encoder.ESCAPE_DCT["/"] = "|"
+string.LETTERS = "abc"
+print(fractions.Fraction(1, 3).halved())
+print(json.encoder.ESCAPE_DCT["/"], string.LETTERS)
+""",
     "process-wide state that is read before it is set": """
 import os
 import numpy as np

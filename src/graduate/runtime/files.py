@@ -187,6 +187,8 @@ class Recorder:
         self.read: dict[str, Stat] = {}
         self.written: dict[str, str] = {}
         """Files opened for writing with the mode of the first opening."""
+        self.ever_written: set[str] = set()
+        """The same of all steps that this process has run."""
         self.before_write: Callable[[str, str], None] | None = None
         self._installed = False
         self._watched: Any = None
@@ -264,6 +266,7 @@ class Recorder:
                 if self.before_write is not None:
                     self.before_write(relative, how)
                 self.written[relative] = how
+                self.ever_written.add(relative)
             reads = not writes or mode is None or "+" in mode
             if reads and relative not in self.read and relative not in self.written:
                 stat = stat_of(PROJECT_ROOT / relative)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +10,7 @@ from . import store
 from .files import recorder, stat_of
 from .journal import SMALL, Journal
 from .objects import Damaged
+from .open_files import open_files
 from .paths import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -86,16 +84,3 @@ def _overwrite(path: Path, data: bytearray) -> None:
     if path.exists():
         store.cut(path, 0)
     store.append(path, bytes(data))
-
-
-def open_files(paths: set[str]) -> Iterator[Any]:
-    """The file objects of this process that write to these files of the project."""
-    wanted = {os.path.realpath(PROJECT_ROOT / path) for path in paths}
-    for each in gc.get_objects():
-        if type(each) in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
-            try:
-                writes = not each.closed and isinstance(each.name, str) and each.writable()
-                if writes and os.path.realpath(each.name) in wanted:
-                    yield each
-            except (AttributeError, ValueError):
-                continue

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import figures, pickling, random_state
 from .contents import content, put_back
+from .library_state import Changes
 from .live import ITERATORS, Registry, Unlike, children_of_handle
 from .positions import sources
 from .redaction import redacted
+from .step_run import StepRun
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -37,6 +39,7 @@ def pack_states(blocks: list[Checkpoint], package: str) -> pickling.Packed:
             "modules": blocks[0].modules,
             "random": random_state.capture(),
             "figures": figures.capture(),
+            "libraries": _library_changes(package),
         }
     )
     while pickler.found:
@@ -78,8 +81,14 @@ def load_states(
             block.copied.keep(vars(block.state))
     random_state.restore(head["random"])
     figures.restore(head["figures"])
+    if not entering and StepRun.current is not None:
+        StepRun.current.libraries.put_back(head["libraries"])
     frames: list[dict[str, Any]] = head["frames"]
     return frames
+
+
+def _library_changes(package: str) -> Changes:
+    return StepRun.current.libraries.changes(package) if StepRun.current is not None else {}
 
 
 def blame(blocks: list[Checkpoint], package: str, error: BaseException) -> tuple[int, str]:

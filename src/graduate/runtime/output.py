@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from . import library_logging
+
 _KEPT = 1 << 20
 
 
@@ -50,5 +52,6 @@ def mute() -> Muted:
         stream = sys.stdout
     stream.flush()
     muted = Muted(stream)
+    library_logging.redirect(stream, muted)
     sys.stdout = muted
     return muted

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 from typing import Any
 
-from . import optional, precision, random_state, retries
+from . import library_state, optional, precision, random_state, retries
 from .attempt import Attempt
 from .ends import ROLLED_BACK, CatchUpFailed, Failed, Finished, TryAgain
 from .files import record_of, recorder, scan
@@ -157,9 +158,22 @@ class Runner:
                     settings_read.in_setup = False
                 keep_random(self.pipeline.package, before)
         for skipped in self.skipped:
-            if skipped.restore is not None and skipped.program == step.program:
-                skipped.restore()
+            if skipped.program == step.program:
+                if skipped.restore is not None:
+                    skipped.restore()
+                self._restore_libraries(skipped)
         self.skipped = []
+
+    def _restore_libraries(self, skipped: Step) -> None:
+        name = self.state.record(skipped.name).libraries
+        if not name:
+            return
+        try:
+            library_state.write(pickle.loads(self.state.objects.get(name)))
+        except Damaged:
+            index = self.pipeline.steps.index(skipped)
+            why = f"the state of libraries {name[:12]} is damaged"
+            raise NotStored((*self.pipeline.gives(index), skipped.name)[0], why) from None
 
     def _restore_random(self, index: int, goes_on: bool, previous: StepRecord) -> None:
         before = self.pipeline.before(index)
@@ -204,6 +218,8 @@ class Runner:
         record.after = random_state.digests(after)
         started = random_state.digests(before)
         record.drawn = {name: each for name, each in started.items() if record.after.get(name) != each}
+        changes = run.libraries.changes(self.pipeline.package)
+        record.libraries = self.state.objects.put(pickle.dumps(changes, 4)) if changes else ""
         record.settings = dict(settings_read.step)
         record.wrote = find_written(files, run.journal)
         record.appended = run.journal.appended()

@@ -61,6 +61,8 @@ class StepRecord:
     unstored: dict[str, str] = field(default_factory=dict)
     random_before: str = ""
     random_after: str = ""
+    libraries: str = ""
+    """What it changed in the state of libraries: see `library_state`."""
     after: dict[str, str] = field(default_factory=dict)
     ended_early: bool = False
     tries: int = 0
@@ -78,7 +80,7 @@ class StepRecord:
     def objects(self) -> list[str]:
         """Every object that this record refers to."""
         names = [each for group in self.groups for each in group.objects()]
-        return [*names, *(each for each in (self.random_before, self.random_after) if each)]
+        return [*names, *(each for each in (self.random_before, self.random_after, self.libraries) if each)]
 
     def to_json(self) -> dict[str, Any]:
         result = dict(vars(self))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from . import optional, store
 from .files import recorder
 from .journal import Journal, cut_back
+from .library_state import LibraryState
 from .log import say
 from .objects import Objects
+from .open_files import flush_all
 from .paths import STATE_FOLDER
 from .progress import Watcher
 
@@ -39,6 +41,8 @@ class StepRun:
         self.random = random
         """The random state with which the step begins, where the step before left it."""
         self.path = STATE_FOLDER / "checkpoints" / name
+        self.libraries = LibraryState()
+        """What libraries held when the step began."""
         self.journal = Journal(self.path / "touched.jsonl")
         self.watcher = Watcher(self)
         self.turns: Any = (
@@ -50,6 +54,9 @@ class StepRun:
     def __enter__(self) -> StepRun:
         StepRun.current = self
         store.make_folder(self.path)
+        with recorder.paused():
+            for path in flush_all():
+                self.journal.note(path, "a")  # open since an earlier step, which may be a logger's
         recorder.before_write = self.journal.note
         self.watcher.start()
         return self
@@ -57,6 +64,7 @@ class StepRun:
     def __exit__(self, *error: object) -> None:
         StepRun.current = None
         self.watcher.stop()
+        flush_all()
         recorder.before_write = None
 
     @property

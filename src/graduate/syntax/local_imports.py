@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,10 +21,14 @@ LIBRARIES = frozenset(
 )  # fmt: skip
 
 
+_STANDARD = sys.stdlib_module_names - {"code", "profile", "test", "this"}
+"""Modules that come with Python, without those that research code means its own by."""
+
+
 def is_part_for_library(name: str, base: str, paths: Collection[str]) -> bool:
-    """Whether `name` in the folder `base` is the part of a package for that library (`mypackage/torch/`): a plain
-    `import torch` means the library there."""
-    return name in LIBRARIES and f"{base}/__init__.py" in paths
+    """Whether `name` in the folder `base` is the part of a package for that library (`mypackage/torch/`,
+    `mypackage/logging.py`): a plain `import torch` means the library there."""
+    return name in LIBRARIES | _STANDARD and f"{base}/__init__.py" in paths
 
 
 @dataclass(frozen=True)

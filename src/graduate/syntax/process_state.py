@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Callable
 from typing import Literal
 
 from graduate.syntax.imports import qualify
@@ -94,6 +96,22 @@ ASSIGNED = (
     "torch.",
     "ssl.",
 )
+_MUTATORS = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "create"})
+_SETTER = re.compile(r"(un)?(set|register|enable|disable|use|install|patch|configure)(_|$)|load_dotenv$")
+_NOT_OF_LIBRARIES = (
+    "atexit.",
+    "builtins.",
+    "matplotlib.pyplot.",
+    "mlflow.",
+    "streamlit.",
+    "sys.argv",
+    "sys.path",
+    "sys.std",
+    "torch.distributed.",
+    "wandb.",
+)
+"""What is no state, what the pipeline has in its hands, or what another call must have begun."""
+_RANDOM = re.compile(r"seed|rng|random")
 
 
 def process_state(node: ast.stmt, imports: dict[str, str]) -> Kind:
@@ -114,6 +132,30 @@ def process_state(node: ast.stmt, imports: dict[str, str]) -> Kind:
             if name and first in imports and qualify(name, imports).startswith(ASSIGNED):
                 return "state"
     return ""
+
+
+def sets_library(node: ast.stmt, imports: dict[str, str], is_local: Callable[[str], bool]) -> bool:
+    """Whether a statement puts something into a library for the whole process: an attribute of it
+    (`nn.Module.count = count`), an entry of its tables (`nltk.data.path.append("x")`), or what its functions that are
+    named so set, register, enable or disable. `is_local` tells modules of the author's own."""
+    match node:
+        case ast.Assign(targets=[target]):
+            while isinstance(target, ast.Subscript):
+                target = target.value
+            name, least = dotted(target), 1
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=verb) as function)):
+            name, least = dotted(function), 2 if verb in _MUTATORS else 1
+            if verb not in _MUTATORS and not _SETTER.match(verb):
+                return False
+        case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if _SETTER.match(name):
+            least = 0
+        case _:
+            return False
+    first = name.partition(".")[0]
+    known = qualify(name, imports)
+    if first not in imports or name.count(".") < least or known.startswith((".", *_NOT_OF_LIBRARIES)):
+        return False
+    return not _RANDOM.search(known) and not is_local(imports[first])
 
 
 def holds_state(node: ast.Attribute, imports: dict[str, str]) -> bool:

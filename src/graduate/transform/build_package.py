@@ -239,7 +239,8 @@ class PackageBuilder:
             restore = ""
             if step.restore:
                 restore = f"restore_{function}"
-                self.functions.append(render_restore(draft, step, restore))
+                homes = {name: home for (of, name), home in self.homes.items() if of == id(draft)}
+                self.functions.append(render_restore(draft, step, restore, homes))
             folder = self._folder(program)
             alone = find_alone(self.sources, program.path) if step.role == "train" else ()
             self.texts.append(

@@ -11,7 +11,7 @@ import ast
 
 from graduate.syntax.imports import qualify
 from graduate.syntax.nodes import dotted
-from graduate.syntax.process_state import edits_sys_path, holds_state, process_state
+from graduate.syntax.process_state import edits_sys_path, holds_state, process_state, sets_library
 from graduate.syntax.scopes import Occurrence
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.draft import ProgramDraft
@@ -57,11 +57,17 @@ def collect_setup(draft: ProgramDraft) -> None:
 def collect_restores(draft: ProgramDraft) -> None:
     """Fill `restore` of the steps with the state that later steps need when they are skipped."""
     imports = draft.syntax.qualified
+    importable = draft.syntax.definitions.keys() - draft.lifted.keys()
+
+    def is_local(qualified: str) -> bool:
+        return draft.local.find(qualified.partition(".")[0], draft.module.path) is not None
+
     for step in draft.steps[:-1]:
-        for segment in step.segments:
-            for statement in segment.statements:
-                if process_state(statement.node, imports) == "state" and not _variables(draft, statement):
-                    step.restore.append(statement)
+        for statement in (each for segment in step.segments for each in segment.statements):
+            node = statement.node
+            is_state = process_state(node, imports) == "state" or sets_library(node, imports, is_local)
+            if is_state and not _variables(draft, statement) - importable:
+                step.restore.append(statement)
 
 
 def _variables(draft: ProgramDraft, statement: SpineStatement) -> set[str]:

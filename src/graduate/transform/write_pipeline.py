@@ -156,11 +156,15 @@ def render_command_line(path: str, arguments: str, flags: Mapping[str, str]) -> 
     return [f"{line}]", "    sys.argv += settings.given(", "        {", *entries, "        }", "    )"]
 
 
-def render_restore(draft: ProgramDraft, step: StepDraft, name: str) -> str:
-    """The function that repeats the process-wide settings of a step that is skipped."""
+def render_restore(draft: ProgramDraft, step: StepDraft, name: str, homes: Mapping[str, str]) -> str:
+    """The function that repeats the process-wide settings of a step that is skipped. `homes` are the modules of the
+    program's definitions."""
     body = [line for s in step.restore for line in _statement(draft, s).split("\n")]
     doc = f"Set again what {step.name} sets for the whole process."
-    imports = _imports(draft, "\n".join(body))
+    text = "\n".join(body)
+    imports = _imports(draft, text)
+    used = sorted(free_names(reindent(text, "    ", "")) & homes.keys())
+    imports += [f"from {relative_module(homes[each], HOME)} import {each}" for each in used]
     head = [*_leave_unchecked(body), f"def {name}() -> None:", docstring(doc)]
     return "\n".join([*head, *(f"    {i}" for i in imports), "", *body])
 
