@@ -217,10 +217,24 @@ def _index(named: Sequence[_Named]) -> tuple[dict[str, list[_Named]], list[tuple
 
 
 def _translate(pattern: str) -> re.Pattern[str]:
-    """A glob pattern as a regular expression: `*` stays within a folder, `**` does not."""
-    parts = re.split(r"(\*\*/?|\*|\?)", pattern)
-    known = {"*": "[^/]*", "?": "[^/]", "**": ".*", "**/": "(?:.*/)?"}
-    return re.compile("".join(known.get(part) or re.escape(part) for part in parts) + r"\Z")
+    """A glob pattern as a regular expression: `*` stays within a folder, `**` does not.
+
+    What follows a `*` is looked for once: a line of stars with some text, as people print it, takes no time.
+    """
+    parts = re.split(r"(\*+/?)", re.sub(r"\*{3,}", "**", pattern))
+    found = _literal(parts[0])
+    for stars, text, after in zip(parts[1::2], parts[2::2], [*parts[3::2], ""], strict=False):
+        if stars.startswith("**"):
+            found += ("(?:.*/)?" if stars == "**/" else ".*") + _literal(text)
+        elif after in ("*", "*/"):
+            found += f"(?>[^/]*?{_literal(stars[1:] + text)})"
+        else:
+            found += "[^/]*" + _literal(stars[1:] + text)
+    return re.compile(found + r"\Z")
+
+
+def _literal(text: str) -> str:
+    return "[^/]".join(re.escape(part) for part in text.split("?"))
 
 
 def _uses_of(

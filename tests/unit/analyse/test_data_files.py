@@ -42,6 +42,18 @@ CASES = [
     ("folder of images", "ImageFolder(Path('data') / 'train')", ["data/train/a/1.x1"], ["data/valid/a/1.x1"]),
     ("glob", "glob.glob('data/*.x1')", ["data/a.x1"], ["data/a.x2", "data/deep/a.x1"]),
     ("recursive glob", "Path('data').glob('**/*.x1')", ["data/deep/a.x1", "data/a.x1"], []),
+    (
+        "several stars",
+        "np.load(f'd{a}/run*of*_{b}.x1')\nprint('"
+        + "*" * 40
+        + " ERROR "
+        + "*" * 40
+        + "')\nprint('"
+        + "* " * 40
+        + "x')",
+        ["d1/run2of2_of_3.x1"],
+        ["d1/runof3.x1", "d1/e/run2of2_3.x1", f"d1/{' ' * 150}.x1", f"{'ERROR' * 40}.x1"],
+    ),
     ("f-string", "np.load(f'data/{i}.x1')", ["data/3.x1"], ["data/3.x2"]),
     (
         "in doubt, data",
