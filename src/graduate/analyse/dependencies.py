@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidName, canonicalize_name
 
 from graduate.analyse.declared import Declared, find_conflicts, find_declared
 from graduate.analyse.distributions import PLUGINS
@@ -184,7 +184,18 @@ def _settle(
         return Provided(here)
     if public.names and not public.guessed:
         return public
-    return Provided(here, open=True) if here else public
+    if here:
+        return Provided(here, open=True)
+    return public if all(_can_be_name(name) for name in public.names) else Provided(())
+
+
+def _can_be_name(distribution: str) -> bool:
+    """Whether a distribution can be called so: none begins with an underscore."""
+    try:
+        canonicalize_name(distribution, validate=True)
+    except InvalidName:
+        return False
+    return True
 
 
 def _is_needed(one: Import, installed: Mapping[str, Sequence[str]]) -> bool:

@@ -132,7 +132,8 @@ def can_sweep(modules: Modules) -> bool:
 
 def has_parallel_loops(modules: Modules) -> bool:
     """Whether there are loops over data that several processes can run."""
-    return any("utils.parallel import parallel" in module.text for module in modules.modules)
+    use = re.compile(r"^\s*from \.+(?:utils\.)?parallel import parallel$", re.MULTILINE)
+    return any(use.search(module.text) for module in modules.modules)
 
 
 def render_package(modules: Modules, title: str, libraries: Collection[str] = ()) -> tuple[ProjectFile, ...]:

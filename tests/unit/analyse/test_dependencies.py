@@ -186,7 +186,7 @@ def test_a_module_of_the_authors_that_is_not_there_is_no_dependency() -> None:
         SourceModule(path, "script", text)
         for path, text in [
             ("ownpkg/__init__.py", ""),
-            ("ownpkg/old.py", "from ownpkg.gone import f\nimport run_it, own_extra"),
+            ("ownpkg/old.py", "from ownpkg.gone import f\nimport run_it, own_extra, _test.gone"),
             ("tools/run_it.py", "import yaml"),
         ]
     )

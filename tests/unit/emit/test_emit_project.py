@@ -16,7 +16,7 @@ import yaml
 
 from graduate.emit import check_project, render_project, write_project
 from graduate.emit.makefile import find_targets
-from graduate.emit.package import MAIN, OPTIONAL, find_needed, runtime_files
+from graduate.emit.package import MAIN, OPTIONAL, find_needed, has_parallel_loops, runtime_files
 from graduate.emit.requirements import RUNTIME_REQUIREMENTS, choose_python
 from graduate.model.facts import Dependency, Option
 from graduate.model.project import Bundle, Project
@@ -172,6 +172,14 @@ def test_what_a_module_imports_ships(bundle: Bundle) -> None:
     changed = replace(bundle.modules, modules=(replace(first, text=text), *others))
     with_keras = with_dependencies(replace(bundle, modules=changed), "keras")
     assert {"fit", "fit_block", "fit_keras", "notebook"} <= shipped(with_keras)
+
+
+@pytest.mark.parametrize("line", ["from ..utils.parallel import parallel", "from .parallel import parallel"])
+def test_loops_that_processes_share_need_the_extra(bundle: Bundle, line: str) -> None:
+    first, *others = bundle.modules.modules
+    assert not has_parallel_loops(bundle.modules)
+    changed = (replace(first, text=f"{first.text}\n{line}\n"), *others)
+    assert has_parallel_loops(replace(bundle.modules, modules=changed))
 
 
 def test_every_part_of_the_runtime_is_known() -> None:
