@@ -52,7 +52,15 @@ def measure():
         nested(checkpoint, 2)
     events, asked, ask, found = [], [], numpy.random.get_state, {}
     sys.addaudithook(lambda event, arguments: events.append(event))
-    numpy.random.get_state = lambda *given, **named: asked.append(1) or ask(*given, **named)
+
+    class Asked:
+        __self__ = ask.__self__
+
+        def __call__(self, *given, **named):
+            asked.append(1)
+            return ask(*given, **named)
+
+    numpy.random.get_state = Asked()
     for loop in (nested, generator, lines, repeated):
         with Checkpoint(loop.__name__, LoopState()) as checkpoint:
             loop(checkpoint, 10)

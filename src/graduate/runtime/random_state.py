@@ -45,18 +45,38 @@ _twisters: dict[str, twisters.Twister | None] = {}
 
 def _twister(name: str) -> twisters.Twister | None:
     """How the state of Python's or NumPy's global generator is copied; None when it has to be asked for."""
-    if name not in _twisters:
-        ask = random.getstate if name == "python" else sys.modules["numpy.random"].get_state
-        generator = getattr(ask, "__self__", None)
-        _twisters[name] = twisters.of(generator)
-    found = _twisters[name]
-    return found if found is not None and found.is_current() else None
+    ask = random.getstate if name == "python" else sys.modules["numpy.random"].get_state
+    generator = getattr(ask, "__self__", None)
+    found = _twisters.get(name)
+    if found is None or found.generator is not generator or not found.is_current():
+        found = _twisters[name] = twisters.of(generator)
+    return found
 
 
 def _numpy_state() -> tuple[Any, ...]:
+    """As `get_state` gives it, with bytes for the array; of other bit generators their name, and all else pickled."""
     numpy_random: Any = sys.modules["numpy.random"]
-    name, keys, position, has_gauss, gauss = numpy_random.get_state(legacy=True)
-    return name, keys.tobytes(), position, has_gauss, gauss
+    state = numpy_random.get_state(legacy=False)
+    name = state["bit_generator"]
+    if name != "MT19937":
+        return name, pickle.dumps((type(numpy_random.get_bit_generator()), state), 4)
+    words = state["state"]
+    return name, words["key"].tobytes(), words["pos"], state["has_gauss"], state["gauss"]
+
+
+def _restore_numpy(name: str, saved: bytes, *others: Any) -> None:
+    import numpy
+
+    kind: Any = numpy.random.MT19937
+    state: Any = None
+    if others:
+        state = (name, numpy.frombuffer(saved, dtype=numpy.uint32), *others)
+    else:
+        kind, state = pickle.loads(saved)
+    find = getattr(numpy.random, "get_bit_generator", None)  # since NumPy 1.24, as is what puts in another
+    if find is not None and type(find()) is not kind:
+        numpy.random.set_bit_generator(kind(0))
+    numpy.random.set_state(state)
 
 
 def _add_others(state: RandomState) -> None:
@@ -75,11 +95,7 @@ def restore(state: RandomState) -> None:
     if "python" in state:
         random.setstate(twisters.made(state["python"]))
     if "numpy" in state:
-        import numpy
-
-        name, keys, position, has_gauss, gauss = twisters.made(state["numpy"])
-        words = numpy.frombuffer(keys, dtype=numpy.uint32)
-        numpy.random.set_state((name, words, position, has_gauss, gauss))
+        _restore_numpy(*twisters.made(state["numpy"]))
     if "keras" in state and _keras() is not None:
         generator = _keras().get_global_attribute(_KERAS)
         if state["keras"] is None:
