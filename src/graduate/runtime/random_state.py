@@ -65,18 +65,18 @@ def _numpy_state() -> tuple[Any, ...]:
 
 
 def _restore_numpy(name: str, saved: bytes, *others: Any) -> None:
+    """Put back what `_numpy_state` gave, also where another bit generator is in its place."""
     import numpy
 
-    kind: Any = numpy.random.MT19937
-    state: Any = None
+    numpy_random: Any = numpy.random
     if others:
-        state = (name, numpy.frombuffer(saved, dtype=numpy.uint32), *others)
+        kind, state = numpy_random.MT19937, (name, numpy.frombuffer(saved, dtype=numpy.uint32), *others)
     else:
         kind, state = pickle.loads(saved)
-    find = getattr(numpy.random, "get_bit_generator", None)  # since NumPy 1.24, as is what puts in another
+    find = getattr(numpy_random, "get_bit_generator", None)  # since NumPy 1.24, as is what puts in another
     if find is not None and type(find()) is not kind:
-        numpy.random.set_bit_generator(kind(0))
-    numpy.random.set_state(state)
+        numpy_random.set_bit_generator(kind(0))
+    numpy_random.set_state(state)
 
 
 def _add_others(state: RandomState) -> None:

@@ -127,7 +127,7 @@ def _numpy_places() -> tuple[tuple[int, int], int] | None:
     """As for Python, in its bit generator; and where a `RandomState` keeps the second of two normal numbers."""
     numpy_random: Any = sys.modules["numpy.random"]
     tried = numpy_random.RandomState(numpy_random.MT19937(5))
-    bits = getattr(tried, "_bit_generator", None)
+    bits: Any = getattr(tried, "_bit_generator", None)
     if not _can_read() or type(bits) is not numpy_random.MT19937 or not hasattr(bits.lock, "__enter__"):
         return None
     found = _find(
