@@ -3,7 +3,8 @@
     python fault_driver.py calls FAULT STEP       every STEP-th call fails; prints how many were tried
     python fault_driver.py crashes STEP           every STEP/10-th crash state, every STEP-th with a run after it
     python fault_driver.py kills STEP             every STEP-th crash state soon after a kill behind some of the renames
-    python fault_driver.py damage STEP            every STEP-th region of every stored file is damaged
+    python fault_driver.py damage STEP [PART]     every STEP-th region of every stored file, from the PART-th on
+    python fault_driver.py bytes PROJECT STEP     every STEP-th byte of what a hash seals is damaged, and read
 
 Each try is a fork of this process, so that the libraries are loaded once. Exit code 3 and a text: something was wrong.
 """
@@ -23,6 +24,7 @@ from typing import Any
 
 os.environ["CHECKPOINT_EVERY"] = os.environ.get("CHECKPOINT_EVERY", "2")
 from crash_states import Disk, Files
+from fault_damage import damages, find_readers, find_unnoticed
 from fault_disks import Failing, Noting
 from pkg.utils import command, lock, objects, saved, state, store
 
@@ -263,47 +265,39 @@ def stop_in_the_middle() -> int:
     return run()
 
 
-def damages(content: bytes, regions: int) -> Iterator[tuple[str, bytes]]:
-    """The content with each of its regions flipped, cut off before it, and set to zero."""
-    size = len(content)
-    starts = sorted({size * each // regions for each in range(regions)})
-    for start in starts:
-        yield f"cut at {start}", content[:start]
-    for start, end in zip(starts, [*starts[1:], size], strict=True):
-        middle = (start + end) // 2
-        yield (
-            f"flipped at {middle}",
-            content[:middle] + bytes([content[middle] ^ 0x10]) + content[middle + 1 :],
-        )
-        if content[start:end].strip(b"\0"):
-            yield f"zeros from {start}", content[:start] + bytes(end - start) + content[end:]
-    yield "longer", content + b"x"
-    yield "gone", b""
+def prepare(name: str) -> None:
+    """Put a project whose run is finished, or was killed, into KEPT."""
+    clean()
+    fork(run if name == "finished" else stop_in_the_middle)
+    shutil.rmtree(KEPT, ignore_errors=True)
+    shutil.copytree(ROOT, KEPT, ignore=shutil.ignore_patterns("pkg", "*.py", KEPT.name))
 
 
-def try_damage(step: int) -> int:
+def try_damage(step: int, part: int = 0) -> int:
+    """Every step-th damage, beginning with number `part`."""
     tried = number = 0
-    for name, prepare in (("finished", run), ("killed", stop_in_the_middle)):
-        clean()
-        fork(prepare)
-        shutil.rmtree(KEPT, ignore_errors=True)
-        shutil.copytree(ROOT, KEPT, ignore=shutil.ignore_patterns("pkg", "*.py", KEPT.name))
+    for name in ("finished", "killed"):
+        prepare(name)
         for path in sorted(each for each in (KEPT / STATE.name).rglob("*") if each.is_file()):
-            if path.stat().st_size == 0:
-                continue
-            for how, content in damages(path.read_bytes(), REGIONS):
+            for how, content in damages(path.read_bytes(), REGIONS) if path.stat().st_size else ():
                 number += 1
-                if number % step:
+                if number % step != part:
                     continue
+                where = f"{name}, {path.relative_to(KEPT)} {how}"
                 for second in ("run", "doctor"):
-                    damage_one(
-                        path.relative_to(KEPT),
-                        how,
-                        content,
-                        f"{name}, {path.relative_to(KEPT)} {how}",
-                        second,
-                    )
+                    damage_one(path.relative_to(KEPT), how, content, where, second)
                 tried += 1
+    return tried
+
+
+def try_bytes(name: str, step: int) -> int:
+    """Every step-th damage to a byte of what a hash seals: it is refused, or read as what it was."""
+    prepare(name)
+    tried = 0
+    for path, reader in find_readers(KEPT / STATE.name):
+        count, how = find_unnoticed(KEPT / STATE.name, path, reader, step)
+        expect(not how, f"{name}, {path.relative_to(KEPT)} {how}", "it was not noticed")
+        tried += count
     return tried
 
 
@@ -333,7 +327,13 @@ REGIONS = int(os.environ.get("REGIONS", 8))
 clean()
 expect(fork(run) == 0, "an undisturbed run", "it failed")
 EXPECTED = outcome()
-TRIES = {"calls": try_calls, "crashes": try_crashes, "kills": try_kills, "damage": try_damage}
+TRIES = {
+    "calls": try_calls,
+    "crashes": try_crashes,
+    "kills": try_kills,
+    "damage": try_damage,
+    "bytes": try_bytes,
+}
 try:
     arguments: list[Any] = [int(each) if each.isdigit() else each for each in sys.argv[2:]]
     print(TRIES[sys.argv[1]](*arguments))

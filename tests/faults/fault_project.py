@@ -105,7 +105,7 @@ PIPELINE = Pipeline(
 def make(root: Path) -> ProjectUnderTest:
     """The project, with the driver that breaks it."""
     project = make_project(root, PIPELINE)
-    for name in ("fault_driver.py", "fault_disks.py", "crash_states.py"):
+    for name in ("fault_driver.py", "fault_disks.py", "fault_damage.py", "crash_states.py"):
         shutil.copy(HERE / name, root / name)
     return project
 

@@ -41,6 +41,20 @@ def test_some_damage(fast_path: Path) -> None:
     assert count_tried(make(fast_path), "damage", "61") > 10
 
 
+PARTS = 12
+
+
 @pytest.mark.slow
-def test_damage_in_every_region_of_every_file(fast_path: Path) -> None:
-    assert count_tried(make(fast_path), "damage", "1", REGIONS="24") > 2000
+@pytest.mark.parametrize("part", range(PARTS))
+def test_damage_in_every_region_of_every_file(fast_path: Path, part: int) -> None:
+    assert count_tried(make(fast_path), "damage", str(PARTS), str(part), REGIONS="24") > 200
+
+
+def test_damage_to_some_bytes(fast_path: Path) -> None:
+    assert count_tried(make(fast_path), "bytes", "killed", "101") > 3_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("project", ["finished", "killed"])
+def test_damage_to_every_byte_that_a_hash_seals(fast_path: Path, project: str) -> None:
+    assert count_tried(make(fast_path), "bytes", project, "1") > 200_000

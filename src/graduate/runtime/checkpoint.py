@@ -138,7 +138,7 @@ class Checkpoint(OpenLoops):
         if self._run is None:
             return iterable
         caller = sys._getframe(1)
-        return self._iterate(self._run, iterable, (id(caller), caller.f_code.co_filename, caller.f_lineno))
+        return self._iterate(self._run, iterable, (hash(caller), caller.f_code.co_filename, caller.f_lineno))
 
     def _iterate(self, run: LoopRun, iterable: Iterable[Item], key: Any) -> Iterator[Item]:
         opened = self._open(iterable, key)
@@ -217,16 +217,20 @@ class Checkpoint(OpenLoops):
         if run is None:
             return bool(condition)
         caller = sys._getframe(1)
-        frame = self.frames[-1] if self.frames else None
-        if frame is None or frame.key[0] != id(caller) or caller.f_lasti not in frame.sites:
-            key = (id(caller), caller.f_code.co_filename, caller.f_lineno)
-            frame = next((each for each in reversed(self.frames) if each.key == key), None)
+        frames = self.frames
+        frame = frames[-1] if frames else None
+        # A frame's hash is its identity; Python reports every `id` to the hook that watches files.
+        if frame is None or frame.key[0] != hash(caller) or caller.f_lasti not in frame.sites:
+            key = (hash(caller), caller.f_code.co_filename, caller.f_lineno)
+            frame = next((each for each in reversed(frames) if each.key == key), None)
+            if frame is not None:
+                frame.sites.add(caller.f_lasti)
         if frame is None:
             opened = self._open(None, key)
             if opened is None:
                 return False
             frame, extra = opened
-            self.frames.append(frame)
+            frames.append(frame)
             frame.sites.add(caller.f_lasti)
             if extra is not None:
                 if self._is_at_position(run):
@@ -238,19 +242,21 @@ class Checkpoint(OpenLoops):
                 frame.now = extra[1]
                 return True
         else:
-            frame.sites.add(caller.f_lasti)
-            if self.frames[-1] is not frame:
+            if frames[-1] is not frame:
                 self._unwind(frame)
-            frame.advance()
-            if run.turns is not None and self.frames[0] is frame:
-                run.turns.note(self, frame.ordinal, frame.count, id(caller))
+            if frame.had_children:
+                frame.advance()
+            else:
+                frame.count += 1
+            if run.turns is not None and frames[0] is frame:
+                run.turns.note(self, frame.ordinal, frame.count, hash(caller))
         if not condition:
-            del self.frames[self.frames.index(frame) :]
+            del frames[frames.index(frame) :]
             self._note_end(run, frame)
-            if not self.frames:
+            if not frames:
                 self.exhausted = True
             return False
-        if not self.frames[:-1]:
+        if len(frames) == 1:
             self.exhausted = False
         if clock() >= run.timer.due:
             self._look(run, frame)

@@ -10,7 +10,7 @@ import pickle
 import sys
 from typing import Any
 
-from . import optional
+from . import optional, twisters
 from .live import Registry, Unlike, attributes_of, cell_of, passing
 from .random_state import byte_tensor
 
@@ -19,8 +19,13 @@ _MISSING = "no content"
 
 
 def random_of(registry: Registry) -> list[tuple[int, Any]]:
-    """The state of every random generator among the objects."""
-    return [(number, content(registry.kinds[number], registry.get(number))) for number in registry.generators]
+    """The state of every random generator among the objects, as `put_back` takes it."""
+    return [(number, _glance(registry.kinds[number], registry.get(number))) for number in registry.generators]
+
+
+def _glance(kind: str, generator: Any) -> Any:
+    twister = twisters.of(generator) if kind in ("random", "numpy random state") else None
+    return content(kind, generator) if twister is None else twisters.Copy(twister)
 
 
 def content(kind: str, value: Any) -> Any:
@@ -110,11 +115,12 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
     elif kind == "tensor":
         _put_back_tensor(value, saved)
     elif kind == "random":
-        value.setstate(saved)
+        value.setstate(twisters.made(saved))
     elif kind == "numpy generator":
         value.bit_generator.state = saved[0]
     elif kind == "numpy random state":
-        value.set_state(saved)
+        saved = twisters.made(saved)
+        value.set_state(saved if isinstance(saved, dict) else _with_words(*saved))
     elif kind == "resumable":
         value.go_to(saved)
     elif kind == "counted":
@@ -133,6 +139,11 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
         value.spawn(saved - value.n_children_spawned)
     elif kind == "torch generator":
         value.set_state(byte_tensor(saved))
+
+
+def _with_words(name: str, words: bytes, *others: Any) -> tuple[Any, ...]:
+    numpy: Any = sys.modules["numpy"]
+    return name, numpy.frombuffer(words, dtype=numpy.uint32), *others
 
 
 def _set_attributes(value: Any, saved: dict[str, Any]) -> None:

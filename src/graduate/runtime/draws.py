@@ -35,11 +35,11 @@ class Draws:
 
     def take(self, iterator: Iterator[Any], number: int, registries: list[Registry]) -> Any:
         """The next item, whose number is given, with a note of the state that it drew from. Raises `StopIteration`."""
-        before = pickle.dumps(positions.capture(None, registries), 4)
+        before = positions.capture(None, registries)
         item = next(iterator)
-        if self.bytes <= MOST_BYTES and before != pickle.dumps(positions.capture(None, registries), 4):
-            self.states[number] = before
-            self.bytes += len(before)
+        if self.bytes <= MOST_BYTES and not positions.is_same(before, positions.capture(None, registries)):
+            self.states[number] = pickle.dumps(before, 4)
+            self.bytes += len(self.states[number])
         return item
 
     def watch(

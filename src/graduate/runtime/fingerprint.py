@@ -32,7 +32,7 @@ RUNTIME_MODULES = frozenset(
         "row_losses", "row_random", "row_rules", "row_shapes", "runner", "running", "saved", "saving",
         "services", "serving", "setting_sources", "setting_values", "signals", "snapshot", "state",
         "status", "step_run", "steps", "store", "sweep", "sweep_file", "sweep_report", "sweep_trial",
-        "syntax", "trial", "upkeep", "validity", "world", "written",
+        "syntax", "trial", "twisters", "upkeep", "validity", "world", "written",
     }
 )  # fmt: skip
 """The files beside this one that are the machinery: their changes make no result stale. Others are the author's."""

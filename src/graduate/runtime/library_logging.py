@@ -33,10 +33,15 @@ def _add_and_mark(self: logging.Logger, hdlr: logging.Handler) -> None:
     _add(self, hdlr)
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") != "__main__":
+        if frame.f_code.co_name == "<module>" and _is_loading(frame.f_globals):
             setattr(hdlr, _OF_IMPORTS, True)
             return
         frame = frame.f_back
+
+
+def _is_loading(module: dict[str, Any]) -> bool:
+    """Whether a module is being imported now: programs that are run, by whatever launcher, are not."""
+    return bool(getattr(module.get("__spec__"), "_initializing", False))
 
 
 def read(_: Any) -> dict[str, Any]:

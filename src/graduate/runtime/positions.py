@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import pickle
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -92,11 +94,20 @@ def is_loader(iterable: Any) -> bool:
 
 def capture(iterable: Any, registries: list[Registry]) -> dict[str, Any]:
     """The state of all random generators that are known: global, of the loader, live around the loops."""
+    owned = generators_of(iterable) if iterable is not None else ()
     return {
-        "global": random_state.capture(),
-        "owned": [each.get_state().numpy().tobytes() for each in generators_of(iterable)],
+        "global": random_state.glance(),
+        "owned": [each.get_state().numpy().tobytes() for each in owned],
         "live": [random_of(registry) for registry in registries],
     }
+
+
+def is_same(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether nothing was drawn between two times that `capture` was called without an iterable."""
+    if before["global"] != after["global"]:
+        return False
+    live, now = before["live"], after["live"]
+    return (not any(live) and not any(now)) or pickle.dumps(live, 4) == pickle.dumps(now, 4)
 
 
 def restore(iterable: Any, state: dict[str, Any] | None, registries: list[Registry]) -> None:
@@ -132,8 +143,10 @@ def may_draw(iterable: Any) -> bool:
 
 _PLAIN = frozenset(
     {list, tuple, range, dict, set, str, bytes, type({}.keys()), type({}.values()), type({}.items())}
+    | {io.TextIOWrapper, io.BufferedReader}
     | COUNTED
 )
+_GIVE_THE_SAME = _PLAIN - COUNTED
 
 
 def iterate(iterable: Any) -> Iterator[Any]:
@@ -198,7 +211,8 @@ def can_skip_indices(iterator: Any) -> bool:
 def keeps_item(iterable: Any) -> bool:
     """Whether an item in progress is saved, because making it again could draw other random numbers."""
     return any(
-        is_loader(each) or hasattr(each, "_next_index") or kind_of(each) in ITERATORS
+        type(each) not in _GIVE_THE_SAME
+        and (is_loader(each) or hasattr(each, "_next_index") or kind_of(each) in ITERATORS)
         for each in sources(iterable)
     )
 

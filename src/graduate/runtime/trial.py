@@ -42,7 +42,7 @@ class Turns:
         self._turns: dict[tuple[str, int], int] = {}
 
     def note(self, block: Any, ordinal: int, turn: int, caller: int = 0) -> None:
-        """A turn of the outermost loop is over; `caller` is the identity of the frame that has the loop."""
+        """A turn of the outermost loop is over; `caller` is the hash of the frame that has the loop."""
         if not self.run.stack or self.run.stack[0] is not block:
             return
         self._turns = {(block.path, ordinal): turn}
@@ -59,7 +59,7 @@ class Turns:
         """A block ends: the last turn of its loop counts in any case, also one that was left by `break`."""
         for (path, ordinal), turn in self._turns.items():
             if path == block.path and not (block.exhausted and is_told(turn)):
-                self._look(block, ordinal, turn + (not block.exhausted), id(caller))
+                self._look(block, ordinal, turn + (not block.exhausted), hash(caller))
         self._turns = {}
 
     def note_given(self, values: dict[str, Any]) -> None:
@@ -93,6 +93,6 @@ def _plain(names: dict[str, Any], metric: str) -> dict[str, Any]:
 def _variables(caller: int) -> dict[str, Any]:
     """The local variables of the function that has the loop."""
     frame: FrameType | None = sys._getframe(2)
-    while frame is not None and id(frame) != caller:
+    while frame is not None and hash(frame) != caller:
         frame = frame.f_back
     return dict(frame.f_locals) if frame is not None else {}

@@ -174,3 +174,16 @@ def test_handlers_are_made_again_but_not_those_that_come_with_a_module(
     assert not log.propagate
     library_state.write(changes)
     assert len(log.handlers) == 2
+
+
+def test_handlers_of_a_program_that_a_launcher_runs_do_not_come_with_a_module() -> None:
+    """Launchers run programs by `exec`, with a name that is none of a module's: execnet, debuggers, kernels."""
+    state = LibraryState()
+    program = (
+        "import logging, sys\nlogging.getLogger('launched').addHandler(logging.StreamHandler(sys.stdout))\n"
+    )
+    exec(compile(program, "launched.py", "exec"), {"__name__": "__launched__"})
+    changes = state.changes()
+    logging.getLogger("launched").handlers[:] = []
+    library_state.write(changes)
+    assert [type(each) for each in logging.getLogger("launched").handlers] == [logging.StreamHandler]

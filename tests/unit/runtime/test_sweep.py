@@ -175,7 +175,7 @@ def test_a_loop_tells_its_metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         turns = trial.Turns(run)
         accuracy = 0.5
         assert accuracy
-        turns.note(block, 0, 1, id(sys._getframe()))
+        turns.note(block, 0, 1, hash(sys._getframe()))
         assert lines.pop() == {"step": "train", "block": "b#0", "loop": 0, "turn": 1, "value": value}
     monkeypatch.setenv(trial.METRIC, "lost")
     turns = trial.Turns(run)
