@@ -8,7 +8,8 @@ for settings that shorten all runs. `refused` (a regular expression) is for a ca
 to refuse: the error must match it.
 
 For each case:
-- `graduate verify`: is what one process of the project computes, bit by bit what the original computes?
+- `graduate verify`: is what one process of the project computes, bit by bit what the original computes? ("same within
+  noise" where two runs of the original differ, in printed times for example)
 - the project by 1, 2 and 4 processes, and by one process with two other seeds (every seed that the code sets, or that
   is set for it, is moved). Compared are all numbers in what is printed and in text and NumPy files that are written.
   Numbers that two equal runs of one process print differently (times) are left out.
@@ -61,7 +62,6 @@ def moved(seed):
 def seed_numpy(module):
     module.seed = moved(module.seed)
     module.default_rng = moved(module.default_rng)
-    module.RandomState = module.RandomState if OFFSET == 0 else moved(module.RandomState)
     module.seed(1)
     module.bit_generator.randbits = random.getrandbits
 
@@ -113,7 +113,7 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        return not self.problem and self.verified in ("same", "refused")
+        return not self.problem and self.verified in ("same", "same within noise", "refused")
 
 
 @dataclass(frozen=True)
