@@ -182,6 +182,10 @@ def _try(
     if not result.numbers:
         raise Failed("it prints and writes no numbers that could be compared")
     result.reseeded = max(_distance(runs["1"], known, each)[0] for each in seeded)
+    if not result.reseeded:
+        raise Failed(
+            "other seeds give the same numbers, so that it could not be seen whether anything differs"
+        )
     for name, run in runs.items():
         result.seconds[name] = round(run.seconds, 1)
         apart, other = _distance(runs["1"], known, run)
