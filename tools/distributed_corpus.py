@@ -222,7 +222,7 @@ def _verify(case: Case, source: Path, project: Path, scratch: Path, python: str)
         check=False,
     )
     if done.returncode:
-        raise Failed(f"verify: {_last_lines(done.stdout + done.stderr)}")
+        raise Failed(f"verify: {_last_lines(done.stderr + done.stdout)}")
     programs = json.loads(verdict.read_text(encoding="utf-8"))["programs"]
     outcomes = {finding["outcome"] for program in programs for finding in program["findings"]}
     return "same within noise" if "same within noise" in outcomes else "same"
