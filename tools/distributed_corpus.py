@@ -14,6 +14,10 @@ For each case:
   is set for it, is moved). Compared are all numbers in what is printed and in text and NumPy files that are written.
   Numbers that two equal runs of one process print differently (times) are left out.
 
+- the project by two processes, of which the second is killed while the loop runs and `torchrun` restarts both: what is
+  printed (but for lines that come twice) and written has to be, to the last digit, what two undisturbed processes print
+  and write. "too short" where it ended before it could be killed after a checkpoint.
+
 `apart` is how far the numbers of N processes are from those of one, in the mean over |a - b| / max(|a|, |b|);
 `reseeded` is the same for other seeds. A case passes when the runs of N processes print the same lines but for
 numbers, and are not further apart than the runs with other seeds. Exit code 0 when every case passes.
@@ -26,11 +30,12 @@ import difflib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,6 +114,7 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     numbers: int = 0
     notes: int = 0
+    killed: str = ""
     problem: str = ""
 
     @property
@@ -123,7 +129,7 @@ class Run:
     lines: tuple[str, ...]
     numbers: tuple[tuple[float, ...], ...]
     seconds: float
-    notes: int
+    errors: str
 
 
 class Failed(Exception):
@@ -177,6 +183,10 @@ def _try(
     known = _without_clocks(runs["1"], _run(case, template, scratch / "again", python))
     for number in (each for each in processes if each > 1):
         runs[str(number)] = _run(case, template, scratch / str(number), python, processes=number)
+    if "2" in runs:
+        result.killed = _kill(case, template, scratch, python, runs["2"], known)
+        if result.killed not in ("same", "too short"):
+            result.problem += f"killed and restarted: {result.killed}; "
     seeded = [_run(case, template, scratch / f"seed-{n}", python, seed=1000 * n) for n in (1, 2)]
     result.numbers = sum(map(len, known))
     if not result.numbers:
@@ -190,7 +200,7 @@ def _try(
         result.seconds[name] = round(run.seconds, 1)
         apart, other = _distance(runs["1"], known, run)
         result.apart[name] = apart
-        result.notes = max(result.notes, run.notes)
+        result.notes = max(result.notes, run.errors.count("needs the whole batch"))
         others = max(_distance(runs["1"], known, each)[1] for each in seeded)
         if other > others:
             result.problem += f"{name} processes: {other} lines are others; "
@@ -228,7 +238,68 @@ def _verify(case: Case, source: Path, project: Path, scratch: Path, python: str)
     return "same within noise" if "same within noise" in outcomes else "same"
 
 
-def _run(case: Case, template: Path, folder: Path, python: str, processes: int = 1, seed: int = 0) -> Run:
+def _kill(
+    case: Case, template: Path, scratch: Path, python: str, undisturbed: Run, known: list[list[int]]
+) -> str:
+    """Whether two processes, of which one is killed after a checkpoint, end with what undisturbed ones do."""
+    for share in (0.5, 0.2, 0.05):
+        folder = scratch / f"killed-{share}"
+        killer = _Killer(folder, share, undisturbed.seconds)
+        run = _run(case, template, folder, python, processes=2, restarts=1, watch=killer.watch)
+        if killer.killed and "going on" in run.errors:
+            places = dict(zip(undisturbed.lines, known, strict=True))
+            told, other = (_told(each, places) for each in (undisturbed, run))
+            different = [line for line in other if line not in set(told)] or told[len(other) :]
+            return "same" if told == other else f"other lines: {' | '.join(map(str, different))[:200]}"
+    return "too short"
+
+
+def _told(run: Run, places: dict[str, list[int]]) -> list[tuple[str, tuple[float, ...]]]:
+    """The lines of a run with the numbers that no clock changes, each once."""
+    lines = zip(run.lines, run.numbers, strict=True)
+    kept = ((line, tuple(values[each] for each in places.get(line, ()))) for line, values in lines)
+    return list(dict.fromkeys(kept))
+
+
+@dataclass
+class _Killer:
+    """Kills the second process of a run, a share of what is left of its time after the first checkpoint."""
+
+    folder: Path
+    share: float
+    seconds: float
+    killed: bool = False
+    moment: float = 0.0
+    start: float = field(default_factory=time.monotonic)
+
+    def watch(self) -> None:
+        """Called again and again while the run goes on."""
+        now = time.monotonic()
+        if not self.moment and list(self.folder.glob(".pipeline_state/checkpoints/*/*.json")):
+            self.moment = now + self.share * max(self.seconds - (now - self.start), 0.0)
+        if self.killed or not self.moment or now < self.moment:
+            return
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if not (process / "cwd").readlink().is_relative_to(self.folder.resolve()):
+                    continue
+                if "PIPELINE_MIRROR_OF" in (process / "environ").read_text(errors="replace"):
+                    os.kill(int(process.name), signal.SIGKILL)
+                    self.killed = True
+            except OSError:
+                continue
+
+
+def _run(
+    case: Case,
+    template: Path,
+    folder: Path,
+    python: str,
+    processes: int = 1,
+    seed: int = 0,
+    restarts: int = 0,
+    watch: Callable[[], None] = lambda: None,
+) -> Run:
     """Run a copy of the project. Raises Failed."""
     subprocess.run(["cp", "-a", str(template), str(folder)], check=True)
     site = folder.with_name(f"{folder.name}-site")
@@ -243,29 +314,38 @@ def _run(case: Case, template: Path, folder: Path, python: str, processes: int =
         "PYTHONPATH": str(site),
         "CORPUS_SEED": str(seed),
         "PROCS": str(processes),
+        "MPLBACKEND": "Agg",
         **project_variables(overrides, conversion.package),
     }
+    if restarts:
+        environment |= {"RESTARTS": str(restarts), "CHECKPOINT_SECONDS": "0.3"}
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     command = [python, "-m", conversion.package, "train-all", *project_arguments(overrides)]
     start = time.monotonic()
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=case.limit * processes,
-        check=False,
-    )
+    with (site / "out").open("w") as out, (site / "err").open("w") as err:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=out, stderr=err, stdin=subprocess.DEVNULL
+        )
+        try:
+            while process.poll() is None:
+                watch()
+                if time.monotonic() - start > case.limit * processes:
+                    raise Failed(f"{processes} process(es): longer than {case.limit * processes:.0f} s")
+                time.sleep(0.1)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(60)
     seconds = time.monotonic() - start
-    if done.returncode:
-        raise Failed(f"{processes} process(es): {_last_lines(done.stdout + done.stderr)}")
+    printed, errors = (site / "out").read_text(errors="replace"), (site / "err").read_text(errors="replace")
+    if process.returncode:
+        raise Failed(f"{processes} process(es): {_last_lines(printed + errors)}")
     lines, numbers = [], []
-    for line in [*done.stdout.splitlines(), *_written(folder, before)]:
+    for line in [*printed.splitlines(), *_written(folder, before)]:
         found = NUMBER.findall(line)
         lines.append(NUMBER.sub("#", line))
         numbers.append(tuple(map(float, found)))
-    return Run(tuple(lines), tuple(numbers), seconds, done.stderr.count("needs the whole batch"))
+    return Run(tuple(lines), tuple(numbers), seconds, errors)
 
 
 def _written(folder: Path, before: dict[Path, int]) -> list[str]:
@@ -325,6 +405,7 @@ def render_table(results: list[Result], processes: Sequence[int]) -> str:
         "1 process and original",
         *(f"{each} processes: apart" for each in several),
         "reseeded",
+        "one killed",
         "numbers",
     ]
     rows = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
@@ -339,6 +420,7 @@ def render_table(results: list[Result], processes: Sequence[int]) -> str:
                     each.verified if each.passed else each.problem[:80],
                     *cells,
                     reseeded,
+                    each.killed,
                     str(each.numbers or ""),
                 ]
             )

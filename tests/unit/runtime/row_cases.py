@@ -390,9 +390,7 @@ REFUSED: dict[str, tuple[str, Callable[..., Any]]] = {
 """Only run by name, with tensors that all have."""
 
 
-def run(
-    call: Callable[..., Any], names: str, data: dict[str, Tensor]
-) -> tuple[Any, list[Any], Tensor, bool]:
+def run(call: Callable[..., Any], names: str, data: dict[str, Tensor]) -> tuple[Any, list[Any], Tensor, bool]:
     """The result, the gradients of the parameters, a random number drawn afterwards, and whether it was shared."""
     weights = parameters()
     torch.manual_seed(3)

@@ -25,7 +25,12 @@ def run_cases(processes: int, *names: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     return subprocess.run(
-        [*command, str(CASES), *names], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [*command, str(CASES), *names],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -51,4 +56,6 @@ def test_what_a_module_was_called_with_is_not_written_into() -> None:
     """Each process would write only its own rows into the tensor that all have."""
     done = run_cases(2, "writes, lent")
     assert done.returncode == 1
-    assert "This cannot be shared out among processes: mul_ into what a module was called with." in done.stderr
+    assert (
+        "This cannot be shared out among processes: mul_ into what a module was called with." in done.stderr
+    )
