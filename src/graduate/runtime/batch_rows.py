@@ -33,6 +33,8 @@ class Rows(torch.Tensor):  # type: ignore[misc]
 
     bounds: tuple[int, ...]
     axis: int
+    made = False
+    """Whether any were made in this process."""
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -60,6 +62,7 @@ def wrap(local: Any, bounds: tuple[int, ...], axis: int = 0) -> Any:
     with as_plain():
         rows = local.as_subclass(Rows)
     rows.bounds, rows.axis = bounds, axis
+    Rows.made = True
     return rows
 
 

@@ -1,6 +1,7 @@
-"""Where tensors become rows that each process has a part of, or become whole before they go where nobody asks what they are.
+"""Where tensors become rows, of which each process has a part, or become whole.
 
-A module with parameters that is called with tensors which all have computes its own rows of them (`_call`). Of a
+Whole they are before they go where PyTorch takes a tensor without asking its type what to do.
+A module with parameters that is called with tensors which all have computes the own rows of them (`_call`). Of a
 batch that comes from a DataLoader each process has only its rows already (row_loader.py).
 """
 

@@ -1,7 +1,8 @@
 """What in a program cannot be shared out among several processes, or leaves nothing to share.
 
 The processes of a run do the same on the same values (docs/distributed.md). So nothing may depend on which of
-them it is, or on when it runs; and what is to be shared are the batches of a DataLoader, or what modules are called with.
+them it is, or on when it runs; and what is to be shared are the batches of a DataLoader, or what modules are
+called with.
 """
 
 from __future__ import annotations
