@@ -67,7 +67,10 @@ def _bounds_of(values: Any) -> tuple[int, ...] | None:
         bounds: tuple[int, ...] = rows.bounds
         return bounds
     first = next((each for each in found if _can_be_cut(each)), None)
-    return share(first.shape[0]) if first is not None and first.shape[0] >= world.SIZE else None
+    if first is None or first.shape[0] < world.SIZE:
+        return None
+    is_one_sample = first.ndim == 1 and first.is_floating_point()
+    return None if is_one_sample else share(first.shape[0])
 
 
 def _can_be_cut(value: Any) -> bool:

@@ -374,6 +374,7 @@ MODULES: dict[str, tuple[str, Callable[..., Any]]] = {
     ),
     "by keyword": ("x", module(lambda: nn.Linear(6, 4), lambda f, x: f(input=x))),
     "places first": ("q", module(lambda: nn.LSTM(8, 4), lambda f, q: f(q)[0])),
+    "one sample": ("x", module(lambda: nn.Linear(6, 4), lambda f, x: f(x[0]))),
     "few rows": ("x", module(lambda: nn.Linear(6, 4), lambda f, x: f(x[:1]))),
 }
 """Also called with tensors that all have, and that become rows where a module is called."""

@@ -49,6 +49,7 @@ def test_operations_on_rows_give_what_they_give_on_the_whole(processes: int) -> 
     assert "physical, lent: whole for nothing, shared" in lines
     assert "two states, lent: whole for nothing, shared" in lines
     assert "few rows, lent: whole for nothing" in lines
+    assert "one sample, lent: whole for nothing" in lines
 
 
 @pytest.mark.torch
