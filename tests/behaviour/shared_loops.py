@@ -332,4 +332,85 @@ model.eval()
 hits = sum((model(a).argmax(1) == b).float().sum().item() for a, b in own)
 print(f"{hits / 96:.2f}")
 """,
+    "sliced": """
+model = nn.Sequential(nn.Linear(10, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 4))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+for epoch in range(3):
+    order = torch.randperm(len(x))
+    total = 0.0
+    for start in range(0, len(x), 40):
+        at = order[start : start + 40]
+        loss = nn.CrossEntropyLoss()(model(x[at]), y[at])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(at)
+    model.eval()
+    with torch.no_grad():
+        right = (model(x).argmax(1) == y).float().mean()
+    model.train()
+    print(f"{epoch} {total / len(x):.4f} {right:.4f}")
+""",
+    "drawn": """
+text = torch.randint(0, 12, (900,))
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.place = nn.Embedding(12, 16), nn.Embedding(8, 16)
+        self.block = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.1, batch_first=True)
+        self.head = nn.Linear(16, 12)
+
+    def forward(self, idx, targets=None):
+        mask = nn.Transformer.generate_square_subsequent_mask(idx.shape[1])
+        found = self.embed(idx) + self.place(torch.arange(idx.shape[1]))
+        logits = self.head(self.block(found, mask, is_causal=True))
+        if targets is None:
+            return logits, None
+        return logits, F.cross_entropy(logits.view(-1, 12), targets.view(-1))
+
+model = Model()
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+for step in range(12):
+    at = torch.randint(len(text) - 8, (9,))
+    xb = torch.stack([text[i : i + 8] for i in at])
+    yb = torch.stack([text[i + 1 : i + 9] for i in at])
+    logits, loss = model(xb, yb)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    print(f"{step} {loss.item():.4f} {logits.std().item():.4f}")
+""",
+    "physical": """
+model = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+t = torch.linspace(0, 1, 31).view(-1, 1).requires_grad_()
+for step in range(10):
+    u = model(t)
+    (slope,) = torch.autograd.grad(u, t, torch.ones_like(u), create_graph=True)
+    loss = ((slope + 2 * u) ** 2).mean() + (model(torch.zeros(1, 1)) - 1).pow(2).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print(f"{step} {loss.item():.5f}")
+""",
+    "two networks": """
+maker = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 10))
+judge = nn.Sequential(nn.Linear(10, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1))
+makes, judges = (torch.optim.Adam(each.parameters(), lr=0.005) for each in (maker, judge))
+ones, zeros = torch.ones(24, 1), torch.zeros(24, 1)
+criterion = nn.BCEWithLogitsLoss()
+for step in range(10):
+    true = x[torch.randint(len(x), (24,))]
+    judges.zero_grad()
+    made = maker(torch.randn(24, 3))
+    first = criterion(judge(true), ones) + criterion(judge(made.detach()), zeros)
+    first.backward()
+    judges.step()
+    makes.zero_grad()
+    second = criterion(judge(made), ones)
+    second.backward()
+    makes.step()
+    print(f"{step} {first.item():.4f} {second.item():.4f} {made.mean().item():.4f}")
+""",
 }

@@ -101,6 +101,20 @@ def test_several_processes_compute_what_one_does(name: str, processes: int, tmp_
     assert not (several.root / ".pipeline_state" / "ranks").exists()
 
 
+def test_a_run_with_nothing_to_share_says_so(tmp_path: Path) -> None:
+    program = """
+model = nn.Linear(10, 4)
+for epoch in range(2):
+    loss = F.cross_entropy(model(x[:1]), y[:1])
+    loss.backward()
+    print(f"{loss.item():.6f}")
+"""
+    one, several = (convert({"main.py": HEAD + program}, tmp_path / each) for each in ("one", "several"))
+    done = several.run(PROCS="2")
+    assert done.stdout == one.run().stdout
+    assert "there was nothing to share out: each process computed everything" in done.stderr
+
+
 @pytest.fixture
 def long(tmp_path: Path) -> tuple[Converted, str, str]:
     """A project, and what an uninterrupted run of two processes prints and logs."""

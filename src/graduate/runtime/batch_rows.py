@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from . import world
@@ -22,6 +23,8 @@ torch: Any = importlib.import_module("torch")
 
 Rule = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 RULES: dict[Any, Rule] = {}
+_is_lent: Any = importlib.import_module("torch.utils.weak").WeakTensorKeyDictionary()
+"""Tensors that all have, and of which rows were made by looking at a part of their memory."""
 as_plain = torch._C.DisableTorchFunctionSubclass
 
 
@@ -30,10 +33,14 @@ class Rows(torch.Tensor):  # type: ignore[misc]
 
     bounds: tuple[int, ...]
     axis: int
+    made = False
+    """Whether any were made in this process."""
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if _is_lent and (is_in_place(func) or kwargs.get("inplace") is True) and args:
+            _check_writable(func, args[0])
         rule = RULES.get(func)
         if rule is not None and args:
             result = rule(func, args, kwargs)
@@ -55,6 +62,7 @@ def wrap(local: Any, bounds: tuple[int, ...], axis: int = 0) -> Any:
     with as_plain():
         rows = local.as_subclass(Rows)
     rows.bounds, rows.axis = bounds, axis
+    Rows.made = True
     return rows
 
 
@@ -93,6 +101,21 @@ def own_part(whole: Any, bounds: tuple[int, ...], axis: int = 0) -> Any:
     return spread(whole).narrow(axis, start, bounds[world.RANK + 1] - start)
 
 
+def lend(whole: Any, bounds: tuple[int, ...]) -> Any:
+    """Rows of a tensor that all have. They are in its memory, so that nothing may be written into them here: the
+    other processes write elsewhere."""
+    base = whole if whole._base is None else whole._base
+    _is_lent[base] = True
+    return wrap(own_part(whole, bounds), bounds)
+
+
+def _check_writable(func: Any, rows: Any) -> None:
+    """Raise `Problem` where an operation writes into the memory of a tensor that was lent."""
+    base = local_of(rows)._base if is_rows(rows) else None
+    if base is not None and base in _is_lent:
+        raise world.cannot(f"{_name(func)} into what a module was called with", _user_line())
+
+
 def whole_of(rows: Any) -> Any:
     """The whole, on every process."""
     local = local_of(rows)
@@ -114,6 +137,7 @@ def map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
     return value
 
 
+@cache
 def is_in_place(func: Any) -> bool:
     """Whether a function changes its first argument."""
     name = getattr(func, "__name__", "")

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from . import random_state, world
+from .log import say
 
 _PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others before it gives up: one may have a longer evaluation or download."""
@@ -58,6 +59,9 @@ def _watched(save: Callable[..., Any]) -> Callable[..., Any]:
 def end() -> None:
     """Leave the others."""
     dist: Any = importlib.import_module("torch.distributed")
+    rows: Any = importlib.import_module(".batch_rows", __package__).Rows
+    if not rows.made and world.RANK == 0:
+        say("note: there was nothing to share out: each process computed everything")
     if dist.is_initialized():
         dist.destroy_process_group()
 

@@ -139,6 +139,7 @@ def _check_losses(own: Any, total: Any) -> None:
 
 
 bucket = Bucket()
+_MOST = 10_000
 _spread: dict[int, tuple[Any, int, Any]] = {}
 _counter = 0
 
@@ -152,6 +153,8 @@ def spread(value: Any) -> Any:
     known = _spread.get(id(value))
     if known is not None and known[1] == value._version:
         return known[2]
+    if len(_spread) > _MOST:
+        forget_spread()  # a program that never goes backward
     _counter += 1
     entered = Spread.apply(value, _counter)
     _spread[id(value)] = (value, value._version, entered)

@@ -215,3 +215,30 @@ def recurrent(func: Any, args: Any, kwargs: Any) -> Any:
 
 
 register("lstm gru rnn_tanh rnn_relu", recurrent, (torch, torch._C._VariableFunctions))
+
+
+def cell(func: Any, args: Any, kwargs: Any) -> Any:
+    """One step of a recurrent layer: (input, state or states, *weights), with the rows first."""
+    if kwargs or len(args) < 4:
+        return NotImplemented
+    states = list(args[1]) if isinstance(args[1], (tuple, list)) else [args[1]]
+    given = [args[0], *states]
+    bounds = next(each.bounds for each in (*given, *args[2:]) if is_rows(each))
+    own = [_first_rows(each, bounds) for each in given]
+    if any(each is None for each in own) or any(map(is_rows, args[2:])):
+        return NotImplemented
+    state = tuple(own[1:]) if func is torch.lstm_cell else own[1]
+    result = func(own[0], state, *map(entered, args[2:]))
+    return map_tensors(result, lambda each: wrap(each, bounds))
+
+
+def _first_rows(value: Any, bounds: tuple[int, ...]) -> Any:
+    """The own rows of (rows, numbers); None when they are cut in another way."""
+    if ndim_of(value) != 2 or shape_of(value)[0] != bounds[-1]:
+        return None
+    if not is_rows(value):
+        return own_part(value, bounds)
+    return local_of(value) if not value.axis and value.bounds == bounds else None
+
+
+register("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell", cell, (torch, torch._C._VariableFunctions))

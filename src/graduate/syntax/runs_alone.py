@@ -1,7 +1,8 @@
 """What in a program cannot be shared out among several processes, or leaves nothing to share.
 
 The processes of a run do the same on the same values (docs/distributed.md). So nothing may depend on which of
-them it is, or on when it runs; and what is to be shared are the batches of a DataLoader.
+them it is, or on when it runs; and what is to be shared are the batches of a DataLoader, or what modules are
+called with.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ OTHER_MEANS = {
 ENVIRONMENTS = frozenset(
     {"gym", "gymnasium", "pettingzoo", "dm_control", "procgen", "stable_baselines3", "gym_minigrid"}
 )
+MODEL_LIBRARIES = frozenset(
+    {"torchvision", "timm", "transformers", "torch_geometric", "segmentation_models_pytorch", "monai"}
+)
+"""Libraries that make modules of PyTorch."""
 CLOCKS = frozenset(
     {
         *(
@@ -126,6 +131,12 @@ class SourceTree:
     @cached_property
     def makes_loader(self) -> bool:
         return _makes_loader(self.tree)
+
+    @cached_property
+    def has_modules(self) -> bool:
+        """Whether it has to do with modules that have parameters."""
+        names = (dotted(each) for each in list_nodes(self.tree) if isinstance(each, ast.Attribute | ast.Name))
+        return any(_is_layer(qualify(name, self.imports)) for name in names if name)
 
     @cached_property
     def training(self) -> Alone | None:
@@ -229,7 +240,15 @@ def _nothing_to_share(modules: Sequence[SourceTree]) -> list[Alone]:
     steps = next((place for module in modules if (place := _environment(module)) is not None), None)
     if steps is not None:
         return [steps]
-    return [trains]
+    return [] if any(module.has_modules for module in modules) else [trains]
+
+
+def _is_layer(name: str) -> bool:
+    if name.partition(".")[0] in MODEL_LIBRARIES:
+        return True
+    rest = name.removeprefix("torch.nn.")
+    last = rest.rpartition(".")[2]
+    return rest != name and last[:1].isupper() and last != "Parameter" and not last.endswith("Loss")
 
 
 def _makes_loader(tree: ast.Module) -> bool:
@@ -248,7 +267,7 @@ def _training(module: SourceTree) -> Alone | None:
             found = node.lineno
         elif found is None and _is_backward(node):
             found = getattr(node, "lineno", 1)
-    why = "its batches do not come from a DataLoader, so there is nothing to share out"
+    why = "its batches come from no DataLoader and go into no `nn.Module`, so there is nothing to share out"
     return None if found is None else Alone(module.path, found, why)
 
 

@@ -314,15 +314,92 @@ CASES: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 
-def run(call: Callable[..., Any], names: str, data: dict[str, Tensor]) -> tuple[Any, list[Any], Tensor]:
-    """The result, the gradients of the parameters, and a random number drawn afterwards."""
+class TwoFold(nn.Module):
+    """Methods that are called instead of the module, and an input that is given back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode, self.decode = nn.Linear(6, 4), nn.Linear(2, 6)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, log = self.encode(x).chunk(2, dim=1)
+        return self.decode(mean + torch.randn_like(log) * torch.exp(0.5 * log)), x, mean
+
+
+def two_fold(f: nn.Module, x: Tensor) -> Tensor:
+    made, given, mean = f(x)
+    return made - given + f.decode(mean) * 2 + x * f.encode(x)[:, :1]
+
+
+def physical(f: nn.Module, x: Tensor) -> Tensor:
+    """A residual of slopes with respect to an input that needs a gradient."""
+    x = x.detach().clone().requires_grad_()
+    out = f(x)
+    (first,) = torch.autograd.grad(out.sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first, x, torch.ones_like(first), create_graph=True)
+    return second + first * out + x
+
+
+def step_by_step(f: nn.Module, q: Tensor) -> Tensor:
+    """A cell with a state that starts as a tensor that all have."""
+    state = torch.zeros(q.size(0), 4, dtype=q.dtype)
+    for each in range(q.size(1)):
+        state = f(q[:, each], state)
+    return state
+
+
+def carried(f: nn.Module, q: Tensor) -> Tensor:
+    """A recurrent layer that is given its state of the turn before."""
+    state = None
+    for part in q.split(2, dim=1):
+        out, state = f(part, state)
+    return out.mean(1)
+
+
+MODULES: dict[str, tuple[str, Callable[..., Any]]] = {
+    "two-fold": ("x", module(TwoFold, two_fold)),
+    "physical": ("x", module(lambda: nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 6)), physical)),
+    "step by step": ("q", module(lambda: nn.GRUCell(8, 4), step_by_step)),
+    "two states": (
+        "q",
+        module(lambda: nn.LSTMCell(8, 4), lambda f, q: f(q[:, 1], f(q[:, 0]))[0] + f(q[:, 2])[1]),
+    ),
+    "carried": ("q", module(lambda: nn.LSTM(8, 4, batch_first=True), carried)),
+    "convolutions": (
+        "i",
+        module(
+            lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Flatten()),
+            lambda f, i: f(i),
+        ),
+    ),
+    "by keyword": ("x", module(lambda: nn.Linear(6, 4), lambda f, x: f(input=x))),
+    "places first": ("q", module(lambda: nn.LSTM(8, 4), lambda f, q: f(q)[0])),
+    "one sample": ("x", module(lambda: nn.Linear(6, 4), lambda f, x: f(x[0]))),
+    "few rows": ("x", module(lambda: nn.Linear(6, 4), lambda f, x: f(x[:1]))),
+}
+"""Also called with tensors that all have, and that become rows where a module is called."""
+
+
+class Writes(nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input[:, :].mul_(2))
+
+
+REFUSED: dict[str, tuple[str, Callable[..., Any]]] = {
+    "writes": ("x", module(lambda: Writes(6, 4), lambda f, x: f(x) * x.sum()))
+}
+"""Only run by name, with tensors that all have."""
+
+
+def run(call: Callable[..., Any], names: str, data: dict[str, Tensor]) -> tuple[Any, list[Any], Tensor, bool]:
+    """The result, the gradients of the parameters, a random number drawn afterwards, and whether it was shared."""
     weights = parameters()
     torch.manual_seed(3)
     out = call(**{name: data[name] if name in data else weights[name] for name in names})
     whole = whole_of(out) if is_rows(out) else out
     if isinstance(whole, Tensor) and whole.requires_grad:
         (out * torch.cos(torch.arange(1, out.numel() + 1)).double().view(out.shape)).sum().backward()
-    return whole, [each.grad for each in weights.values()], torch.rand(1)
+    return whole, [each.grad for each in weights.values()], torch.rand(1), is_rows(out)
 
 
 def differs(one: Any, other: Any) -> bool:
@@ -338,14 +415,20 @@ def differs(one: Any, other: Any) -> bool:
 
 def main() -> int:
     wanted = sys.argv[1:]
-    plain = {name: run(call, names, inputs()) for name, (names, call) in CASES.items()}
+    cases = CASES | MODULES | (REFUSED if wanted else {})
+    plain = {name: run(call, names, inputs()) for name, (names, call) in cases.items()}
     distributed.start()
     bounds = share(N)
     failed = []
-    for name, (names, call) in CASES.items():
+    lent = [name for name, (_, call) in cases.items() if call.__qualname__.startswith("module.")]
+    for name in (*cases, *(f"{each}, lent" for each in lent)):
         if wanted and name not in wanted:
             continue
-        data = {key: wrap(own_part(each, bounds), bounds) for key, each in inputs().items()}
+        known = name.removesuffix(", lent")
+        names, call = cases[known]
+        data = inputs()
+        if name == known:
+            data = {key: wrap(own_part(each, bounds), bounds) for key, each in data.items()}
         batch_rows._noted.clear()
         try:
             found = run(call, names, data)
@@ -354,7 +437,7 @@ def main() -> int:
             if wanted:
                 raise
             continue
-        before = plain[name]
+        before = plain[known]
         if differs(before[0], found[0]):
             failed.append(f"{name}: {before[0]} became {found[0]}")
         if any(differs(one, other) for one, other in zip(before[1], found[1], strict=True)):
@@ -362,7 +445,8 @@ def main() -> int:
         if differs(before[2], found[2]):
             failed.append(f"{name}: other random numbers afterwards")
         if distributed.world.RANK == 0:
-            print(f"{name}: whole for {', '.join(sorted(batch_rows._noted)) or 'nothing'}")
+            shared = ", shared" if found[3] else ""
+            print(f"{name}: whole for {', '.join(sorted(batch_rows._noted)) or 'nothing'}{shared}")
     distributed.end()
     print("\n".join(failed), file=sys.stderr)
     return bool(failed)

@@ -37,6 +37,9 @@ def alone(text: str, *others: str) -> list[tuple[int, str]]:
         "from torch import nn\nm = nn.DataParallel(m)\n" + LOOP,
         "threshold = 3\n" + LOOP + "    if loss.item() > threshold:\n        break\n",
         "from transformers import AutoModel\n" + LOOP,
+        "from torch import nn\nm = nn.Linear(2, 1)\nfor i in range(0, n, 10):\n    m(x[i:i + 10]).backward()\n",
+        "import torch\nclass Net(torch.nn.Module):\n    pass\nfor e in range(9):\n    f(Net()(x)).backward()\n",
+        "from torchvision import models\nm = models.resnet18()\nfor x in batches:\n    m(x).backward()\n",
     ],
 )
 def test_programs_that_several_processes_can_run(text: str) -> None:
@@ -50,7 +53,13 @@ def test_programs_that_several_processes_can_run(text: str) -> None:
         (
             "for e in range(3):\n    for i in range(0, n, 10):\n        f(x[i:i + 10]).backward()\n",
             2,
-            "come from no|do not come from",
+            "come from no DataLoader",
+        ),
+        (
+            "from torch import nn\nw = nn.Parameter(w)\nloss = nn.MSELoss()\n"
+            "for i in range(0, n, 10):\n    loss(x[i:i + 10] @ w, y).backward()\n",
+            4,
+            "go into no `nn.Module`",
         ),
         (
             "import gym\nenv = gym.make(0)\nfor i in range(9):\n    s, r, d, i = env.step(a)\n    loss.backward()\n",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from graduate.verify.compare import compare_trees, compare_variables
 from graduate.verify.observer.digests import Digester, digest
@@ -156,3 +158,16 @@ def test_each_variable_of_the_original_gets_a_finding() -> None:
 def test_what_has_no_value_is_not_comparable_and_not_used_up(value: Any, reason: str) -> None:
     assert compare(value, value) == ("not comparable", reason)
     assert len(list(value)) > 0
+
+
+def test_a_progress_bar_is_what_it_was_told_and_not_how_often_it_was_drawn() -> None:
+    bars = [tqdm(range(9), desc="epoch", file=io.StringIO(), mininterval=each) for each in (0.0, 60.0, 60.0)]
+    for bar in bars[:2]:
+        for _ in range(4):
+            bar.update()
+        bar.set_postfix(loss=0.5)
+    quick, slow, other = bars
+    assert compare(quick, slow)[0] == "same"
+    assert compare(quick, other)[0] == "different"
+    for bar in bars:
+        bar.close()

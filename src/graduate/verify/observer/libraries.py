@@ -256,6 +256,15 @@ def _flags(value: Any, walk: Walk) -> Tree:
     return items(value, [(name, walk(each)) for name, each in sorted(value.flag_values_dict().items())])
 
 
+# -- tqdm ------------------------------------------------------------------------------------------
+
+
+def _progress_bar(value: Any, walk: Walk) -> Tree:
+    """By what the program told it: when it draws, and what it counts for that, goes by the clock."""
+    told = ("iterable", "total", "n", "initial", "desc", "postfix", "unit")
+    return items(value, [(f".{name}", walk(getattr(value, name, None))) for name in told])
+
+
 _LIBRARIES: dict[str, tuple[tuple[str, Special], ...]] = {
     "logging": (("Logger", _logger), ("Handler", _handler)),
     "random": (("Random", _python_random),),
@@ -292,5 +301,6 @@ _LIBRARIES: dict[str, tuple[tuple[str, Special], ...]] = {
     "scipy.sparse": (("spmatrix", _sparse), ("sparray", _sparse)),
     "sklearn.base": (("BaseEstimator", _estimator),),
     "sklearn.tree._tree": (("Tree", _tree_model),),
+    "tqdm": (("tqdm", _progress_bar),),
     "absl.flags": (("FlagValues", _flags),),
 }
