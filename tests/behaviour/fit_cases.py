@@ -12,9 +12,11 @@ import os, signal, hashlib
 import numpy as np
 import xgboost as xgb
 count = 0
+counted = []
 def tick():
     global count
     count += 1
+    counted.append(count)
     if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
         os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
@@ -41,7 +43,7 @@ print(hashlib.md5(booster.save_raw()).hexdigest(), booster.best_iteration, ticke
 model = xgb.XGBRegressor(n_estimators=10, max_depth=3, callbacks=[Tick()], early_stopping_rounds=3)
 model.fit(x[:300], y[:300], eval_set=[(x[300:], y[300:])], verbose=False)
 print(hashlib.md5(model.get_booster().save_raw()).hexdigest(), model.evals_result(), model.best_iteration, hashlib.md5(model.predict(x)).hexdigest())
-
+print(count, counted)
 """
 
 LIGHTGBM = """\
@@ -49,9 +51,11 @@ import os, signal, hashlib
 import numpy as np
 import lightgbm as lgb
 count = 0
+counted = []
 def tick():
     global count
     count += 1
+    counted.append(count)
     if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
         os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
@@ -73,6 +77,7 @@ print(hashlib.md5(forest.model_to_string().encode()).hexdigest(), forest.best_it
 other = lgb.LGBMClassifier(n_estimators=9, max_depth=3)
 other.fit(x[:300], y[:300] > 0, eval_set=[(x[300:], y[300:] > 0)], callbacks=[tock])
 print(hashlib.md5(other.booster_.model_to_string().encode()).hexdigest(), other.evals_result_, other.best_iteration_, hashlib.md5(np.ascontiguousarray(other.predict_proba(x))).hexdigest(), other.get_params())
+print(count, counted)
 """
 
 KERAS = """\
@@ -83,9 +88,11 @@ import keras
 from keras import layers
 
 count = 0
+counted = []
 def tick():
     global count
     count += 1
+    counted.append(count)
     if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
         os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
@@ -116,6 +123,7 @@ history = model.fit(x, y, batch_size=16, epochs=6, validation_split=0.2, verbose
 print(history.history)
 print(hashlib.md5(b"".join(np.asarray(w).tobytes() for w in model.get_weights())).hexdigest(), np.random.rand(), stop.best, ticker.seen)
 print(open("log.csv").read())
+print(count, counted)
 """
 
 LIGHTNING = """\
@@ -130,9 +138,11 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Callback
 
 
 count = 0
+counted = []
 def tick():
     global count
     count += 1
+    counted.append(count)
     if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
         os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
@@ -181,6 +191,7 @@ print(hashlib.md5(b"".join(p.detach().numpy().tobytes() for p in model.state_dic
 print(len(model.losses), sum(model.losses), os.path.basename(trainer.checkpoint_callback.best_model_path), trainer.current_epoch, trainer.global_step)
 print(sorted(os.path.join(r, f) for r, d, fs in os.walk("lightning_logs") for f in fs))
 print(open("lightning_logs/version_0/metrics.csv").read())
+print(count, counted)
 """
 
 TRANSFORMERS = """\
@@ -190,9 +201,11 @@ from transformers import Trainer, TrainingArguments, TrainerCallback, BertConfig
 
 
 count = 0
+counted = []
 def tick():
     global count
     count += 1
+    counted.append(count)
     if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
         os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
@@ -221,4 +234,5 @@ out = trainer.train()
 # evaluate
 print(out.global_step, out.training_loss, [{k: v for k, v in h.items() if "runtime" not in k and "per_second" not in k} for h in trainer.state.log_history])
 print(hashlib.md5(b"".join(p.detach().numpy().tobytes() for p in model.state_dict().values())).hexdigest(), torch.rand(1).item(), sorted(os.listdir("out")))
+print(count, counted)
 """

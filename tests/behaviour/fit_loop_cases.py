@@ -11,9 +11,11 @@ import os, signal, hashlib
 import numpy as np
 
 count = 0
+counted = []
 def tick():
     global count
     count += 1
+    counted.append(count)
     if count == int(os.environ["KILL_AT"] if "KILL_AT" in os.environ else -1):
         os.kill(os.getpid(), getattr(signal, os.environ["KILL_BY"]))
 
@@ -73,6 +75,7 @@ for epoch in range(5):
 # evaluate
 print(losses, key)
 print(hashlib.md5(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves((params, momentum)))).hexdigest())
+print(count, counted)
 """
 )
 
@@ -139,6 +142,7 @@ params, best_params, ema, opt_state, history, key = train(params, x, y)
 print(history)
 print(jax.random.key_data(key), jax.random.uniform(key))
 print(hashlib.md5(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves((params, best_params, ema, opt_state)))).hexdigest())
+print(count, counted)
 """
 )
 
@@ -209,6 +213,7 @@ for epoch in range(5):
 print(state.step, accuracy(state, x, y))
 print(rng, state.key, sorted(state.params))
 print(hashlib.md5(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves((state.params, state.opt_state, state.batch_stats)))).hexdigest())
+print(count, counted)
 """
 )
 
@@ -264,6 +269,7 @@ for epoch in range(5):
 print(history)
 print(rng.rand())
 print(hashlib.md5(b"".join(np.asarray(jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf).tobytes() for leaf in jax.tree.leaves((nnx.state(model), nnx.state(optimizer))))).hexdigest())
+print(count, counted)
 """
 )
 
@@ -314,6 +320,7 @@ for epoch in range(3):
 print(scores, rng.rand())
 print(hashlib.md5(model.coef_.tobytes() + b"".join(each.tobytes() for each in other.coefs_ + net.coefs_)).hexdigest(), net.loss_curve_, other.loss_curve_)
 print(hashlib.md5(forest.predict_proba(x).tobytes() + boosted.predict(x).tobytes()).hexdigest())
+print(count, counted)
 """
 )
 
@@ -362,6 +369,7 @@ other.fit(x, x[:, :1])
 print([{k: v for k, v in each.items() if k not in ("dur", "batches")} for each in net.history])
 print(net.predict_proba(x)[:2].tolist(), dict(net.callbacks_)["Tick"].seen, dict(net.callbacks_)["EarlyStopping"].best_epoch_, torch.rand(1).item())
 print(hashlib.md5(b"".join(p.detach().numpy().tobytes() for n in (net, other) for p in n.module_.state_dict().values())).hexdigest(), [each["train_loss"] for each in other.history])
+print(count, counted)
 """
 )
 
@@ -429,5 +437,6 @@ for fold in range(2):
 # evaluate
 print(scores, np.random.rand())
 print(digest(gan, discriminator, auto), float(np.sum(generator.predict_on_batch(np.ones((2, 4))))))
+print(count, counted)
 """
 )

@@ -44,6 +44,7 @@ def resumable(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         block = FitBlock.of_step("fit")
         if block is None:
             return call(*arguments, **named)
+        block.given = (getattr(call, "__self__", None), *arguments, *named.values())
         try:
             prepared: Callable[[], Result] = helper.prepare(block, call, arguments, named)
         except NotResumable as why:

@@ -9,13 +9,35 @@ from __future__ import annotations
 import math
 import os
 import threading
+import weakref
+from collections.abc import Iterable
 from typing import Any, Self
 
 from . import positions
 from .checkpoint import Checkpoint, LoopState
+from .context import Context
+from .live import ATOMS
 from .log import say_once
 from .loop_run import LoopRun
 from .pace import clock
+
+
+class Globals:
+    """What is on the context, for callbacks to change, without the objects of the call: its helper keeps those."""
+
+    def __init__(self, context: Context, given: Iterable[Any]) -> None:
+        self._context: Any = weakref.ref(context)  # so that nobody looks into the objects of the call from here
+        self._given = {id(each) for each in given if type(each) not in ATOMS}
+        self._values = self.__getstate__()  # what lives now, to be filled in place
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {n: v for n, v in vars(self._context()).items() if id(v) not in self._given}
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        names = vars(self._context())
+        for name in self.__getstate__().keys() - values.keys():
+            del names[name]
+        names.update(values)
 
 
 class FitBlock(Checkpoint):
@@ -28,6 +50,8 @@ class FitBlock(Checkpoint):
         super().__init__(name, LoopState())
         self.run = run
         self.path = run.path_of(name)
+        self.given: tuple[Any, ...] = ()
+        """What is called and with what, alive as long as the call."""
         self.has_begun = False
         self.is_behind = False
 
@@ -61,6 +85,9 @@ class FitBlock(Checkpoint):
         `go_on` follows, after what else has to be set up before the first round that is to be run.
         """
         self.keep(**roots)
+        context = self.run.context
+        if context is not None and all(each.number(context) is None for each in self.run.registries()):
+            self.keep(**{"@globals": Globals(context, self.given)})
         self.has_begun = True
         self._enter(self.run)
         self.run.is_fitting = True

@@ -122,8 +122,7 @@ class Runner:
                 environment=environment(PROJECT_ROOT) | precision.of(step.role),
             )
         begins_with = previous.random_after if pipeline.before(index) is not None else ""
-        modules = pipeline.shared.modules if pipeline.shared is not None else None
-        run = _new_run(step.name, state.objects, pipeline.package, record, begins_with, modules)
+        run = _new_run(step.name, state.objects, pipeline.package, record, begins_with, pipeline.shared)
         resumes = old.status in ("running", "interrupted", "failed") and run.find_checkpoint()
         before = self._random_before(index, old, bool(resumes))
         record.random_before = put_random(state.objects, before)

@@ -16,6 +16,7 @@ from .paths import STATE_FOLDER
 from .progress import Watcher
 
 if TYPE_CHECKING:
+    from .context import Shared
     from .state import StepRecord
 
 
@@ -31,12 +32,13 @@ class StepRun:
         package: str,
         record: StepRecord,
         random: str = "",
-        modules: Any = None,
+        shared: Shared | None = None,
     ) -> None:
         self.name = name
         self.objects = objects
         self.package = package
-        self.modules = modules
+        self.context = shared.context if shared is not None else None
+        self.modules = shared.modules if shared is not None else None
         self.record = record
         self.random = random
         """The random state with which the step begins, where the step before left it."""
