@@ -28,6 +28,38 @@ FOLDERS: dict[str, dict[str, str]] = {
         "    return NAME, logging.INFO\n",
         "src/lib/logging.py": "NAME = 'own'\n",
     },
+    "modules that are known by name only when it runs": {
+        "main.py": "import importlib, json, pkgutil\nimport kinds, steps, tasks\n"
+        "config = json.load(open('config.json'))\nprint(sorted(steps.FOUND), kinds.build('B').value, kinds.named())\n"
+        "for path in config['objects']:\n    home, _, name = path.rpartition('.')\n"
+        "    print(path, getattr(importlib.import_module(home), name))\n"
+        "for name in ['add', 'mul']:\n    print(importlib.import_module('tasks.' + name).run(2, 3))\n"
+        "    print(__import__(f'tasks.{name}', fromlist=['run']).run(4, 5))\n"
+        "    print(importlib.import_module(f'.{name}', package=tasks.__name__).NAME)\n",
+        "config.json": '{"objects": ["tasks.add.NAME", "math.pi", "loose.parts.SIZE"]}',
+        "kinds.py": "import inspect, sys\n\nclass A:\n    value = 1\n\nclass B(A):\n    value = 2\n\n"
+        "def build(name):\n    return getattr(sys.modules[__name__], name)()\n\n"
+        "def named():\n    found = inspect.getmembers(sys.modules[__name__], inspect.isclass)\n"
+        "    return [n for n, c in found if c.__module__ == __name__], __name__\n",
+        "loose/parts.py": "SIZE = 4\n",
+        "steps/__init__.py": "import importlib, pkgutil\nFOUND = {}\ndef add(made):\n    FOUND[made.__name__] = made\n"
+        "    return made\nfor each in pkgutil.iter_modules(__path__):\n"
+        '    importlib.import_module(f"{__name__}.{each.name}")\n'
+        "importlib.import_module('.deep.third', __package__)\n",
+        "steps/first.py": "from steps import add\n@add\ndef first(): pass\n",
+        "steps/second.py": "from . import add\n@add\ndef second(): pass\n",
+        "steps/deep/__init__.py": "",
+        "steps/deep/third.py": "from .. import add\n@add\ndef third(): pass\n",
+        "tasks/__init__.py": "",
+        "tasks/add.py": "NAME = 'add'\ndef run(a, b):\n    return a + b\n",
+        "tasks/mul.py": "NAME = 'mul'\ndef run(a, b):\n    return a * b\n",
+    },
+    "what stands for the module inside of f-strings": {
+        "main.py": '"""A "doc" that it isn\'t."""\nimport os, other\n'
+        'print(f"{os.path.basename(__file__)}", f\'{__name__} {__doc__!s:>30}\', f"{__name__=}")\n'
+        'print(f"""{os.path.basename(__file__)} "{__name__}" """, other.NAME, f"{f\'{__name__}\'}")\n',
+        "other.py": "import os\nNAME = f\"{os.path.basename(os.path.dirname(__file__) + '/a')} {__name__}\"\n",
+    },
     "a module that hides a folder of its name": {
         "main.py": "from lib import tools\nprint(tools.NAME)\n",
         "lib/__init__.py": "",

@@ -126,10 +126,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         Explanation(
             "G115",
             "own-module",
-            "The program looks at its own module: `sys.modules[__name__]`, `import __main__`, `unittest.main()`, or "
-            "the result of `doctest.testmod()`. What is in that module would be another thing once the code is spread "
-            "over the package, so the program runs as it stands, as one step (`wrapped`). A `doctest.testmod()` whose "
-            "result nobody looks at does not count: there the docstrings are not tried any more.",
+            "The program looks at its own module: `sys.modules[__name__]`, `each.__module__ == __name__`, "
+            "`import __main__`, `unittest.main()`, or the result of `doctest.testmod()`. What is in that module would "
+            "be another thing once the code is spread over the package, so the program runs as it stands, as one step "
+            "(`wrapped`). A `doctest.testmod()` whose result nobody looks at does not count: there the docstrings are "
+            "not tried any more.",
         ),
         Explanation(
             "G116",
@@ -204,11 +205,21 @@ def _find_own_module_uses(syntax: ProgramSyntax) -> Iterator[ast.stmt | ast.expr
             case ast.Subscript(slice=ast.Name(id="__name__") | ast.Constant(value="__main__")):
                 if qualify(dotted(node.value), syntax.qualified) == "sys.modules":
                     yield node
+            case ast.Compare(left=left, comparators=others) if _asks_for_module([left, *others]):
+                yield node
             case ast.Call(args=[]):
                 name = qualify(dotted(node.func), syntax.qualified)
                 tests_itself = name == "doctest.testmod" and (node not in unheeded or node.keywords)
                 if name == "unittest.main" or tests_itself:
                     yield node
+
+
+def _asks_for_module(sides: list[ast.expr]) -> bool:
+    """Whether something's `__module__` is compared with the name of the program's own."""
+    own = (each for each in sides if isinstance(each, ast.Name | ast.Constant))
+    names = {each.id if isinstance(each, ast.Name) else each.value for each in own}
+    asks = any(isinstance(each, ast.Attribute) and each.attr == "__module__" for each in sides)
+    return asks and not names.isdisjoint({"__name__", "__main__"})
 
 
 def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:

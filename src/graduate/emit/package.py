@@ -139,22 +139,35 @@ def has_parallel_loops(modules: Modules) -> bool:
 def render_package(modules: Modules, title: str, libraries: Collection[str] = ()) -> tuple[ProjectFile, ...]:
     """All files of the package, with paths that start at the project root. `libraries` are those that it imports."""
     name = modules.name
-    own = {"__main__.py": MAIN, **{module.path: module.text for module in modules.modules}}
+    shown = textwrap.shorten(title.replace("\\", "/").replace('"', "'"), 45, placeholder=" …")
+    head = f'"""{FOLDERS[""].format(title=shown)}"""\n{render_former_names(modules.former_names)}'
+    own = {
+        "__init__.py": head,
+        "__main__.py": MAIN,
+        **{module.path: module.text for module in modules.modules},
+    }
     shares = has_torch(libraries) and any(each.role == "train" and not each.alone for each in modules.steps)
     features = {*libraries, *([_MODEL] if modules.models else []), *([_SHARED] if shares else [])}
     features |= {_SWEPT} if can_sweep(modules) else set()
     texts = {f"utils/{file}": text for file, text in find_needed(own, features).items()}
-    texts["__main__.py"] = MAIN
-    for module in modules.modules:
-        if module.path in texts:
-            raise ValueError(f"two files want to be {module.path}")
-        texts[module.path] = module.text
-    shown = textwrap.shorten(title.replace("\\", "/").replace('"', "'"), 45, placeholder=" …")
+    for path, text in own.items():
+        if path in texts:
+            raise ValueError(f"two files want to be {path}")
+        texts[path] = text
     folders = {*FOLDERS, *(parent for path in texts for parent in _parents(path))}
     for folder in folders:
         text = FOLDERS.get(folder, OTHER_FOLDER).format(title=shown)
         texts.setdefault(f"{folder}/__init__.py".lstrip("/"), f'"""{text}"""\n')
     return tuple(ProjectFile(f"{name}/{path}", text=texts[path]) for path in sorted(texts))
+
+
+def render_former_names(names: Mapping[str, str]) -> str:
+    """What stands at the top of the package where code may ask for modules by the names that they had."""
+    if not names:
+        return ""
+    rows = "".join(f'        "{name}": "{home}",\n' for name, home in names.items())
+    call = f"keep_former_names(\n    __name__,\n    {{\n{rows}    }},\n)\n"
+    return f"\nfrom .utils.former_names import keep_former_names\n\n{call}"
 
 
 def _parents(path: str) -> list[str]:

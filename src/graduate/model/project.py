@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from graduate.model.facts import DataFile, Dependency, Hazard, Option, Role
@@ -99,6 +100,8 @@ class Modules:
     models: tuple[str, ...] = ()
     """Names of values that hold a trained model, as far as the code tells."""
     settings_file: str = SETTINGS_FILE
+    former_names: Mapping[str, str] = field(default_factory=dict)
+    """The names of local modules in the research code and their dotted homes, where code computes names of modules."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,21 +18,21 @@ RUNTIME_MODULES = frozenset(
     {
         "agreement", "attempt", "autocast", "background", "batch_rows", "checkpoint", "cluster",
         "code_hashes", "command", "command_line", "config_files", "configuration", "contents", "context",
-        "copied", "copies", "data_checks", "dispatch", "distributed", "doctor", "draws", "ends",
-        "exporter", "failure", "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block",
-        "fit_keras", "fit_lightgbm", "fit_lightning", "fit_parts", "fit_skorch", "fit_transformers",
-        "fit_xgboost", "handles", "iterators", "journal", "launch", "library_logging", "library_options",
-        "library_state", "live", "live_keras", "loading",
-        "lock", "log", "loop_files", "loop_pickle", "loop_run", "mirror", "model_input", "model_record",
-        "model_request", "module_state", "notebook", "objects", "open_files", "open_loops", "optional", "output",
-        "pace", "parallel", "parallel_files", "parallel_joblib", "parallel_ray", "parallel_text",
-        "parallel_turn", "parallel_wire", "paths", "pickle_keras", "pickling", "positions", "precision",
-        "problems", "process", "progress", "random_state", "rebuild", "redaction", "resume", "retries",
-        "row_attention", "row_entrances", "row_facts", "row_gradients", "row_layers", "row_loader",
-        "row_losses", "row_random", "row_rules", "row_shapes", "runner", "running", "saved", "saving",
-        "services", "serving", "setting_sources", "setting_values", "signals", "snapshot", "state",
-        "status", "step_run", "steps", "store", "sweep", "sweep_file", "sweep_report", "sweep_trial",
-        "syntax", "trial", "twisters", "upkeep", "validity", "world", "written",
+        "copied", "copies", "data_checks", "dispatch", "distributed", "doctor", "draws", "ends", "exporter",
+        "failure", "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block", "fit_keras",
+        "fit_lightgbm", "fit_lightning", "fit_parts", "fit_skorch", "fit_transformers", "fit_xgboost",
+        "former_names", "handles", "iterators", "journal", "launch", "library_logging", "library_options",
+        "library_state", "live", "live_keras", "loading", "lock", "log", "loop_files", "loop_pickle",
+        "loop_run", "mirror", "model_input", "model_record", "model_request", "module_state", "notebook",
+        "objects", "open_files", "open_loops", "optional", "output", "pace", "parallel", "parallel_files",
+        "parallel_joblib", "parallel_ray", "parallel_text", "parallel_turn", "parallel_wire", "paths",
+        "pickle_keras", "pickling", "positions", "precision", "problems", "process", "progress",
+        "random_state", "rebuild", "redaction", "resume", "retries", "row_attention", "row_entrances",
+        "row_facts", "row_gradients", "row_layers", "row_loader", "row_losses", "row_random", "row_rules",
+        "row_shapes", "runner", "running", "saved", "saving", "services", "serving", "setting_sources",
+        "setting_values", "signals", "snapshot", "state", "status", "step_run", "steps", "store", "sweep",
+        "sweep_file", "sweep_report", "sweep_trial", "syntax", "trial", "twisters", "upkeep", "validity",
+        "world", "written",
     }
 )  # fmt: skip
 """The files beside this one that are the machinery: their changes make no result stale. Others are the author's."""
@@ -186,9 +186,24 @@ class CodeIndex:
                     targets |= self._attribute(module, local, node)
                 elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                     targets |= self._text(node.value)
+                elif isinstance(node, ast.Call) and _asks_by_name(node):
+                    targets |= self._former_names
         for home, imported in local.values():
             targets |= self._resolve(home, imported, only_body=True)
         return targets
+
+    @cached_property
+    def _former_names(self) -> set[tuple[str, str]]:
+        """All of the modules that code may ask for by a name that it makes up (`former_names.py`)."""
+        top = self.module(self.package)
+        tables = [
+            node.value.args[1]
+            for node in (top.body if top is not None else ())
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and len(node.value.args) == 2
+        ]
+        homes = [home for table in tables if isinstance(table, ast.Dict) for home in table.values]
+        names = [f"{self.package}.{each.value!s}" for each in homes if isinstance(each, ast.Constant)]
+        return {each for name in names for each in self._whole(name) if self.module(name) is not None}
 
     def _passed(
         self, home: str, node: ast.Name, local: dict[str, tuple[str, str]], module: Module
@@ -246,6 +261,20 @@ class CodeIndex:
         module = self.module(home)
         names = module.definitions if module is not None else ()
         return {(home, BODY)} | {(home, name) for name in names}
+
+
+_ASKING = frozenset(
+    {
+        "LightningCLI", "__import__", "call", "get_class", "get_method", "get_object", "import_module",
+        "instantiate", "load", "loads", "locate", "read_pickle", "resolve_name", "unsafe_load",
+    }
+)  # fmt: skip
+
+
+def _asks_by_name(call: ast.Call) -> bool:
+    """Whether a call may import a module whose name is not in the code."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name in _ASKING
 
 
 def _parents(name: str) -> list[str]:

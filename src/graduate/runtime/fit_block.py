@@ -26,7 +26,9 @@ class Globals:
     """What is on the context, for callbacks to change, without the objects of the call: its helper keeps those."""
 
     def __init__(self, context: Context, given: Iterable[Any]) -> None:
-        self._context: Any = weakref.ref(context)  # so that nobody looks into the objects of the call from here
+        self._context: Any = weakref.ref(
+            context
+        )  # so that nobody looks into the objects of the call from here
         self._given = {id(each) for each in given if type(each) not in ATOMS}
         self._values = self.__getstate__()  # what lives now, to be filled in place
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 
@@ -18,7 +19,7 @@ class Field:
     """A replacement field: character offsets of its expression in the text it was found in.
 
     `debug` is the text after the expression when the field is of the form `{x = }`, "" otherwise;
-    `start` and `end` span the whole field, braces included.
+    `start` and `end` span the whole field, braces included; `quote` is what the string is written in.
     """
 
     start: int
@@ -27,6 +28,7 @@ class Field:
     expression_end: int
     debug: str
     tail: str
+    quote: str
 
 
 def find_fields(text: str) -> Iterator[Field]:
@@ -38,7 +40,7 @@ def find_fields(text: str) -> Iterator[Field]:
             continue
         quotes = 3 if token[quote_at : quote_at + 3] in {"'''", '"""'} else 1
         begin, stop = quote_at + quotes, len(token) - quotes
-        yield from _fields(token, begin, stop, start, "r" in prefix)
+        yield from _fields(token, begin, stop, start, token[quote_at:begin], "r" in prefix)
 
 
 def _strings(text: str) -> Iterator[tuple[int, str]]:
@@ -62,7 +64,7 @@ def _strings(text: str) -> Iterator[tuple[int, str]]:
             yield at - 1, token.string
 
 
-def _fields(text: str, begin: int, stop: int, base: int, raw: bool) -> Iterator[Field]:
+def _fields(text: str, begin: int, stop: int, base: int, quote: str, raw: bool) -> Iterator[Field]:
     at = begin
     while at < stop:
         character = text[at]
@@ -77,10 +79,9 @@ def _fields(text: str, begin: int, stop: int, base: int, raw: bool) -> Iterator[
                 at += 2
                 continue
             end, expression_end, debug, tail_start = _field_end(text, at, stop)
-            yield Field(
-                base + at, base + end, base + at + 1, base + expression_end, debug, text[tail_start : end - 1]
-            )
-            yield from _fields(text, tail_start, end - 1, base, raw)
+            tail = text[tail_start : end - 1]
+            yield Field(base + at, base + end, base + at + 1, base + expression_end, debug, tail, quote)
+            yield from _fields(text, tail_start, end - 1, base, quote, raw)
             at = end
             continue
         at += 1
@@ -145,3 +146,23 @@ def _field_end(text: str, at: int, stop: int) -> tuple[int, int, str, int]:
 def parse_field(expression: str) -> ast.expr:
     """The tree of a field's expression; its columns are shifted by the one bracket put before it."""
     return ast.parse("(" + expression + "\n)", mode="eval").body
+
+
+_LITERAL = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
+
+
+def requoted(code: str, quotes: Collection[str]) -> str:
+    """Code for a field of f-strings that are written in `quotes`, with its own texts in others.
+
+    Before Python 3.12 such code holds neither the quotes around it nor a backslash.
+    """
+    return _LITERAL.sub(lambda found: _literal(found[0], quotes), code)
+
+
+def _literal(text: str, quotes: Collection[str]) -> str:
+    value = ast.literal_eval(text)
+    for quote in ('"', "'"):
+        written = f"{quote}{value}{quote}"
+        if quote not in value and value.isprintable() and not any(c in written for c in ("\\", *quotes)):
+            return written
+    return f"bytes({list(value.encode())}).decode()"  # the only way to write it that needs no quotes

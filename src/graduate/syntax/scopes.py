@@ -105,6 +105,8 @@ class Names:
     occurrences: list[Occurrence]
     scopes: dict[ast.AST, Scope]
     debug_fields: list[DebugField]
+    quoted: list[tuple[int, int, str]] = field(default_factory=list)
+    """The expressions inside f-strings: byte offsets, and what the string is written in."""
     items: set[ast.AST] = field(default_factory=set)
     """The calls of `globals()` that stand in an occurrence of the form "item"."""
     starts: list[int] = field(default_factory=list)
@@ -126,7 +128,9 @@ def resolve_names(source: SourceText) -> Names:
     for statement in source.tree.body:
         visitor.visit(statement)
     visitor.occurrences.sort(key=lambda o: (o.start, o.end))
-    return Names(module, visitor.occurrences, visitor.scopes, visitor.debug_fields, visitor.items)
+    return Names(
+        module, visitor.occurrences, visitor.scopes, visitor.debug_fields, visitor.quoted, visitor.items
+    )
 
 
 def bound_names(statements: list[ast.stmt]) -> set[str]:
@@ -188,6 +192,7 @@ class _Resolver:
         self.occurrences: list[Occurrence] = []
         self.scopes: dict[ast.AST, Scope] = {source.tree: module}
         self.debug_fields: list[DebugField] = []
+        self.quoted: list[tuple[int, int, str]] = []
         self.items: set[ast.AST] = set()
         self.shift: tuple[SourceText, int] | None = None
 
@@ -346,6 +351,7 @@ class _Resolver:
         for found in find_fields(text):
             expression = text[found.expression_start : found.expression_end]
             base = start + len(text[: found.expression_start].encode())
+            self.quoted.append((base, base + len(expression.encode()), found.quote))
             if found.debug:
                 stop = base + len(expression.rstrip().encode())
                 opening = start + len(text[: found.start].encode())

@@ -24,6 +24,7 @@ from graduate.transform.cut_segments import cut_segments
 from graduate.transform.draft import Blocked, ProgramDraft
 from graduate.transform.end_at_returns import end_at_returns
 from graduate.transform.find_models import find_models
+from graduate.transform.former_names import find_former_names
 from graduate.transform.lift_globals import lift_globals
 from graduate.transform.local_modules import LocalModules
 from graduate.transform.move_constants_to_settings import (
@@ -149,6 +150,7 @@ def _attempt(sources: Sources, facts: Facts, plan: Plan, wishes: dict[str, _Wish
         runtime=(),
         models=builder.models,
         settings_file=builder.settings_file,
+        former_names=find_former_names(sources, plan, local, [file.path for file in facts.data_files]),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from graduate.syntax.fstrings import requoted
 from graduate.syntax.long_loops import FunctionNode, functions_of
 from graduate.syntax.loops import LoopPlan
 from graduate.syntax.movable import Definition
@@ -15,6 +17,7 @@ from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import Edit, reindent
 from graduate.transform.beside_files import beside_edits
 from graduate.transform.draft import ProgramDraft, SegmentDraft
+from graduate.transform.former_names import identity_uses
 from graduate.transform.rewrite_imports import import_edits
 
 INDENT = "    "
@@ -27,6 +30,8 @@ class UnitWriter:
         self.draft = draft
         self.module_name = module_name
         self.source = draft.syntax.source
+        self.identities = {self.source.start(node) for node in identity_uses(self.source.tree)}
+        """Where `__name__` is to find the module, not to be shown."""
         self.names = draft.syntax.names
         used = {o.name for o in self.names.occurrences}
         self.state = _free("state", ("loop_state", "train_state", "carried_state"), used)
@@ -154,7 +159,14 @@ class UnitWriter:
         edits.extend(
             beside_edits(self.source, start, end, self.draft.syntax.qualified, find, self.draft.local)
         )
-        return edits
+        return [self._requoted(each) for each in edits]
+
+    def _requoted(self, edit: Edit) -> Edit:
+        """The edit, with other quotes where it is inside of an f-string."""
+        if not ('"' in edit.text or "'" in edit.text):
+            return edit
+        around = [q for a, b, q in self.names.quoted if a <= edit.start and edit.end <= b]
+        return replace(edit, text=requoted(edit.text, around)) if around else edit
 
     def _shared(self, start: int, end: int) -> Iterable[Edit]:
         """After a definition or an import that binds a name of the context: the name gets its value there."""
@@ -176,8 +188,11 @@ class UnitWriter:
             return f'{self.draft.own_names["source_path"]}("{path}")'
         if spine and name == "__doc__" and name not in self.draft.syntax.variables:
             return repr(ast.get_docstring(self.source.tree, clean=False))
-        if spine and name == "__name__" and not self._tests_for_main(o):
+        if spine and name == "__name__" and not self._tests_for_main(o) and o.start not in self.identities:
             return f'"{self.module_name}"'
+        if spine and name == "__package__" and self.module_name != "__main__":
+            is_package = self.source.path.endswith("/__init__.py")
+            return f'"{self.module_name if is_package else self.module_name.rpartition(".")[0]}"'
         for plan in plans:
             if name not in plan.state or not self._inside_loop(o, plan):
                 continue

@@ -103,6 +103,22 @@ def test_what_counts(tmp_path: Path, path: str, old: str, new: str, named: str) 
     assert [name for name in {**before, **after} if before.get(name) != after.get(name)] == [named]
 
 
+@pytest.mark.parametrize(
+    ("call", "counts"), [("import_module(name)", True), ("load(name)", True), ("print(name)", False)]
+)
+def test_modules_that_are_asked_for_by_a_name_count_all(tmp_path: Path, call: str, counts: bool) -> None:
+    found = []
+    for number in (1, 2):
+        top = tmp_path / str(number) / "pkg"
+        (top / "nets").mkdir(parents=True)
+        (top / "__init__.py").write_text("keep_former_names(__name__, {'nets': '', 'nets.a': 'nets.a'})\n")
+        (top / "nets" / "a.py").write_text(f"def make():\n    return {number}\n")
+        (top / "pipeline.py").write_text(f"def train(name):\n    return {call}\n")
+        found.append(CodeIndex("pkg", top).reach([("pkg.pipeline", "train")]))
+    assert ("nets.a:make" in found[0]) is counts
+    assert (found[0] != found[1]) is counts
+
+
 def test_the_machinery_is_known_by_name() -> None:
     """What stands beside it in utils/ is the author's, and counts."""
     found = {path.stem for path in Path(fingerprint.__file__).parent.glob("*.py")} - {"__init__"}
