@@ -54,6 +54,20 @@ FOLDERS: dict[str, dict[str, str]] = {
         "tasks/add.py": "NAME = 'add'\ndef run(a, b):\n    return a + b\n",
         "tasks/mul.py": "NAME = 'mul'\ndef run(a, b):\n    return a * b\n",
     },
+    "definitions that decorators keep, and nobody names": {
+        "main.py": "import atexit\nfrom registry import FOUND, Registry, add, other\n@add\nclass Zebra:\n    size = 3\n"
+        "@other.register('net')\ndef build_model(width):\n    return [width] * 2\n@add\ndef loss(x):\n    return x * 2\n"
+        "@add\nclass Apple:\n    size = 1\n@atexit.register\ndef bye():\n    print('bye')\n"
+        "handlers = {}\ndef on(event):\n    def keep(function):\n        handlers.setdefault(event, []).append(function)\n"
+        "        return function\n    return keep\n@on('turn')\ndef tell(turn):\n    print('turn', turn)\n"
+        "@on('end')\ndef end():\n    print('end')\nprint(list(FOUND), list(other.found))\n# train\n"
+        "for turn in range(2):\n    for each in handlers['turn']:\n        each(turn)\n# evaluate\n"
+        "print(handlers['end'][0](), other.found['net'](4), FOUND['loss'](3), FOUND['Apple'].size)\n",
+        "registry.py": "FOUND = {}\ndef add(made):\n    FOUND[made.__name__] = made\n    return made\n"
+        "class Registry:\n    def __init__(self):\n        self.found = {}\n    def register(self, name):\n"
+        "        def keep(made):\n            self.found[name] = made\n            return made\n        return keep\n"
+        "other = Registry()\n",
+    },
     "what stands for the module inside of f-strings": {
         "main.py": '"""A "doc" that it isn\'t."""\nimport os, other\n'
         'print(f"{os.path.basename(__file__)}", f\'{__name__} {__doc__!s:>30}\', f"{__name__=}")\n'

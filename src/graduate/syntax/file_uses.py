@@ -26,7 +26,8 @@ _READS = re.compile(
     r"^(read\w*|load\w*|open_dataset|imread|genfromtxt|fromfile|memmap|listdir|scandir|i?glob|rglob|iterdir|walk|"
     r"ImageFolder|DatasetFolder|exists|is_file|is_dir|isfile|isdir|stat|getsize|flow_from_directory|"
     r"image_dataset_from_directory|text_dataset_from_directory|scan_\w+|get_data|parse|restore|from_pretrained|"
-    r"from_file|from_csv|from_json|load_from_checkpoint|TextLineDataset|TFRecordDataset|csv_reader)$"
+    r"from_file|from_csv|from_json|load_from_checkpoint|TextLineDataset|TFRecordDataset|csv_reader|"
+    r"DEFINE_config_file|run_path|spec_from_file_location|SourceFileLoader)$"
 )
 _OPENERS = {"open", "File", "ZipFile", "TarFile", "HDFStore", "connect", "fopen", "smart_open", "LmdbDataset"}
 _JOINS = {"os.path.join", "path.join", "osp.join", "join", "posixpath.join"}

@@ -15,6 +15,14 @@ DefinitionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 PLAIN_DECORATORS = frozenset(
     {"no_grad", "inference_mode", "enable_grad", "wraps", "dataclass", "total_ordering"}
 )
+_WRAPPERS = PLAIN_DECORATORS | {
+    "abstractmethod", "asynccontextmanager", "autocast", "beartype", "cache", "cached", "checkpoint", "compile",
+    "contextmanager", "custom_bwd", "custom_fwd", "custom_jvp", "custom_vjp", "define", "deprecated", "final", "frozen",
+    "function", "guvectorize", "ignore", "jaxtyped", "jit", "lru_cache", "main", "njit", "overload", "override", "pmap",
+    "profile", "property", "rank_zero_only", "remat", "retry", "runtime_checkable", "s", "script", "singledispatch",
+    "stencil", "typechecked", "unique", "vectorize", "vmap",
+}  # fmt: skip
+"""Decorators, by the last part of their names, that give another function or class and keep neither."""
 _ACTS = frozenset({"print", "input", "open", "next", "exec", "eval", "globals", "setattr"})
 _DRAWS = (
     "random.",
@@ -76,7 +84,10 @@ def find_movable(
     acting = {name for name, d in candidates.items() if any(_acts(each, imports) for each in _calls(d.node))}
     for name, definition in candidates.items():
         called = _called_at_definition(definition.node)
-        reached = _reach(called & used.keys(), used)
+        factories = _factories(definition.node) & candidates.keys()
+        inner = set().union(*(_names_used(names, candidates[f], ids, stores, inner=True) for f in factories))
+        reached = inner | _reach((called | inner) & used.keys(), used)
+        called |= set().union(*(_calls_within(candidates[f].node) for f in factories))
         if reached & acting or any(_acts(each, imports) for each in called):
             needs[name].add(_PLACE)
         needs[name] |= reached
@@ -124,6 +135,12 @@ def _keeps_signature(node: DefinitionNode) -> bool:
     return True
 
 
+def keepers(node: DefinitionNode) -> list[str]:
+    """The decorators that may keep what they decorate, so that something finds it whose code does not name it."""
+    names = (dotted(each.func if isinstance(each, ast.Call) else each) for each in node.decorator_list)
+    return [name for name in names if name.rpartition(".")[2] not in _WRAPPERS]
+
+
 def _called_at_definition(node: DefinitionNode) -> set[str]:
     """What is called when a definition is made: decorators, defaults, what stands in the body of a class."""
     found: set[str] = set()
@@ -154,8 +171,17 @@ def _made_at_definition(node: DefinitionNode) -> Iterator[ast.AST]:
             yield child
 
 
-def _names_used(names: Names, definition: Definition, ids: set[int], stores: Mapping[str, int]) -> set[str]:
-    """The names of the spine that a definition uses when it is called, but not what functions within it use."""
+def _factories(node: DefinitionNode) -> set[str]:
+    """What is called to make a decorator: `register` in `@register("name")`. What it returns is called too."""
+    calls = (each for part in _definitions(node) for each in part.decorator_list if isinstance(each, ast.Call))
+    return {dotted(each.func) for each in calls}
+
+
+def _names_used(
+    names: Names, definition: Definition, ids: set[int], stores: Mapping[str, int], *, inner: bool = False
+) -> set[str]:
+    """The names of the spine that a definition uses when it is called, but not what functions within it use; with
+    `inner` what the functions directly within it use."""
     inside = names.within(definition.statement.start, definition.statement.end)
     own = names.scopes[definition.node]
     return {
@@ -164,14 +190,28 @@ def _names_used(names: Names, definition: Definition, ids: set[int], stores: Map
         if id(o.scope) in ids
         and o.name in stores
         and o.name != definition.name
-        and (definition.is_class or o.at.function is own)
+        and (definition.is_class or _called_by(o.at, own, inner))
     }
+
+
+def _called_by(at: Scope, own: Scope, inner: bool) -> bool:
+    """Whether code in scope `at` belongs to a function, or with `inner` to one directly within it."""
+    function = at.function
+    if inner:
+        return function is not own and function.parent is not None and function.parent.function is own
+    return function is own
 
 
 def _calls(node: DefinitionNode) -> set[str]:
     """What is called when a definition is called, but not by functions within it."""
     inner = walk_same_scope if not isinstance(node, ast.ClassDef) else ast.walk
     return {dotted(n.func) for each in node.body for n in inner(each) if isinstance(n, ast.Call)}
+
+
+def _calls_within(node: DefinitionNode) -> set[str]:
+    """What is called by the functions directly within a function."""
+    inner = (each for statement in node.body for each in walk_same_scope(statement))
+    return {name for each in inner if isinstance(each, DefinitionNode) for name in _calls(each)}
 
 
 def _reach(start: set[str], used: Mapping[str, set[str]]) -> set[str]:

@@ -13,13 +13,14 @@ from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
 from graduate.model.project import GeneratedModule, Row, Segment, Step
 from graduate.model.source import Sources
 from graduate.syntax.code import Code
+from graduate.syntax.movable import keepers
 from graduate.syntax.nodes import parse
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.assemble import ModuleDraft, Piece, import_lines, write_module
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft, StepDraft
 from graduate.transform.find_alone import find_alone
 from graduate.transform.find_module_state import find_module_state
-from graduate.transform.homes import CANONICAL, order_homes
+from graduate.transform.homes import CANONICAL, keep_together, order_homes
 from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
 from graduate.transform.move_modules import move_module
 from graduate.transform.render_settings import choose_settings_file, name_of_module_option, render_settings
@@ -146,7 +147,11 @@ class PackageBuilder:
             role = segment.role if segment.role not in ("other", "settings") else step.role
             homes[segment.name] = ROLE_HOMES.get(role, "data/preprocessing.py")
             uses[segment.name] = {n for s in segment.statements for n in self._used(draft, s)}
-        return order_homes(homes, uses)
+        kept: dict[str, list[str]] = {}
+        for name, definition in draft.syntax.definitions.items():
+            for keeper in keepers(definition.node):
+                kept.setdefault(keeper, []).append(name)
+        return keep_together(order_homes(homes, uses), uses, kept.values())
 
     def _used(self, draft: ProgramDraft, statement: SpineStatement) -> set[str]:
         inside = draft.syntax.names.within(statement.start, statement.end)
@@ -226,9 +231,8 @@ class PackageBuilder:
         return Piece(segment.name, "\n".join(lines), draft, True, rows)
 
     def _add_steps(self, program: ProgramPlan, draft: ProgramDraft) -> None:
-        unused = self._unused_imports(draft)
         setup = self._setup_name(program)
-        text = render_setup(draft, setup, unused)
+        text = render_setup(draft, setup, self._imports_for_effect(draft))
         if text:
             self.functions.append(text)
             self.setups[program.name] = setup
@@ -303,8 +307,9 @@ class PackageBuilder:
             number += 1
         return qualified
 
-    def _unused_imports(self, draft: ProgramDraft) -> list[str]:
-        """Imports of third-party and local modules whose name nothing uses: they may be there for what they do."""
+    def _imports_for_effect(self, draft: ProgramDraft) -> list[str]:
+        """Imports of third-party and local modules whose name nothing uses, since they may be there for what they do,
+        and of definitions that a decorator may have kept."""
         import sys
 
         used = {o.name for o in draft.syntax.spine_occurrences if o.use == "load"}
@@ -320,6 +325,10 @@ class PackageBuilder:
                     continue
                 for line in import_lines(statement, name, draft, "pipeline.py", self.local):
                     lines[f"{line}  # noqa: F401"] = None
+        for name, definition in draft.syntax.definitions.items():
+            if any(keepers(definition.node)):
+                home = relative_module(self.homes[id(draft), name], "pipeline.py")
+                lines[f"from {home} import {name}  # noqa: F401"] = None
         return list(lines)
 
     # What is written.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 CANONICAL: dict[str, str] = {
     "data/preprocessing.py": "Downloading, preparing and validating the data.",
@@ -49,6 +49,19 @@ def order_homes(homes: Mapping[str, str], uses: Mapping[str, set[str]]) -> dict[
                 changed = True
         if not changed:
             break
+    return found
+
+
+def keep_together(
+    homes: Mapping[str, str], uses: Mapping[str, set[str]], groups: Collection[Sequence[str]]
+) -> dict[str, str]:
+    """Homes in which each group is in one module, so that its definitions are made in the order of the program."""
+    found = dict(homes)
+    for attempt in range(3):
+        for group in groups:
+            ranked = sorted((found[name] for name in group), key=_rank)
+            found |= dict.fromkeys(group, ranked[0] if attempt else found[group[0]])
+        found = order_homes(found, uses)
     return found
 
 

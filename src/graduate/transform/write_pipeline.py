@@ -132,12 +132,18 @@ def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
         imports = ["import os", *imports]
     ordered = sorted_imports([*imports, *(line.partition("  #")[0] for line in extra)])
     unused = {line.partition("  #")[0] for line in extra}
-    marked = [f"{line}  # noqa: F401" if line in unused else line for line in ordered]
+    marked = [f"{line}  # noqa: F401" if not unused.isdisjoint(_single(line)) else line for line in ordered]
     if first:
         known = sorted_imports(_imports(draft, "\n".join(first)))
         head += [*(f"    {line}" for line in known), "", *first, ""]
         marked = [line for line in marked if line not in known]
     return "\n".join([*head, *(f"    {line}" for line in marked), *([""] if marked else []), *body]).rstrip()
+
+
+def _single(line: str) -> list[str]:
+    """The import statements of one name each that a line stands for."""
+    start, word, names = line.partition(" import ")
+    return [f"{start}{word}{name}" for name in names.split(", ")] if word else [line]
 
 
 def _before_imports(draft: ProgramDraft) -> int:
