@@ -173,7 +173,9 @@ def _made_at_definition(node: DefinitionNode) -> Iterator[ast.AST]:
 
 def _factories(node: DefinitionNode) -> set[str]:
     """What is called to make a decorator: `register` in `@register("name")`. What it returns is called too."""
-    calls = (each for part in _definitions(node) for each in part.decorator_list if isinstance(each, ast.Call))
+    calls = (
+        each for part in _definitions(node) for each in part.decorator_list if isinstance(each, ast.Call)
+    )
     return {dotted(each.func) for each in calls}
 
 
