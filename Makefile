@@ -60,10 +60,19 @@ test-fits: ## trainings that libraries run, and loops over JAX and gymnasium, st
 	@exec .venv-fits/bin/python -m pytest -m "slow or not slow" tests/behaviour/test_fits.py \
 	  $(foreach each,jax_keys gymnasium_q_learning,"tests/behaviour/test_killed_everywhere.py::test_killed_at_every_turn[$(each)]")
 
-test-distributed: $(STAMP) ## training loops in 1, 2 and 4 processes and on two machines, killed, stopped, restarted (needs PyTorch)
-	@exec $(BIN)/python -m pytest -m "slow or not slow" tests/unit/runtime/test_rows.py tests/unit/syntax/test_runs_alone.py \
+RAY_TEST := tests/behaviour/test_parallel.py::test_a_machine_of_a_ray_cluster_is_lost
+
+test-distributed: $(STAMP) .venv-ray/.installed ## training loops in 1, 2 and 4 processes and on two machines, killed, stopped, restarted; a Ray cluster, in .venv-ray
+	@$(BIN)/python -c "import torch" || { echo "it needs a CPU wheel of torch $(TORCH) in a folder named by PIP_FIND_LINKS"; exit 1; }
+	@$(BIN)/python -m pytest -m "slow or not slow" tests/unit/runtime/test_rows.py tests/unit/syntax/test_runs_alone.py \
 	  tests/behaviour/test_distributed.py tests/behaviour/test_distributed_machines.py tests/behaviour/test_cluster.py \
-	  tests/behaviour/test_parallel.py
+	  tests/behaviour/test_parallel.py --deselect $(RAY_TEST)
+	@exec .venv-ray/bin/python -m pytest -m "slow or not slow" $(RAY_TEST)
+
+.venv-ray/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip install -q --disable-pip-version-check ray==2.60.0 joblib numpy pytest pytest-timeout hypothesis -e .
+	@touch $@
 
 faults: $(STAMP) ## the runtime under every fault of disk, machine and process, and with each safeguard removed
 	@exec $(BIN)/python -m pytest -n auto --dist worksteal tests/faults tests/behaviour/test_runtime_machine.py -m "slow or not slow"
@@ -88,4 +97,4 @@ lock: ## compile requirements-dev.lock anew
 	  --no-annotate --python-version 3.11 --allow-unsafe -q -U -o requirements-dev.lock
 
 clean: ## remove what was installed and made here
-	rm -rf $(VENV) .venv-fits demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-fits .venv-ray demo build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -246,6 +246,8 @@ def _kill(
         folder = scratch / f"killed-{share}"
         killer = _Killer(folder, share, undisturbed.seconds)
         run = _run(case, template, folder, python, processes=2, restarts=1, watch=killer.watch)
+        if "going on did not work" in run.errors:
+            return "started again"
         if killer.killed and "going on" in run.errors:
             places = dict(zip(undisturbed.lines, known, strict=True))
             told, other = (_told(each, places) for each in (undisturbed, run))

@@ -37,6 +37,7 @@ PROGRAMS = {
     "nested_with_patience": Case(8, share=5),
     "while_until_converged": Case(8),
     "wrapped_iterables": Case(20),
+    "progress_bars": Case(8, share=4),
     "returns_and_exceptions": Case(8),
     "trainings_in_sequence": Case(5),
     "numpy_generators": Case(3),

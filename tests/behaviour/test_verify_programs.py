@@ -122,3 +122,48 @@ def test_a_changed_project_names_the_program(project: tuple[Path, Path]) -> None
     different = {key for key, outcome in outcomes(verdict).items() if outcome == "different"}
     assert {name for name, _ in different} == {"fit"}
     assert {("fit", "mean"), ("fit", "losses"), ("fit", "losses.json")} <= different
+
+
+CANNOT_GO_ON = """\
+import random
+import time
+
+
+class Model:
+    def __init__(self):
+        self.weight = random.random()
+        self.trained = 0
+
+    def step(self):
+        self.weight += random.random()
+        self.trained += 1
+
+    def __reduce__(self):
+        return rebuild, (self.weight,)
+
+
+def rebuild(weight):
+    raise ValueError("no way back")
+
+
+random.seed(1)
+steps = 0
+for epoch in range(2):
+    model = Model()
+    for turn in range(30):
+        model.step()
+        steps += 1
+        time.sleep(0.05)
+print(steps, model.weight)
+"""
+
+
+def test_a_step_that_cannot_go_on_ends_the_same_and_the_verdict_says_so(tmp_path: Path) -> None:
+    """Its values are those of the process that ran it again, not of the one that had tried and ends last."""
+    (tmp_path / "main.py").write_text(CANNOT_GO_ON)
+    made = conversion.convert(tmp_path / "main.py", tmp_path / "out", lock=False)
+    verdict = check((tmp_path / "main.py", made.out), kills=1)
+    assert verdict.proved, render_text(verdict)
+    resumed = {f.subject: f for p in verdict.programs if p.run != "straight" for f in p.findings}
+    assert resumed["steps"].outcome == "same"
+    assert "no way back" in resumed["checkpoints"].detail

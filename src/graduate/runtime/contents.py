@@ -16,6 +16,8 @@ from .random_state import byte_tensor
 
 _keras = optional.find("live_keras")
 _MISSING = "no content"
+_TOLD = ("n", "total", "desc", "postfix")
+"""What a program tells a progress bar. How far it is, a bar over an iterable tells itself."""
 
 
 def random_of(registry: Registry) -> list[tuple[int, Any]]:
@@ -60,6 +62,9 @@ def content(kind: str, value: Any) -> Any:
         return value.get_state().numpy().tobytes()
     if kind == "numpy seeds":
         return value.n_children_spawned
+    if kind == "bar":
+        told = _TOLD if value.iterable is None else _TOLD[1:]
+        return {name: each for name, each in vars(value).items() if name in told}
     if kind == "reader":
         return _place(value)
     if kind == "resumable":
@@ -130,6 +135,8 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
             value.close()
     elif kind == "machine array":
         value[:] = array.array(value.typecode, saved)
+    elif kind == "bar":
+        vars(value).update(saved)
     elif kind == "reader":
         if saved is not None:
             value.seek(saved)

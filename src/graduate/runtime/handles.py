@@ -38,6 +38,11 @@ def is_handle(value: Any) -> bool:
     )
 
 
+def is_bar(value: Any) -> bool:
+    """Whether a value is a progress bar of tqdm: it stays as it is, but for what the program told it."""
+    return any(each.__name__ == "tqdm" for each in type(value).__mro__) and hasattr(value, "iterable")
+
+
 def is_reader(value: Any) -> bool:
     """Whether a value is an open file that is only read, and stands somewhere in it."""
     try:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import optional
-from .handles import is_handle, is_reader
+from .handles import is_bar, is_handle, is_reader
 from .objects import digest
 
 _keras = optional.find("live_keras")
@@ -121,6 +121,8 @@ def kind_of(value: Any) -> str | None:
         return "resumable"
     if is_reader(value):
         return "reader"
+    if is_bar(value):
+        return "bar"
     if is_handle(value):
         return "handle"
     if kind in (types.FunctionType, functools.partial):

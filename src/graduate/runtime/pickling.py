@@ -5,17 +5,29 @@ Big buffers stay outside the pickle, so that unchanged ones are stored once.
 
 from __future__ import annotations
 
+import copyreg
+import functools
 import importlib
 import io
 import pickle
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import optional
-from .rebuild import Globals, Storage, make_array, make_tensor, make_transposed, make_view, set_tensor_state
+from .rebuild import (
+    Globals,
+    Storage,
+    make_array,
+    make_tensor,
+    make_transposed,
+    make_view,
+    set_attributes,
+    set_tensor_state,
+)
 
 _keras = optional.find("pickle_keras")
 
@@ -25,6 +37,7 @@ OUT_OF_BAND = 64 * 1024
 """Buffers of at least this many bytes are kept outside the pickle."""
 
 _IMMUTABLE = (str, bytes, int, float, complex, bool, tuple, frozenset, range, type(None), type)
+_PROXIES = (weakref.ProxyType, weakref.CallableProxyType)
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, property, staticmethod)
 
 
@@ -81,7 +94,9 @@ class Pickler(_cloudpickle.Pickler):  # type: ignore[misc]
         self.code: set[str] = set()
 
     def reducer_override(self, obj: Any) -> Any:
-        kind = type(obj)
+        kind: Any = type(obj)
+        if kind in _PROXIES:  # they answer for what they stand for, and would become a copy of it
+            return weakref.proxy, (obj.__reduce_ex__.__self__,)
         module = kind.__module__
         if module == "numpy" and kind.__name__ == "ndarray":
             return self._reduce_array(obj)
@@ -95,6 +110,8 @@ class Pickler(_cloudpickle.Pickler):  # type: ignore[misc]
                 self.code.add(f"{home}:{obj.__qualname__.partition('.')[0]}")
                 if isinstance(obj, types.FunctionType):
                     return _in_module(obj, super().reducer_override(obj))
+        if _answers_for_another(kind) and kind not in self.dispatch_table:
+            return _reduce_unasked(obj, kind)
         return super().reducer_override(obj)
 
     def _reduce_array(self, array: Any) -> Any:
@@ -155,6 +172,24 @@ class Pickler(_cloudpickle.Pickler):  # type: ignore[misc]
         if gradient is None and not attributes:
             return make_tensor, arguments
         return make_tensor, arguments, (gradient, attributes), None, None, set_tensor_state
+
+
+@functools.cache
+def _answers_for_another(kind: Any) -> bool:
+    """Whether instances look up what they do not have elsewhere (`__getattr__`), as wrappers do: in what they wrap,
+    which an instance does not have yet while it is made again. So it must not be asked how it is pickled."""
+    plain = (kind.__reduce_ex__, kind.__reduce__) == (object.__reduce_ex__, object.__reduce__)
+    own = any(hasattr(kind, name) for name in ("__setstate__", "__getnewargs__", "__getnewargs_ex__"))
+    return plain and hasattr(kind, "__getattr__") and not own
+
+
+def _reduce_unasked(value: Any, kind: Any) -> tuple[Any, ...]:
+    """What `object.__reduce_ex__` gives, with what the class says alone."""
+    items = iter(value) if isinstance(value, list) else None
+    pairs = iter(dict.items(value)) if isinstance(value, dict) else None
+    state = kind.__getstate__(value)
+    made = copyreg.__newobj__, (kind,), state, items, pairs  # type: ignore[attr-defined]
+    return made if state is None else (*made, set_attributes)
 
 
 def _in_module(function: types.FunctionType, reduced: Any) -> Any:

@@ -51,6 +51,15 @@ def set_tensor_state(tensor: Any, state: tuple[Any, dict[str, Any]]) -> None:
     tensor.__dict__.update(state[1])
 
 
+def set_attributes(value: Any, state: Any) -> None:
+    """Give an instance its attributes past its own methods, which may need them."""
+    names, slots = state if isinstance(state, tuple) else (state, {})
+    if names:
+        object.__getattribute__(value, "__dict__").update(names)
+    for name, each in (slots or {}).items():
+        object.__setattr__(value, name, each)
+
+
 def make_array(data: Any, dtype: Any, shape: Any, order: Any) -> Any:
     """An array on the memory that its pickle came with."""
     import numpy

@@ -26,6 +26,8 @@ _PATIENCE = 3
 _CHECKPOINTS = 50
 """About how many checkpoints a run takes before it is killed: iterations may be too many to save each of them."""
 _RESUME = "resume-all"
+_STARTED_AGAIN = re.compile(r"^(\S+: going on did not work \(.*\));", re.MULTILINE)
+"""What a project says when a step could not go on from its checkpoint."""
 _SIDES = re.compile(r"(^|: |\] |, )(original|converted) ")
 
 
@@ -33,12 +35,14 @@ _SIDES = re.compile(r"(^|: |\] |, )(original|converted) ")
 class Interrupted:
     """A run that was killed and resumed: the last process's observation, and every process's output in order.
 
-    `moments` are the seconds after which each process was killed.
+    `moments` are the seconds after which each process was killed. `started_again` is what the project said of
+    checkpoints that it could not go on from.
     """
 
     observation: Observation
     outputs: tuple[str, ...]
     moments: tuple[float, ...]
+    started_again: tuple[str, ...] = ()
 
 
 def run_interrupted(
@@ -54,6 +58,7 @@ def run_interrupted(
     killer = _Killer(bench, root, random.Random(seed), duration, kills)
     outputs: list[str] = []
     moments: list[float] = []
+    errors = ""
     for number in range(1, kills + 1):
         killed = killer.kill_once(number)
         if killed is None:
@@ -61,13 +66,15 @@ def run_interrupted(
             break
         finished, moment = killed
         moments.append(moment)
+        errors += finished.stderr
         outputs.append(_clean(finished.stdout, root, before))
         progress(f"killed {number} of {kills}, after {moment:.1f} s")
     task = project_task(bench, root, _RESUME if moments else "train-all", "last")
     finished = processes.run(task, bench.timeout)
     observation = observe_project(bench, root, before, finished, task)
     outputs.append(observation.stdout)
-    return Interrupted(observation, tuple(outputs), tuple(moments))
+    said = _STARTED_AGAIN.findall(errors + finished.stderr)
+    return Interrupted(observation, tuple(outputs), tuple(moments), tuple(dict.fromkeys(said)))
 
 
 class _Killer:
@@ -151,6 +158,7 @@ def compare_interrupted(
     findings = [
         Finding("resume", "exit", "same"),
         Finding("resume", "stdout", printed.outcome, printed.detail),
+        *(Finding("resume", "checkpoints", "not comparable", each) for each in interrupted.started_again),
     ]
     for program, names in straight.variables.items():
         known = [each.variables.get(program, {}) for each in originals]

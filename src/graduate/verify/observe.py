@@ -65,7 +65,10 @@ def read_records(folder: Path, key: str = "variables") -> dict[str, dict[str, Tr
     found: dict[str, dict[str, Tree]] = {}
     for path in sorted(folder.glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
-        found.setdefault(record["program"], {}).update(record.get(key, {}))
+        names = found.setdefault(record["program"], {})
+        for name in record.get("gone", ()):
+            names.pop(name, None)
+        names.update(record.get(key, {}))
     return found
 
 

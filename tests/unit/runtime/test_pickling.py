@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import weakref
 from typing import Any
 
 import numpy
@@ -100,6 +101,57 @@ def test_what_cannot_be_pickled_is_refused_by_name() -> None:
 def test_the_projects_own_code_is_named() -> None:
     packed = pickling.pack([pickling.Sharing, pickle.Pickler], package="graduate")
     assert packed.code == ("graduate.runtime.pickling:Sharing",)
+
+
+class Wrapped:
+    """Everything that it does not have itself is what it wraps: asked too early, it asks itself without end."""
+
+    def __init__(self, inner: Any) -> None:
+        object.__setattr__(self, "inner", inner)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.inner, name, value)
+
+
+class Slotted:
+    __slots__ = ("__dict__", "inner")
+    __getattr__ = Wrapped.__getattr__
+
+
+class Options(dict[str, Any]):
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+class Target:
+    def __init__(self) -> None:
+        self.count = 1
+
+
+def test_objects_that_look_elsewhere_for_what_they_do_not_have() -> None:
+    target, slotted = Target(), Slotted()
+    slotted.inner, slotted.more = target, [2]  # type: ignore[attr-defined]
+    values = {"target": target, "wrapped": Wrapped(target), "slotted": slotted, "options": Options(rate=0.5)}
+    with pytest.raises(RecursionError):
+        pickle.loads(pickle.dumps(values["wrapped"]))
+    back, groups = round_trip(values)
+    assert ("target", "wrapped", "slotted") in groups
+    assert back["wrapped"].inner is back["slotted"].inner is back["target"]
+    assert (back["wrapped"].count, back["slotted"].more) == (1, [2])
+    assert type(back["options"]) is Options
+    assert back["options"].rate == 0.5
+
+
+def test_a_weak_proxy_stands_for_the_same_object_again() -> None:
+    target = Target()
+    back, groups = round_trip({"proxy": weakref.proxy(target), "target": target})
+    assert groups == [("proxy", "target")]
+    back["target"].count = 5
+    assert back["proxy"].count == 5
+    assert type(back["proxy"]) is weakref.ProxyType
 
 
 @pytest.mark.torch

@@ -14,6 +14,7 @@ import importlib.machinery
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -38,6 +39,7 @@ class Watch:
         self.whole: dict[str, str] = plan["wrapped"]
         self.settings: dict[str, dict[str, str]] = plan["settings"]
         self.programs: dict[str, dict[str, Any]] = {}
+        self.seen: dict[str, int] = {}
         self.loops: dict[str, dict[str, Any]] = {}
         self.process = os.getpid()
 
@@ -66,6 +68,7 @@ class Watch:
         values = {**names, **self.loops.pop(f"{module}:{label}", {})}
         for program in self._programs_of(label, module):
             self.programs.setdefault(program, {}).update(values)
+            self.seen[program] = time.time_ns()
 
     def _programs_of(self, label: str, module: str) -> list[str]:
         if label.startswith(instrument.PROGRAM):
@@ -87,7 +90,9 @@ class Watch:
                     "program": program,
                     "variables": recording.digest_names({**names, **shared}),
                     "settings": recording.digest_names(settings),
-                }
+                    "gone": [name for name, value in seen.items() if value is GONE],
+                },
+                self.seen[program],
             )
 
     def _settings_of(self, program: str) -> dict[str, Any]:

@@ -27,10 +27,14 @@ def digest_names(names: dict[str, Any]) -> dict[str, Tree]:
     return found
 
 
-def write(record: dict[str, Any]) -> None:
-    """Put a record where the watcher looks, whole or not at all."""
+def write(record: dict[str, Any], seen: int | None = None) -> None:
+    """Put a record where the watcher looks, whole or not at all.
+
+    `seen` is when its values were (of `time.time_ns`), which decides whose are the last: a process may wait for another
+    that does its work again, and ends after it.
+    """
     folder = Path(os.environ[FOLDER])
-    stem = f"{time.time_ns():020d}-{os.getpid()}"
+    stem = f"{time.time_ns() if seen is None else seen:020d}-{os.getpid()}"
     unfinished = folder / f"{stem}.part"
     unfinished.write_text(json.dumps(record), encoding="utf-8", errors="surrogatepass")
     unfinished.rename(folder / f"{stem}.json")
