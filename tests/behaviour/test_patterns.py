@@ -24,6 +24,55 @@ for row in rows:
 # evaluate
 print(round(total, 6), double(total))
 """,
+    "names that have no value any more, or not yet, and the program says so": """
+import math
+
+def add(a, b):
+    return a + b
+
+def show(x):
+    try:
+        print(x, limit)
+    except NameError as error:
+        print("in show:", error, type(error).__name__)
+
+# load data
+limit = 5
+total = add(1, 2)
+rows = [1, 2]
+show(total)
+del add
+try:
+    print(add(3, 4))
+except NameError as error:
+    print(error, type(error).__name__)
+# train
+if total > 5:
+    extra = 3
+try:
+    print(extra)
+except Exception as error:
+    print(error)
+for epoch in range(3):
+    try:
+        print("last", last)
+    except Exception as error:
+        print(error)
+    last = math.sqrt(epoch)
+del limit
+show(2)
+try:
+    del rows, rows
+except (KeyError, NameError) as error:
+    print(error)
+# evaluate
+try:
+    del limit
+except NameError:
+    import sys
+    print(sys.exc_info()[1])
+print(last)
+""",
     "decorators that count and remember": """
 import functools
 
