@@ -16,7 +16,7 @@ from .objects import digest
 
 RUNTIME_MODULES = frozenset(
     {
-        "agreement", "attempt", "autocast", "background", "batch_rows", "checkpoint", "cluster",
+        "agreement", "as_program", "attempt", "autocast", "background", "batch_rows", "checkpoint", "cluster",
         "code_hashes", "command", "command_line", "config_files", "configuration", "contents", "context",
         "copied", "copies", "data_checks", "dispatch", "distributed", "doctor", "draws", "ends",
         "exporter", "failure", "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block",
@@ -218,7 +218,9 @@ class CodeIndex:
         return set()
 
     def _text(self, text: str) -> set[tuple[str, str]]:
-        """A module that is named by a string, as `import_module` takes it."""
+        """A module that is named by a string, as `import_module` takes it: in full, or from the package on."""
+        if text.startswith(".") and text.replace(".", "").isidentifier():
+            text = self.package + text
         if text.startswith(self.package + ".") and self.module(text) is not None:
             return self._whole(text)
         return set()

@@ -25,6 +25,7 @@ from graduate.transform.move_modules import move_module
 from graduate.transform.render_settings import choose_settings_file, name_of_module_option, render_settings
 from graduate.transform.write_pipeline import (
     StepText,
+    called,
     docstring,
     render_command_line,
     render_pipeline,
@@ -106,7 +107,7 @@ class PackageBuilder:
         self.wrapped_homes.add(home)
         name = self._unique_step(program.steps[0].name if len(program.steps) == 1 else "train", program)
         function = name.replace("-", "_")
-        self.functions.append(render_wrapped(function, home, program.path))
+        self.functions.append(render_wrapped(function, home, program.path, self._called(program)))
         self.texts.append(
             StepText(
                 name,
@@ -130,7 +131,7 @@ class PackageBuilder:
                 "    import shlex",
                 "    import sys",
                 "",
-                *render_command_line(program.path, arguments, flags),
+                *render_command_line(self._called(program), arguments, flags),
             ]
             self.functions.insert(0, "\n".join(lines))
             self.setups[program.name] = setup
@@ -228,7 +229,7 @@ class PackageBuilder:
     def _add_steps(self, program: ProgramPlan, draft: ProgramDraft) -> None:
         unused = self._unused_imports(draft)
         setup = self._setup_name(program)
-        text = render_setup(draft, setup, unused)
+        text = render_setup(draft, setup, unused, self._called(program))
         if text:
             self.functions.append(text)
             self.setups[program.name] = setup
@@ -248,6 +249,9 @@ class PackageBuilder:
             )
             made = self._step(name, function, program, draft, step, takes, gives)
             self.steps.append(replace(made, alone=alone))
+
+    def _called(self, program: ProgramPlan) -> str:
+        return called(next(each for each in self.sources.programs if each.path == program.path))
 
     def _folder(self, program: ProgramPlan) -> str:
         folder = next(each.folder for each in self.sources.programs if each.path == program.path)
