@@ -147,6 +147,15 @@ EXPLANATIONS: dict[str, Explanation] = {
             "it stands.",
         ),
         Explanation(
+            "G118",
+            "library-setting",
+            "A function, or a statement inside of another, sets something in a library for the whole process, and the "
+            "pipeline does not know how to read it there. When a step is skipped that has set it, a later step that "
+            "needs it does not find it; within a step, and in a run that is not interrupted, it is there. Statements "
+            "that stand for themselves are repeated, and what NumPy, pandas, Matplotlib, PyTorch, scikit-learn, JAX, "
+            "Keras, loggers and the environment hold is stored with each step. Set it by a statement of its own.",
+        ),
+        Explanation(
             "G120",
             "requirements-contradict",
             "Two files ask for versions of one distribution of which none is both. The file nearer to the top of the "
