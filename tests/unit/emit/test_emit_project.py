@@ -194,7 +194,12 @@ def test_every_part_of_the_runtime_is_known() -> None:
     own = {
         "__main__.py": MAIN,
         "pipeline.py": "\n".join(
-            [*imports, "from .utils.resume import Pipeline", "from .utils.module_state import ModuleState"]
+            [
+                *imports,
+                "from .utils.resume import Pipeline",
+                "from .utils.module_state import ModuleState",
+                "from .utils.as_program import run_as_program",
+            ]
         ),
     }
     assert find_needed(own, {each for wanted in OPTIONAL.values() for each in wanted}).keys() == texts.keys()
