@@ -31,8 +31,9 @@ EXPLANATIONS: dict[str, Explanation] = {
             "dynamic-names",
             "The program reaches its variables by `exec`, `eval`, `globals()` or, outside of functions, `locals()`. "
             "Where a name is used cannot be told from the text, so the program runs as it stands, as one step "
-            "(`wrapped`). "
-            "Replace the call by a dictionary to have the program taken apart.",
+            "(`wrapped`). Where names are only looked up (`eval(args.model)`, `globals()[name]`, `name in globals()`), "
+            "a dictionary of the names that can be meant takes the place of the call; write one for the others to have "
+            "the program taken apart.",
         ),
         Explanation(
             "G102",
