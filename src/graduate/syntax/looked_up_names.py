@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from graduate.model.source import SourceModule, Sources
@@ -102,29 +102,20 @@ def _edits(syntax: ProgramSyntax, lookup: _Lookup) -> Iterator[Edit]:
     if not lookup.is_eval:
         yield Edit(source.start(lookup.call), source.end(lookup.call), table)
         return
-    if not syntax.is_spine_scope(lookup.scope.function):
-        table = f"{{**{table}, **locals()}}"
     text = lookup.call.args[0]
     yield Edit(source.end(text), source.end(lookup.call), f", {table})")
 
 
 def _table(syntax: ProgramSyntax, lookup: _Lookup) -> str:
     """A dictionary of the names that the text can mean, as far as its beginning and end are known."""
-    known = set(syntax.names.module.bound)
-    is_whole = isinstance(lookup.call.func, ast.Name) and lookup.call.func.id == "globals"
-    if not is_whole:
-        for scope in syntax.spine.scopes:
-            known |= scope.bound if lookup.scope.is_within(scope) else set()
-    known -= _own(syntax)
-    pattern = re.compile("\\w*".join(map(re.escape, lookup.pattern.split("*"))))
-    chosen = sorted(name for name in known if pattern.fullmatch(name) and not name.startswith("__"))
     certain, possible = _known_at(syntax, lookup)
+    hidden = _own(syntax)
+    pattern = re.compile("\\w*".join(map(re.escape, lookup.pattern.split("*"))))
+    chosen = sorted(
+        n for n in certain | possible if pattern.fullmatch(n) and n[:2] != "__" and n not in hidden
+    )
     sure = [f'"{name}": {name}' for name in chosen if name in certain]
-    scope = lookup.scope
-    while lookup.is_eval and scope.kind == "comprehension" and scope.parent is not None:
-        sure += [f'"{name}": {name}' for name in sorted(scope.bound)]
-        scope = scope.parent
-    perhaps = [f'"{name}": lambda: {name}' for name in chosen if name in possible - certain]
+    perhaps = [f'"{name}": lambda: {name}' for name in chosen if name not in certain]
     if not perhaps:
         return f"{{{', '.join(sure)}}}"
     values = f"{LOOK_UP}({{{', '.join(perhaps)}}})"
@@ -156,17 +147,56 @@ class _Recorder(Forwards):
 
 def _known_at(syntax: ProgramSyntax, lookup: _Lookup) -> tuple[set[str], set[str]]:
     """The names that certainly have a value where the lookup stands, and those that may have one."""
-    fixed = set(syntax.definitions) | set(syntax.import_names)
-    at = syntax.source.start(lookup.call)
-    if not syntax.is_spine_scope(lookup.scope.function):
-        return fixed, fixed | {o.name for o in syntax.spine_occurrences if o.use == "store"}
-    recorder = _Recorder(syntax.flow())
-    nodes = [statement.node for statement in syntax.spine.statements]
-    recorder.run(nodes, frozenset())
-    around = [n for n in recorder.at if syntax.source.start(n) <= at < syntax.source.end(n)]
-    certain = recorder.at[max(around, key=syntax.source.start)] if around else None
-    loops = [n for n in around if isinstance(n, ast.For | ast.While | ast.AsyncFor)]
-    begin = max(map(syntax.source.start, around), default=at)
-    reach = max([begin, *(syntax.source.end(loop) for loop in loops)])
-    stored = {o.name for o in syntax.spine_occurrences if o.use == "store" and o.start < reach}
-    return fixed | set(certain or ()), fixed | stored
+    outer = syntax.names.module.bound
+    certain = set(syntax.definitions) | set(syntax.import_names)
+    if syntax.is_spine_scope(lookup.scope.function):
+        nodes = [statement.node for statement in syntax.spine.statements]
+        found, possible = _assigned_at(syntax, lookup, syntax.flow(), nodes, frozenset())
+        if _is_globals(lookup):
+            found, possible = found & outer, possible & outer
+        certain |= found
+    else:
+        possible = {o.name for o in syntax.spine_occurrences if o.use == "store"} & outer
+    if lookup.is_eval and not syntax.is_spine_scope(lookup.scope):
+        own, perhaps = _own_names(syntax, lookup)
+        certain, possible = (certain - own - perhaps) | own, possible | own | perhaps
+    return certain, possible
+
+
+def _own_names(syntax: ProgramSyntax, lookup: _Lookup) -> tuple[set[str], set[str]]:
+    """The same of the function or comprehension that the lookup stands in: its names, and those of others around it
+    that it uses."""
+    scope = lookup.scope
+    first, last = syntax.source.start(scope.node), syntax.source.end(scope.node)
+    used = (o for o in syntax.names.within(first, last) if o.use == "load" and scope.is_within(o.scope))
+    captured = {o.name for o in used if not syntax.is_spine_scope(o.scope) and o.scope is not scope}
+    if not isinstance(scope.node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return set(scope.bound), captured
+    arguments = (each for each in ast.walk(scope.node.args) if isinstance(each, ast.arg))
+    given = frozenset(each.arg for each in arguments)
+    flow = Flow(syntax.source, syntax.names, [scope])
+    certain, possible = _assigned_at(syntax, lookup, flow, scope.node.body, given)
+    return certain, captured | possible
+
+
+def _is_globals(lookup: _Lookup) -> bool:
+    return isinstance(lookup.call.func, ast.Name) and lookup.call.func.id == "globals"
+
+
+def _assigned_at(
+    syntax: ProgramSyntax, lookup: _Lookup, flow: Flow, nodes: Sequence[ast.stmt], given: frozenset[str]
+) -> tuple[set[str], set[str]]:
+    """The names of a scope that are certainly, and those that are perhaps, assigned where the lookup stands."""
+    start, end, at = syntax.source.start, syntax.source.end, syntax.source.start(lookup.call)
+    recorder = _Recorder(flow)
+    recorder.run(nodes, given)
+    around = sorted((n for n in recorder.at if start(n) <= at < end(n)), key=start)
+    certain = recorder.at[around[-1]] if around else None
+    loops = [end(n) for n in around if isinstance(n, ast.For | ast.While | ast.AsyncFor)]
+    reach = max([start(around[-1]) if around else at, *loops])
+    stored = {
+        o.name
+        for o in syntax.names.occurrences
+        if id(o.scope) in flow.scopes and o.use == "store" and o.start < reach
+    }
+    return set(certain or ()), stored | set(certain or ())

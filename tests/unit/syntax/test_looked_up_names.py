@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from graduate.model.source import Program, SourceModule, Sources
@@ -30,6 +32,8 @@ def spelt(code: str) -> str:
             "eval(eval(t))\n",
             "eval(eval(t, {0}), {0})\n".format('{"fast_fit": fast_fit, "fit": fit, "math": math, "n": n}'),
         ),
+        ("f = lambda s: eval(s + 'x')\n", None),
+        ("def g(s):\n    return [eval(s) for q in s]\n", None),
         ("z = 1 if n else eval('f' + 'it')\n", None),
         ("if n:\n    y = 1\nlocals()['y' * 1]\n", None),
     ],
@@ -56,7 +60,6 @@ def test_what_may_have_no_value_is_asked_for_late() -> None:
         "for name in globals():\n    print(name)\n",
         "table = globals()\n",
         "eval(*t)\n",
-        "f = lambda: eval(t)\n",
         "print(n)\n",
         "eval(t, {})\n",
         "vars(math)[t]\n",
@@ -64,3 +67,25 @@ def test_what_may_have_no_value_is_asked_for_late() -> None:
 )
 def test_left_as_it_stands(code: str) -> None:
     assert spelt(code) == code
+
+
+FIXED = ("fast_fit", "fit", "g", "math")
+
+
+@pytest.mark.parametrize(
+    ("function", "own", "late"),
+    [
+        ("def g(a, *b):\n    c = 1\n    return eval(a)\n", ["a", "b", "c"], ["n"]),
+        ("def g(a):\n    if a:\n        c = 1\n    return eval(a)\n    d = 1\n", ["a"], ["c", "n"]),
+        ("g = lambda a: eval(a)\n", ["a"], ["n"]),
+        ("def g(a, k):\n    return map(lambda b: eval(b) + k, a)\n", ["b"], ["k", "n"]),
+        ("def g(a):\n    return [eval(a) for b in a]\n", ["b"], ["a", "n"]),
+        ("def g(a):\n    for b in a:\n        eval(b)\n        c = 1\n", ["a", "b"], ["c", "n"]),
+        ("def g(n):\n    return eval('n')\n", ["n"], []),
+    ],
+)
+def test_of_functions(function: str, own: list[str], late: list[str]) -> None:
+    """Names that have a value in any case are given as they are, others when they are asked for."""
+    found = re.findall(r'"(\w+)": (lambda)?', spelt(function))
+    assert [name for name, is_late in found if not is_late and name not in FIXED] == own
+    assert [name for name, is_late in found if is_late and name not in FIXED] == late
