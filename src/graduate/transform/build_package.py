@@ -7,6 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from graduate.model.facts import Facts, Hazard, Option, Role
 from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
@@ -425,18 +426,21 @@ class PackageBuilder:
             for omission in module.omissions:
                 yield Row(omission.place, omission.source.split("\n")[0], "", omission.reason)
 
-    def _program_rows(self, draft: ProgramDraft) -> Iterator[Row]:
-        source = draft.syntax.source
+    @cached_property
+    def _places(self) -> dict[int, str]:
+        """id(statement) → where it stands, once the modules are written."""
         where: dict[int, str] = {}
         for module in self.modules.values():
+            home = dotted_home(module.home)
             for piece in module.pieces:
-                if piece.draft is not draft:
-                    continue
                 for statement, line, count in piece.rows:
                     first = module.lines[id(piece)] + line
-                    where[id(statement)] = (
-                        f"{dotted_home(module.home)}:{piece.name}:{first}-{first + count - 1}"
-                    )
+                    where[id(statement)] = f"{home}:{piece.name}:{first}-{first + count - 1}"
+        return where
+
+    def _program_rows(self, draft: ProgramDraft) -> Iterator[Row]:
+        source = draft.syntax.source
+        where = self._places
         for statement in draft.syntax.spine.statements:
             first_line = source.source(statement.node).split("\n", 1)[0]
             line = source.line(source.start(statement.node))
