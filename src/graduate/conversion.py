@@ -32,6 +32,7 @@ from graduate.plan.propose import propose
 from graduate.plan.yaml import dump, load
 from graduate.read.project import read_project
 from graduate.syntax.builtin_names import bind_builtins
+from graduate.syntax.looked_up_names import spell_out_lookups
 from graduate.syntax.star_imports import expand_stars
 from graduate.transform import transform
 
@@ -100,8 +101,9 @@ def find_projects(folder: Path) -> list[Path]:
 
 
 def _read(source: Path, modernize: bool) -> Sources:
-    """Read research code, with what its imports of `*` and its names of builtins mean spelt out."""
-    return bind_builtins(expand_stars(read_project(source, python2=modernize)))
+    """Read research code, with what its imports of `*`, its names of builtins and what it looks up by text mean spelt
+    out."""
+    return spell_out_lookups(bind_builtins(expand_stars(read_project(source, python2=modernize))))
 
 
 def analyze(source: Path, progress: Progress = _silent, *, modernize: bool = False) -> tuple[Sources, Facts]:

@@ -18,6 +18,7 @@ from graduate.model.project import Modules
 from graduate.model.source import Program, SourceModule, Sources
 from graduate.plan.propose import propose
 from graduate.syntax.builtin_names import bind_builtins
+from graduate.syntax.looked_up_names import spell_out_lookups
 from graduate.syntax.star_imports import expand_stars
 from graduate.transform import transform
 from programs import cut_at_random
@@ -98,7 +99,7 @@ def read_sources(files: dict[str, str], entry: str = "main.py", arguments: tuple
         SourceModule(path, "script", text) for path, text in sorted(files.items()) if path.endswith(".py")
     )
     programs = (Program(Path(entry).stem, entry, arguments),)
-    return bind_builtins(expand_stars(Sources("study", "/nowhere", modules, programs)))
+    return spell_out_lookups(bind_builtins(expand_stars(Sources("study", "/nowhere", modules, programs))))
 
 
 def convert(

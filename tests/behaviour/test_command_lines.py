@@ -71,6 +71,14 @@ ELSEWHERE = {
     "train.py": "import options\n\nargs = options.get()\nfor epoch in range(args.epochs):\n    print(epoch)\n",
 }
 
+OTHERS_PARSER = {
+    "options.py": ELSEWHERE["options.py"] + "\n\ndef show():\n    parser = argparse.ArgumentParser()\n"
+    "    parser.add_argument('--size', type=int, default=2)\n    print(parser.parse_args().size)\n"
+    "\n\nif __name__ == '__main__':\n    show()\n",
+    "train.py": ELSEWHERE["train.py"],
+}
+"""The function `show` of options.py is a program of its own: nothing else calls it."""
+
 CONFIGURATOR = {
     "configurator.py": "import sys\nfrom ast import literal_eval\n\nfor arg in sys.argv[1:]:\n"
     "    key, value = arg[2:].split('=')\n    globals()[key] = literal_eval(value)\n",
@@ -109,3 +117,17 @@ def test_options_reach_the_program(name: str, level: Level, tmp_path: Path) -> N
     command = [sys.executable, "-m", "study", "train-all", *flags]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     assert printed in done.stdout
+
+
+def test_options_of_another_program_are_not_handed_on(tmp_path: Path) -> None:
+    source = tmp_path / "study"
+    source.mkdir()
+    for path, text in OTHERS_PARSER.items():
+        (source / path).write_text(text)
+    project = conversion.convert(source / "train.py", tmp_path / "project", lock=False).out
+    settings = (project / "configs" / "default.yaml").read_text()
+    assert ("epochs" in settings, "size" in settings) == (True, False)
+    called = OTHERS_PARSER["train.py"] + "options.show()\n"
+    (source / "train.py").write_text(called)
+    project = conversion.convert(source / "train.py", tmp_path / "again", lock=False).out
+    assert "size" in (project / "configs" / "default.yaml").read_text()

@@ -56,9 +56,11 @@ FOLDERS: dict[str, dict[str, str]] = {
     },
     "definitions that decorators keep, and nobody names": {
         "main.py": "import atexit\nfrom registry import FOUND, Registry, add, other\n@add\nclass Zebra:\n    size = 3\n"
-        "@other.register('net')\ndef build_model(width):\n    return [width] * 2\n@add\ndef loss(x):\n    return x * 2\n"
+        "@other.register('net')\ndef build_model(width):\n    return [width] * 2\n@add\n"
+        "def loss(x):\n    return x * 2\n"
         "@add\nclass Apple:\n    size = 1\n@atexit.register\ndef bye():\n    print('bye')\n"
-        "handlers = {}\ndef on(event):\n    def keep(function):\n        handlers.setdefault(event, []).append(function)\n"
+        "handlers = {}\ndef on(event):\n    def keep(function):\n"
+        "        handlers.setdefault(event, []).append(function)\n"
         "        return function\n    return keep\n@on('turn')\ndef tell(turn):\n    print('turn', turn)\n"
         "@on('end')\ndef end():\n    print('end')\nprint(list(FOUND), list(other.found))\n# train\n"
         "for turn in range(2):\n    for each in handlers['turn']:\n        each(turn)\n# evaluate\n"

@@ -24,6 +24,121 @@ for row in rows:
 # evaluate
 print(round(total, 6), double(total))
 """,
+    "names that are looked up by their text": """
+import argparse
+import math
+from timeit import timeit
+
+SCALE = 3
+text = "10"
+
+class Small:
+    def __init__(self, n=1):
+        self.n = n * SCALE
+
+class Big(Small):
+    pass
+
+def train_fast(x):
+    return x + SCALE
+
+def train_slow(x):
+    own = 2
+    return eval("x * SCALE + own + " + text)
+
+def pick(name):
+    return globals()["train_" + name]
+
+def has(name):
+    return name in globals(), globals().get(name, "nothing")
+
+def late():
+    return eval("later + 1")
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", default="Big")
+    parser.add_argument("--kind", default="slow")
+    args = parser.parse_args()
+    # load data
+    start = math.floor(5.5)
+    model = eval(args.model)(4)
+    print(type(model).__name__, model.n, pick(args.kind)(2), has("later")[0], has("nobody"))
+    # train
+    total = 0.0
+    history = []
+    for epoch in range(4):
+        total += eval("math.{}(epoch + start)".format("sqrt"))
+        history.append(eval("total if epoch else seen") if epoch else None)
+        seen = epoch
+        print(epoch, round(total, 4), eval("seen"))
+    # evaluate
+    df_1, df_2 = [1], [2]
+    for i in (1, 2):
+        print(locals()[f"df_{i}"], "df_3" in locals(), "SCALE" in globals(), globals().get(args.model + "x", "none"))
+    for missing in ("missing_name", "unset"):
+        try:
+            eval(missing)
+        except NameError as error:
+            print(error)
+    print(eval("round(total, 2)"), [eval("n * SCALE") for n in history[:0] + [1, 2]], len(history))
+    if total < 0:
+        unset = 1
+
+later = 41
+if __name__ == "__main__":
+    main()
+    print(late(), timeit("train_fast(1)", globals=globals(), number=1) > 0)
+""",
+    "names that have no value any more, or not yet, and the program says so": """
+import math
+
+def add(a, b):
+    return a + b
+
+def show(x):
+    try:
+        print(x, limit)
+    except NameError as error:
+        print("in show:", error, type(error).__name__)
+
+# load data
+limit = 5
+total = add(1, 2)
+rows = [1, 2]
+show(total)
+del add
+try:
+    print(add(3, 4))
+except NameError as error:
+    print(error, type(error).__name__)
+# train
+if total > 5:
+    extra = 3
+try:
+    print(extra)
+except Exception as error:
+    print(error)
+for epoch in range(3):
+    try:
+        print("last", last)
+    except Exception as error:
+        print(error)
+    last = math.sqrt(epoch)
+del limit
+show(2)
+try:
+    del rows, rows
+except (KeyError, NameError) as error:
+    print(error)
+# evaluate
+try:
+    del limit
+except NameError:
+    import sys
+    print(sys.exc_info()[1])
+print(last)
+""",
     "decorators that count and remember": """
 import functools
 

@@ -185,3 +185,43 @@ def test_another_python(project: Path) -> None:
         [sys.executable, "-c", FAKE_PYTHON, "train-all"], cwd=project, capture_output=True, text=True
     )
     assert [step for step in STEPS if f"{step}: running" in done.stderr] == list(STEPS)
+
+
+AS_IT_STANDS = """\
+import pickle
+import sys
+from helpers import own_name
+
+
+class Box:
+    def __init__(self, value):
+        self.value = value
+
+
+exec("value = 3")
+with open("box.pickle", "wb") as file:
+    pickle.dump(Box(value), file)
+with open("box.pickle", "rb") as file:
+    print(pickle.load(file).value, Box.__module__)
+print(sys.argv, own_name())
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('exec("value', 'other = 1; exec("value'), ("sys.argv[0]", "sys.argv[0] + '!'")]
+)
+def test_a_program_that_runs_as_it_stands(tmp_path: Path, old: str, new: str) -> None:
+    """It finds what it is called, its classes can be pickled, and an edit of it, or of what it imports, is noticed."""
+    source = tmp_path / "study"
+    (source / "src").mkdir(parents=True)
+    (source / "src" / "train.py").write_text(AS_IT_STANDS)
+    (source / "src" / "helpers.py").write_text("import sys\n\n\ndef own_name():\n    return sys.argv[0]\n")
+    (source / "README.md").write_text("    python src/train.py --a 1\n")
+    project = conversion.convert(source, tmp_path / "project", lock=False).out
+    assert json.loads((project / "conversion.json").read_text())["programs"][0]["level"] == "wrapped"
+    done = run([sys.executable, "-m", "study", "train-all"], project)
+    assert done.stdout == "3 __main__\n['src/train.py', '--a', '1'] src/train.py\n", done.stderr
+    assert [each["status"] for each in statuses(project).values()] == ["done"]
+    replace(project, old, new)
+    (step,) = statuses(project).values()
+    assert (step["status"], step["why"].startswith("its code changed")) == ("stale", True)

@@ -13,6 +13,7 @@ from graduate.analyse.dependencies import find_contradictions, find_dependencies
 from graduate.analyse.exec_options import find_exec_options
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
 from graduate.analyse.hydra_options import find_hydra_options
+from graduate.analyse.library_settings import find_library_settings
 from graduate.analyse.listings import WORKSPACE, find_workspace_reason
 from graduate.analyse.passed_options import DeclaredOptions
 from graduate.analyse.python_version import find_python
@@ -91,6 +92,7 @@ def analyse(sources: Sources, progress: Callable[[str], None] | None = None) -> 
             *find_modernized(sources),
             *find_contradictions(sources, dependencies),
             *([reason] if reason else []),
+            *find_library_settings(sources),
         ),
     )
 

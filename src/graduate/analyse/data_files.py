@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from posixpath import basename, dirname
 
+from graduate.analyse.listed_files import find_listed
 from graduate.analyse.listings import Listing, find_listings
 from graduate.model.facts import DataFile
 from graduate.model.source import MODULES, OtherFile, Place, Sources
@@ -66,7 +67,8 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
     exact, patterns = _index(named)
     in_doubt = sources.whole_folder or len(sources.files) <= _FEW_FILES
     texts = dict(sources.texts)
-    found = []
+    found: list[DataFile] = []
+    others: list[OtherFile] = []
     listings = find_listings(sources)
     opened = _find_opened_modules(sources, exact, listings)
     for file in sorted([*sources.files, *opened], key=lambda each: each.path):
@@ -84,12 +86,18 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
             if file in opened and not uses:
                 uses = [_Named(file.path, "read", Place(file.path))]
         if not uses and not (in_doubt and _looks_like_data(file)):
+            if not file.path.endswith(MODULES) and not _NOT_DATA.search(file.path):
+                others.append(file)
             continue
         if file.path in texts and _NOT_DATA.search(file.path) and not modes & {"read"}:
             continue
         place = min((use.place for use in uses), default=None)
         found.append(_describe(Path(sources.root), file, limit_bytes, place))
-    return tuple(found)
+    found += [
+        _describe(Path(sources.root), file, limit_bytes, place)
+        for file, place in find_listed(sources, found, others)
+    ]
+    return tuple(sorted(found, key=lambda file: file.path))
 
 
 def _find_opened_modules(

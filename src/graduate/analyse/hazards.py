@@ -31,8 +31,9 @@ EXPLANATIONS: dict[str, Explanation] = {
             "dynamic-names",
             "The program reaches its variables by `exec`, `eval`, `globals()` or, outside of functions, `locals()`. "
             "Where a name is used cannot be told from the text, so the program runs as it stands, as one step "
-            "(`wrapped`). "
-            "Replace the call by a dictionary to have the program taken apart.",
+            "(`wrapped`). Where names are only looked up (`eval(args.model)`, `globals()[name]`, `name in globals()`), "
+            "a dictionary of the names that can be meant takes the place of the call; write one for the others to have "
+            "the program taken apart.",
         ),
         Explanation(
             "G102",
@@ -146,6 +147,15 @@ EXPLANATIONS: dict[str, Explanation] = {
             "processes (`PARALLEL_WORKERS=4`, docs/parallel.md): one may need what another one did, draws random "
             "numbers from a generator that all share, or calls something of which that is not known. The loop runs as "
             "it stands.",
+        ),
+        Explanation(
+            "G118",
+            "library-setting",
+            "A function, or a statement inside of another, sets something in a library for the whole process, and the "
+            "pipeline does not know how to read it there. When a step is skipped that has set it, a later step that "
+            "needs it does not find it; within a step, and in a run that is not interrupted, it is there. Statements "
+            "that stand for themselves are repeated, and what NumPy, pandas, Matplotlib, PyTorch, scikit-learn, JAX, "
+            "Keras, loggers and the environment hold is stored with each step. Set it by a statement of its own.",
         ),
         Explanation(
             "G120",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from graduate.analyse.argparse_argument import NotUnderstood, read_argument
 from graduate.analyse.literals import fold_constant, infer_annotation
@@ -18,6 +19,7 @@ from graduate.model.source import Place, Sources
 from graduate.syntax.imports import qualified_names
 from graduate.syntax.local_imports import LocalModules
 from graduate.syntax.nodes import list_nodes, parse
+from graduate.syntax.spine import is_main_guard
 
 PlaceOf = Callable[[ast.AST], Place]
 
@@ -33,26 +35,49 @@ _COMMAND = {"command", "callback"}
 _TYPES = {"int", "float", "str"}
 
 
+@dataclass(frozen=True)
+class _Module:
+    """The options of one module by the top-level definition that declares them ("" for those that stand in none), the
+    local modules that it imports, and the names of definitions of its own and of others that its code mentions."""
+
+    options: dict[str, tuple[Option, ...]]
+    guarded: tuple[Option, ...]
+    imported: tuple[str, ...]
+    mentioned: frozenset[str]
+    reached: frozenset[str]
+
+
 class DeclaredOptions:
     """The options that the modules of a project declare; each module is read once."""
 
     def __init__(self, sources: Sources) -> None:
         self._modules = {module.path: module for module in sources.modules}
         self._local = LocalModules(tuple(self._modules))
-        self._read: dict[str, tuple[tuple[Option, ...], tuple[str, ...]]] = {}
+        self._read: dict[str, _Module] = {}
 
     def find(self, entry: str) -> tuple[Option, ...]:
-        """Those of an entry module and of all that it imports, each name once."""
+        """Those of an entry module and of all that it imports, each name once.
+
+        A function of another module counts when something mentions it: one that only that module's own `if __name__ ==
+        "__main__"` calls is another program's.
+        """
+        paths = [entry]
+        for path in paths:
+            imported = self._look_at(path).imported
+            paths += [each for each in imported if each in self._modules and each not in paths]
+        modules = [self._look_at(path) for path in paths]
+        reached = frozenset[str]().union(*(module.reached for module in modules))
         found: dict[str, Option] = {}
-        pending = [entry]
-        for path in pending:
-            options, imported = self._read_module(path)
-            pending += [each for each in imported if each in self._modules and each not in pending]
-            for option in options:
+        for module in modules:
+            known = reached | module.mentioned
+            groups = [
+                o for name, o in module.options.items() if module is modules[0] or not name or name in known
+            ]
+            for option in [*chain(*groups), *(module.guarded if module is modules[0] else ())]:
                 found.setdefault(option.name, option)
         return tuple(found.values())
 
-    def _read_module(self, path: str) -> tuple[tuple[Option, ...], tuple[str, ...]]:
+    def _look_at(self, path: str) -> _Module:
         if path not in self._read:
             module = self._modules[path]
             tree = parse(module.text)
@@ -60,22 +85,42 @@ class DeclaredOptions:
             def place(node: ast.AST) -> Place:
                 return module.place(getattr(node, "lineno", 1), getattr(node, "end_lineno", None))
 
-            options = find_passed_options(list_nodes(tree), qualified_names(tree.body), place)
-            self._read[path] = options, self._local.find_imports(path, module.text, tree)[0]
+            nodes = list_nodes(tree)
+            imports = qualified_names(tree.body)
+            fired = {name for node in nodes if isinstance(node, ast.Call) for name in _fired(node, imports)}
+            options: dict[str, tuple[Option, ...]] = {}
+            guarded: tuple[Option, ...] = ()
+            mentioned: set[str] = set()
+            for top in tree.body:
+                declared = _find(list_nodes(top), imports, place, fired)
+                own = top.name if isinstance(top, ast.FunctionDef | ast.AsyncFunctionDef) else ""
+                if is_main_guard(top):
+                    guarded += declared
+                    continue
+                options[own] = options.get(own, ()) + declared
+                named = {node.id for node in list_nodes(top) if isinstance(node, ast.Name)}
+                mentioned |= named - {own}
+                if isinstance(top, ast.FunctionDef | ast.AsyncFunctionDef) and top.decorator_list:
+                    mentioned.add(own)
+            reached = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+            reached |= {a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
+            star = any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in nodes)
+            reached |= {node.id for node in nodes if isinstance(node, ast.Name)} if star else set()
+            self._read[path] = _Module(
+                options,
+                guarded,
+                self._local.find_imports(path, module.text, tree)[0],
+                frozenset(mentioned),
+                frozenset(reached),
+            )
         return self._read[path]
 
 
-def find_passed_options(
-    nodes: Sequence[ast.AST], imports: Mapping[str, str], place: PlaceOf
+def _find(
+    nodes: Sequence[ast.AST], imports: Mapping[str, str], place: PlaceOf, fired: set[str]
 ) -> tuple[Option, ...]:
-    """The options that one module declares, each name once. What cannot be read off is left to the text of the line."""
-    found: dict[str, Option] = {}
-    fired = {name for node in nodes if isinstance(node, ast.Call) for name in _fired(node, imports)}
-    for node in nodes:
-        for option in _read(node, imports, place, fired):
-            if option.flags and option.name not in found:
-                found[option.name] = option
-    return tuple(found.values())
+    """The options that nodes declare. What cannot be read off is left to the text of the line."""
+    return tuple(each for node in nodes for each in _read(node, imports, place, fired) if each.flags)
 
 
 def _read(node: ast.AST, imports: Mapping[str, str], place: PlaceOf, fired: set[str]) -> Iterator[Option]:

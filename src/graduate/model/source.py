@@ -99,7 +99,7 @@ class SourceModule:
             return Place(self.path, line, last)
         start, end = self.places[line - 1], self.places[min(last, len(self.places)) - 1]
         end_line_there = end.line if end.cell == start.cell else start.line
-        return Place(self.path, start.line, max(start.line, end_line_there), start.cell)
+        return Place(start.path, start.line, max(start.line, end_line_there), start.cell)
 
 
 @dataclass(frozen=True, slots=True)

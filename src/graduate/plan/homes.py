@@ -236,17 +236,30 @@ def propose_files(facts: Facts) -> tuple[FilePlan, ...]:
 def find_local_modules(sources: Sources) -> list[str]:
     """The paths of the modules that move as a whole."""
     entries = {program.path for program in sources.programs}
+    importers: dict[str, set[str]] = {}
+    for module in sources.modules:
+        for name in _imported_names(module.text):
+            importers.setdefault(name, set()).add(module.path)
+
+    def is_imported(path: str) -> bool:
+        return bool(importers.get(PurePosixPath(path).stem, set()) - {path})
+
     return [
         m.path
         for m in sources.modules
-        if m.path not in entries or (m.path.endswith(".py") and _is_imported(m.path, sources))
+        if m.path not in entries or (m.path.endswith(".py") and is_imported(m.path))
     ]
 
 
-def _is_imported(path: str, sources: Sources) -> bool:
-    stem = re.escape(PurePosixPath(path).stem)
-    pattern = re.compile(rf"^\s*(from\s+[\w.]*\b{stem}\s+import\b|import\s+([\w.]+\.)?{stem}\b)", re.M)
-    return any(pattern.search(module.text) for module in sources.modules if module.path != path)
+_IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+import\b|import\s+([\w.]+))", re.MULTILINE)
+
+
+def _imported_names(text: str) -> set[str]:
+    """What the modules that a text imports are called: `c` of `from a.b.c import d`, each part of `import a.b`."""
+    found: set[str] = set()
+    for module, dotted in _IMPORT.findall(text):
+        found.update(dotted.split(".") if dotted else [module.rpartition(".")[2]])
+    return found
 
 
 def _unit(path: str, roots: set[str]) -> str:

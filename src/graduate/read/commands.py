@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
+from types import MappingProxyType
 
 from graduate.model.source import MODULES
 
@@ -33,18 +34,30 @@ class Command:
     folder: str = ""
 
 
-def find_commands(texts: Sequence[tuple[str, str]], modules: Sequence[str]) -> tuple[Command, ...]:
-    """The commands in texts that run one of the modules: shell scripts first, then Makefiles, then READMEs."""
+def find_commands(
+    texts: Sequence[tuple[str, str]],
+    modules: Sequence[str],
+    scripts: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Command, ...]:
+    """The commands in texts that run one of the modules: shell scripts first, then Makefiles, then READMEs.
+
+    `scripts` are commands of the project's own and the modules that they run.
+    """
     found: list[Command] = []
     folders = {folder for module in modules for folder in list_folders(module)}
     for path, text in sorted((item for item in texts if _rank(item[0]) < 9), key=lambda item: _key(item[0])):
         folder = dirname(path)
         for number, line, names in _lines(path, text):
-            for words in _split(line, names):
+            for words in _split(line, names, scripts):
                 if words[0] == "cd" and len(words) == 2:
                     folder = _change_folder(folder, words[1], folders)
                     continue
-                command = _read_command(words, folder, f"{path}:{number}", modules)
+                origin = f"{path}:{number}"
+                if words[0] in scripts:
+                    arguments = _arguments(words[1:])
+                    command = Command(scripts[words[0]], arguments, origin) if arguments is not None else None
+                else:
+                    command = _read_command(words, folder, origin, modules)
                 if command is not None:
                     found.append(command)
     return tuple(found)
@@ -100,9 +113,9 @@ def _lines(path: str, text: str) -> Iterator[tuple[int, str, dict[str, str]]]:
         pending = ""
 
 
-def _split(line: str, names: dict[str, str]) -> Iterator[list[str]]:
+def _split(line: str, names: dict[str, str], scripts: Collection[str]) -> Iterator[list[str]]:
     """The words of each simple command of a line, with known variables filled in."""
-    if not any(part in line for part in ("py", "PYTHON", "-m", "cd ")):
+    if not any(part in line for part in ("py", "PYTHON", "-m", "cd ", *scripts)):
         return
     for name, value in names.items():
         line = re.sub(rf"\$\{{{name}\}}|\$\({name}\)|\${name}\b", value.replace("\\", r"\\"), line)

@@ -118,7 +118,7 @@ def _find(tree: ast.Module, lines: Sequence[Line], gathered: Gathered) -> Iterat
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and kind == "cell":
             body = [each for each in node.body if not isinstance(each, ast.Return)]
             own = _moved(body, lines)
-            if _is_disabled(node):
+            if own and _is_disabled(node):
                 gathered.omissions.append(Omission(span(own), join(own), "the cell is disabled"))
             elif own:
                 takes = frozenset(argument.arg for argument in node.args.args)

@@ -12,6 +12,7 @@ from posixpath import basename, dirname
 from graduate.errors import Python2Error, ReadError
 from graduate.model.source import MODULES, OtherFile, Place, Program, SourceModule, Sources, Unread
 from graduate.read.commands import Command, find_commands
+from graduate.read.console_scripts import find_scripts, make_modules
 from graduate.read.names import find_name
 from graduate.read.notebook import read_notebook
 from graduate.read.parsing import parse_python
@@ -81,7 +82,11 @@ def _read_folder(root: Path, shown: str, python2: bool) -> Sources:
     modules, broken = _read_modules(root, paths, python2)
     local = LocalModules(tuple(paths))
     seen = [look_at(module, local) for module in modules]
-    commands = find_commands(texts, paths)
+    scripts = make_modules(find_scripts(texts), modules, seen, [file.path for file in found.files])
+    modules += scripts.values()
+    local = LocalModules((*paths, *(module.path for module in scripts.values())))
+    seen += [look_at(module, local) for module in scripts.values()]
+    commands = find_commands(texts, paths, {name: module.path for name, module in scripts.items()})
     exports = find_exports(modules, seen) - {command.path for command in commands}
     modules = [module for module in modules if module.path not in exports]
     seen = [one for one in seen if one.path not in exports]

@@ -15,6 +15,11 @@ class Context:
             raise AttributeError(name)
         raise NameError(f"name {name!r} is not defined")
 
+    def __delattr__(self, name: str) -> None:
+        if name not in vars(self):
+            raise NameError(f"name {name!r} is not defined")
+        super().__delattr__(name)
+
     def __repr__(self) -> str:
         return f"Context({', '.join(sorted(vars(self)))})"
 

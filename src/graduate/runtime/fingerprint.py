@@ -16,23 +16,23 @@ from .objects import digest
 
 RUNTIME_MODULES = frozenset(
     {
-        "agreement", "attempt", "autocast", "background", "batch_rows", "checkpoint", "cluster",
-        "code_hashes", "command", "command_line", "config_files", "configuration", "contents", "context",
-        "copied", "copies", "data_checks", "dispatch", "distributed", "doctor", "draws", "ends", "exporter",
-        "failure", "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block", "fit_keras",
-        "fit_lightgbm", "fit_lightning", "fit_parts", "fit_skorch", "fit_transformers", "fit_xgboost",
-        "former_names", "handles", "iterators", "journal", "launch", "library_logging", "library_options",
-        "library_state", "live", "live_keras", "loading", "lock", "log", "loop_files", "loop_pickle",
-        "loop_run", "mirror", "model_input", "model_record", "model_request", "module_state", "notebook",
-        "objects", "open_files", "open_loops", "optional", "output", "pace", "parallel", "parallel_files",
-        "parallel_joblib", "parallel_ray", "parallel_text", "parallel_turn", "parallel_wire", "paths",
-        "pickle_keras", "pickling", "positions", "precision", "problems", "process", "progress",
-        "random_state", "rebuild", "redaction", "resume", "retries", "row_attention", "row_entrances",
-        "row_facts", "row_gradients", "row_layers", "row_loader", "row_losses", "row_random", "row_rules",
-        "row_shapes", "runner", "running", "saved", "saving", "services", "serving", "setting_sources",
-        "setting_values", "signals", "snapshot", "state", "status", "step_run", "steps", "store", "sweep",
-        "sweep_file", "sweep_report", "sweep_trial", "syntax", "trial", "twisters", "upkeep", "validity",
-        "world", "written",
+        "agreement", "as_program", "attempt", "autocast", "background", "batch_rows", "checkpoint",
+        "cluster", "code_hashes", "command", "command_line", "config_files", "configuration", "contents",
+        "context", "copied", "copies", "data_checks", "dispatch", "distributed", "doctor", "draws", "ends",
+        "exporter", "failure", "figure_backend", "figures", "files", "fingerprint", "fit", "fit_block",
+        "fit_keras", "fit_lightgbm", "fit_lightning", "fit_parts", "fit_skorch", "fit_transformers",
+        "fit_xgboost", "former_names", "handles", "iterators", "journal", "launch", "library_logging",
+        "library_options", "library_state", "live", "live_keras", "loading", "lock", "log", "loop_files",
+        "loop_pickle", "loop_run", "mirror", "model_input", "model_record", "model_request", "module_state",
+        "names", "notebook", "objects", "open_files", "open_loops", "optional", "output", "pace",
+        "parallel", "parallel_files", "parallel_joblib", "parallel_ray", "parallel_text", "parallel_turn",
+        "parallel_wire", "paths", "pickle_keras", "pickling", "positions", "precision", "problems",
+        "process", "progress", "random_state", "rebuild", "redaction", "resume", "retries", "row_attention",
+        "row_entrances", "row_facts", "row_gradients", "row_layers", "row_loader", "row_losses",
+        "row_random", "row_rules", "row_shapes", "runner", "running", "saved", "saving", "services",
+        "serving", "setting_sources", "setting_values", "signals", "snapshot", "state", "status",
+        "step_run", "steps", "store", "sweep", "sweep_file", "sweep_report", "sweep_trial", "syntax",
+        "trial", "twisters", "upkeep", "validity", "world", "written",
     }
 )  # fmt: skip
 """The files beside this one that are the machinery: their changes make no result stale. Others are the author's."""
@@ -233,7 +233,9 @@ class CodeIndex:
         return set()
 
     def _text(self, text: str) -> set[tuple[str, str]]:
-        """A module that is named by a string, as `import_module` takes it."""
+        """A module that is named by a string, as `import_module` takes it: in full, or from the package on."""
+        if text.startswith(".") and text.replace(".", "").isidentifier():
+            text = self.package + text
         if text.startswith(self.package + ".") and self.module(text) is not None:
             return self._whole(text)
         return set()

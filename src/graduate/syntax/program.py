@@ -111,13 +111,15 @@ class ProgramSyntax:
     def dynamic_names(self) -> ast.Call | None:
         """A call by which code reaches its names dynamically (`exec`, `globals()`); None if there is none.
 
-        `globals()["name"]` is that name, and what a function asks for its own local names stays as it is.
+        `globals()["name"]` is that name, and what a function asks for its own local names stays as it is. Text that is
+        run with names of its own (`eval(text, names)`) reaches no others.
         """
         stack: list[tuple[ast.AST, bool]] = [(self.source.tree, True)]
         while stack:
             node, in_spine = stack.pop()
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DYNAMIC:
                 is_lookup = node.func.id in {"vars", "dir"} and bool(node.args)
+                is_lookup |= node.func.id in {"eval", "exec"} and _has_table(node)
                 if not is_lookup and node not in self.names.items and (in_spine or not shows_locals(node)):
                     return node
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -126,6 +128,10 @@ class ProgramSyntax:
                 in_spine = True
             stack += [(child, in_spine) for child in ast.iter_child_nodes(node)]
         return None
+
+
+def _has_table(call: ast.Call) -> bool:
+    return len(call.args) > 1 and not any(isinstance(each, ast.Starred) for each in call.args[:2])
 
 
 def _bound_by_import(node: ast.stmt) -> list[str]:

@@ -26,6 +26,7 @@ PROJECT_NAMES = {
     "resumable": "utils/fit.py",
     "source_path": "utils/paths.py",
     "with_settings": "utils/config_files.py",
+    "names_with_values": "utils/names.py",
     "display": "utils/notebook.py",
     "show_error": "utils/notebook.py",
     "shell": "utils/notebook.py",

@@ -7,6 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from graduate.model.facts import Facts, Hazard, Option, Role
 from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
@@ -26,6 +27,7 @@ from graduate.transform.move_modules import move_module
 from graduate.transform.render_settings import choose_settings_file, name_of_module_option, render_settings
 from graduate.transform.write_pipeline import (
     StepText,
+    called,
     docstring,
     render_command_line,
     render_pipeline,
@@ -107,7 +109,7 @@ class PackageBuilder:
         self.wrapped_homes.add(home)
         name = self._unique_step(program.steps[0].name if len(program.steps) == 1 else "train", program)
         function = name.replace("-", "_")
-        self.functions.append(render_wrapped(function, home, program.path))
+        self.functions.append(render_wrapped(function, home, program.path, self._called(program)))
         self.texts.append(
             StepText(
                 name,
@@ -131,7 +133,7 @@ class PackageBuilder:
                 "    import shlex",
                 "    import sys",
                 "",
-                *render_command_line(program.path, arguments, flags),
+                *render_command_line(self._called(program), arguments, flags),
             ]
             self.functions.insert(0, "\n".join(lines))
             self.setups[program.name] = setup
@@ -232,7 +234,7 @@ class PackageBuilder:
 
     def _add_steps(self, program: ProgramPlan, draft: ProgramDraft) -> None:
         setup = self._setup_name(program)
-        text = render_setup(draft, setup, self._imports_for_effect(draft))
+        text = render_setup(draft, setup, self._imports_for_effect(draft), self._called(program))
         if text:
             self.functions.append(text)
             self.setups[program.name] = setup
@@ -252,6 +254,9 @@ class PackageBuilder:
             )
             made = self._step(name, function, program, draft, step, takes, gives)
             self.steps.append(replace(made, alone=alone))
+
+    def _called(self, program: ProgramPlan) -> str:
+        return called(next(each for each in self.sources.programs if each.path == program.path))
 
     def _folder(self, program: ProgramPlan) -> str:
         folder = next(each.folder for each in self.sources.programs if each.path == program.path)
@@ -430,18 +435,21 @@ class PackageBuilder:
             for omission in module.omissions:
                 yield Row(omission.place, omission.source.split("\n")[0], "", omission.reason)
 
-    def _program_rows(self, draft: ProgramDraft) -> Iterator[Row]:
-        source = draft.syntax.source
+    @cached_property
+    def _places(self) -> dict[int, str]:
+        """id(statement) → where it stands, once the modules are written."""
         where: dict[int, str] = {}
         for module in self.modules.values():
+            home = dotted_home(module.home)
             for piece in module.pieces:
-                if piece.draft is not draft:
-                    continue
                 for statement, line, count in piece.rows:
                     first = module.lines[id(piece)] + line
-                    where[id(statement)] = (
-                        f"{dotted_home(module.home)}:{piece.name}:{first}-{first + count - 1}"
-                    )
+                    where[id(statement)] = f"{home}:{piece.name}:{first}-{first + count - 1}"
+        return where
+
+    def _program_rows(self, draft: ProgramDraft) -> Iterator[Row]:
+        source = draft.syntax.source
+        where = self._places
         for statement in draft.syntax.spine.statements:
             first_line = source.source(statement.node).split("\n", 1)[0]
             line = source.line(source.start(statement.node))

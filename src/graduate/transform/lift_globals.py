@@ -13,6 +13,7 @@ from graduate.syntax.assignment import Uses
 from graduate.syntax.movable import Definition
 from graduate.syntax.nodes import shows_locals
 from graduate.syntax.scopes import Occurrence, Scope
+from graduate.transform.caught_names import find_caught_names
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft
 
 ASSIGNABLE = frozenset({"name", "global", "def", "class", "import"})
@@ -203,6 +204,8 @@ def _thread_segments(draft: ProgramDraft) -> None:
             )
         # A function may not read what it is passed, so passing it must not fail where it has no value.
         draft.context |= {n for n in unsure_anywhere & passed if draft.is_variable(n)}
+        caught = find_caught_names(draft.syntax, segment.statements)
+        draft.context |= {n for n in unsure_anywhere & caught if draft.is_variable(n)}
         summaries.append((segment, uses, before, known[0] | (known[1] & certain)))
     ever: set[str] = set()
     for segment, _, before, _ in summaries:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from graduate.model.facts import Role
+from graduate.model.source import Program
 from graduate.syntax.spine import SpineStatement
 from graduate.syntax.text import reindent
 from graduate.transform.assemble import free_names, import_lines, import_of_own, sorted_imports
@@ -103,14 +105,15 @@ def _step_doc(step: StepDraft) -> str:
     return ", ".join(s.name.replace("_", " ") for s in step.segments).capitalize() + "."
 
 
-def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str]) -> str:
-    """The function that sets the process-wide state of a program; "" when there is nothing to set."""
+def render_setup(draft: ProgramDraft, name: str, extra: Sequence[str], path: str) -> str:
+    """The function that sets the process-wide state of a program, which is called `path`; "" when there is nothing to
+    set."""
     early = _before_imports(draft)
     first = [line for s in draft.setup[:early] for line in _statement(draft, s).split("\n")]
     body = [line for s in draft.setup[early:] for line in _statement(draft, s).split("\n")]
     unchecked = _leave_unchecked([*first, *body])
     if draft.arguments:
-        body = [*render_command_line(draft.syntax.source.path, draft.arguments, draft.flags), *body]
+        body = [*render_command_line(path, draft.arguments, draft.flags), *body]
     hydra = uses_hydra(draft.syntax.source, draft.syntax.qualified)
     if hydra:
         # What hydra calls the run, as it took it from the file.
@@ -153,8 +156,14 @@ def _before_imports(draft: ProgramDraft) -> int:
     return sum(1 for _ in itertools.takewhile(bool, early))
 
 
+def called(program: Program) -> str:
+    """What a program is called on its command line, in the folder in which it runs."""
+    return posixpath.relpath(program.path, program.folder or ".")
+
+
 def render_command_line(path: str, arguments: str, flags: Mapping[str, str]) -> list[str]:
-    """The statement that gives a program its command line: the text of it, and the options that are settings."""
+    """The statement that gives a program its command line: what it is called, the text, and the options that are
+    settings."""
     line = f'    sys.argv = ["{path}", *shlex.split(settings.{arguments})'
     if not flags:
         return [f"{line}]"]
@@ -202,15 +211,15 @@ def _imports(draft: ProgramDraft, body: str) -> list[str]:
     return list(lines)
 
 
-def render_wrapped(function: str, home: str, path: str) -> str:
+def render_wrapped(function: str, home: str, path: str, name: str) -> str:
     """The step that runs a program as it stands."""
     return "\n".join(
         [
             f"def {function}() -> None:",
             docstring(f"Run {path} as it stands."),
-            "    import runpy",
+            "    from .utils.as_program import run_as_program",
             "",
-            f'    runpy.run_module(f"{{__package__}}.{dotted_home(home)}", run_name="__main__", alter_sys=True)',
+            f'    run_as_program(".{dotted_home(home)}", "{name}")',
         ]
     )
 

@@ -121,3 +121,26 @@ def test_beside_one_file_in_a_full_folder_only_what_it_names_counts(tmp_path: Pa
     assert [file.path for file in find_data_files(sources)] == ["a.csv"]
     few = replace(sources, files=sources.files[:3])
     assert len(find_data_files(few)) == 3
+
+
+LISTS = [
+    ("lines", {"list.txt": "files/a.xyz\nfiles/my file.q3\n"}, ["files/a.xyz", "files/my file.q3"]),
+    ("a table", {"list.txt": "1,files/a.xyz,'x'\n2,\"files/deep/b\",y\n"}, ["files/a.xyz", "files/deep/b"]),
+    ("a split", {"list.txt": '{"train": ["./files/a.xyz"], "test": "nothing.xyz"}'}, ["files/a.xyz"]),
+    ("a list of lists", {"list.txt": "more.q3", "more.q3": "files/deep/b"}, ["files/deep/b", "more.q3"]),
+    ("beside the list", {"list.txt": "sub/names.q3", "sub/names.q3": "c.xyz"}, ["sub/c.xyz", "sub/names.q3"]),
+    ("names of nothing", {"list.txt": "a.xyz\ndeep\nREADME.md\nout.q3\n"}, []),
+]
+
+
+@pytest.mark.parametrize(("texts", "needed"), [case[1:] for case in LISTS], ids=[case[0] for case in LISTS])
+def test_named_by_other_data(tmp_path: Path, texts: dict[str, str], needed: list[str]) -> None:
+    code = (
+        "names = open('list.txt').read().split()\nfor name in names:\n    open(name)\nopen('out.q3', 'w')\n"
+    )
+    others = ("files/a.xyz", "files/my file.q3", "files/deep/b", "sub/c.xyz", "README.md", "out.q3")
+    sources = lay_out(tmp_path, code, {**dict.fromkeys(others, "1"), **texts})
+    found = {file.path: file.place for file in find_data_files(sources)}
+    assert sorted(found) == sorted(["list.txt", *needed])
+    if needed:
+        assert found[needed[0]] is not None

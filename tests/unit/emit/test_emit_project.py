@@ -199,6 +199,7 @@ def test_every_part_of_the_runtime_is_known() -> None:
                 "from .utils.resume import Pipeline",
                 "from .utils.module_state import ModuleState",
                 "from .utils.former_names import keep_former_names",
+                "from .utils.as_program import run_as_program",
             ]
         ),
     }

@@ -73,6 +73,11 @@ def _():
 
 
 @app.cell(disabled=True)
+def _():
+    return
+
+
+@app.cell(disabled=True)
 def _(data):
     raise ValueError
     return

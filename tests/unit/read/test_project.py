@@ -364,3 +364,52 @@ def test_a_folder_that_is_written_into_does_not_give_the_package_its_name(tmp_pa
     assert read_project(tmp_path / "runs").name == "runs_project"
     (tmp_path / "runs" / "a.py").write_text("print('runs')\n")
     assert read_project(tmp_path / "runs").name == "runs"
+
+
+TOOL = "import argparse\n\n\ndef main():\n    argparse.ArgumentParser().parse_args()\n    print(1)\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (
+            "setup.py",
+            "from setuptools import setup\n\nsetup(entry_points={'console_scripts': ['fit-it = lab.fit:main']})",
+        ),
+        (
+            "setup.py",
+            "import setuptools\nsetuptools.setup(entry_points='''\n[console_scripts]\nfit-it=lab.fit:main\n''')",
+        ),
+        ("setup.cfg", "[options.entry_points]\nconsole_scripts =\n    fit-it = lab.fit:main\n"),
+        ("pyproject.toml", '[project.scripts]\nfit-it = "lab.fit:main"\n'),
+        ("pyproject.toml", '[tool.poetry.scripts]\nfit-it = "lab.fit:main"\n'),
+    ],
+)
+def test_console_scripts(tmp_path: Path, path: str, text: str) -> None:
+    """A command that the project would install is a program, and is known in the README."""
+    files = {"lab/__init__.py": "", "lab/fit.py": TOOL, path: text}
+    sources = read(tmp_path / "a", {**files, "README.md": "```\n$ fit-it --rate 0.1\n```\n"})
+    (program,) = sources.programs
+    assert (program.path, program.arguments, program.origin) == (
+        "fit_it.py",
+        ("--rate", "0.1"),
+        "README.md:2",
+    )
+    module = sources.module(program.path)
+    assert module.text == "from lab.fit import main\n\nmain()\n"
+    assert str(module.place(3)) == f"{path}:{1 + text[: text.index('lab.fit')].count(chr(10))}"
+    (program,) = read(tmp_path / "b", {**files, "fit_it.py": "x = 1"}).programs
+    assert (program.path, program.arguments) == ("run_fit_it.py", ())
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"lab/fit.py": TOOL + GUARD},
+        {"lab/fit.py": TOOL, "train.py": "from lab.fit import main\nmain()\n"},
+        {"lab/fit.py": "x = 1\n", "train.py": "print(1)"},
+    ],
+)
+def test_console_scripts_that_are_no_programs_of_their_own(tmp_path: Path, files: dict[str, str]) -> None:
+    declared = {"pyproject.toml": '[project.scripts]\nfit = "lab.fit:main"\n', "lab/__init__.py": ""}
+    assert programs(read(tmp_path, {**declared, **files})) == [list(files)[-1]]
