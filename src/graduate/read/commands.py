@@ -1,4 +1,5 @@
-"""Command lines that run Python files, found in shell scripts, Makefiles and code blocks of a README."""
+"""Command lines that run Python files: in scripts for a shell or a batch system, Makefiles, pipelines of DVC and
+Snakemake, and code blocks of a README."""
 
 from __future__ import annotations
 
@@ -8,6 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
 from types import MappingProxyType
+from typing import Any
+
+import yaml
 
 from graduate.model.source import MODULES
 
@@ -18,6 +22,8 @@ _LAUNCHERS = {"torchrun", "accelerate", "deepspeed", "horovodrun", "mpirun", "mp
 _NOT_KNOWN = re.compile(r"[<>\[\]{}$`*]|\.\.\.|…")
 _PYTHON_FLAGS_WITH_VALUE = {"-W", "-X", "-c"}
 _FENCE = re.compile(r"^\s*(```|~~~)")
+_RULE = re.compile(r"^\s*(?:shell:\s*)?[\"']+|[\"']+\s*$")
+"""What stands around a command in a rule of Snakemake."""
 _ASSIGNMENT = re.compile(r"^(?:export\s+)?([A-Za-z_]\w*)\s*:?=\s*(\"[^\"]*\"|'[^']*'|\S*)\s*$")
 
 
@@ -46,11 +52,12 @@ def find_commands(
     found: list[Command] = []
     folders = {folder for module in modules for folder in list_folders(module)}
     for path, text in sorted((item for item in texts if _rank(item[0]) < 9), key=lambda item: _key(item[0])):
-        folder = dirname(path)
+        folder = before = dirname(path)
         for number, line, names in _lines(path, text):
             for words in _split(line, names, scripts):
                 if words[0] == "cd" and len(words) == 2:
-                    folder = _change_folder(folder, words[1], folders)
+                    there = before if words[1] == "-" else _change_folder(folder, words[1], folders)
+                    folder, before = there, folder
                     continue
                 origin = f"{path}:{number}"
                 if words[0] in scripts:
@@ -78,9 +85,9 @@ def _change_folder(here: str, to: str, folders: Collection[str]) -> str:
 
 def _rank(path: str) -> int:
     name = basename(path).lower()
-    if name.endswith((".sh", ".bash")):
+    if name.endswith((".sh", ".bash", ".slurm", ".sbatch", ".job", ".pbs")):
         return 0 if re.match(r"run|main|all|train|pipeline|reproduce", name) else 1
-    if name in {"makefile", "gnumakefile"} or name.endswith(".mk"):
+    if name in {"makefile", "gnumakefile", "justfile", "dvc.yaml", "snakefile"} or name.endswith(".mk"):
         return 2
     return 3 if name.startswith("readme") else 9
 
@@ -91,11 +98,17 @@ def _key(path: str) -> tuple[int, int, str]:
 
 def _lines(path: str, text: str) -> Iterator[tuple[int, str, dict[str, str]]]:
     """Command lines with their numbers and the variables that are set above them."""
+    if basename(path) == "dvc.yaml":
+        yield from ((number, line, {}) for number, line in _stages(text))
+        return
     names: dict[str, str] = {}
     fenced = not basename(path).lower().startswith("readme")
     is_readme = not fenced
     start, pending = 1, ""
+    quoted = _RULE if basename(path) == "Snakefile" else None
     for number, line in enumerate(text.split("\n"), 1):
+        if quoted:
+            line = quoted.sub("", line)
         if is_readme and _FENCE.match(line):
             fenced, pending = not fenced, ""
             continue
@@ -111,6 +124,29 @@ def _lines(path: str, text: str) -> Iterator[tuple[int, str, dict[str, str]]]:
             names[match[1]] = match[2].strip("\"'")
         yield start, pending, dict(names)
         pending = ""
+
+
+def _stages(text: str) -> Iterator[tuple[int, str]]:
+    """The commands of a `dvc.yaml`, each after a `cd` to where it runs and followed by one back."""
+    try:
+        top: Any = yaml.compose(text)
+    except yaml.YAMLError:
+        return
+    for _, stage in _pairs(dict(_pairs(top)).get("stages")):
+        parts = dict(_pairs(stage))
+        there, command = parts.get("wdir"), parts.get("cmd")
+        lines = command.value if isinstance(command, yaml.SequenceNode) else [command]
+        for line in lines:
+            if isinstance(line, yaml.ScalarNode):
+                words = " && ".join(each.strip() for each in line.value.split("\n") if each.strip())
+                yield line.start_mark.line + 1, f"cd {there.value} && {words} && cd -" if there else words
+
+
+def _pairs(node: Any) -> Iterator[tuple[str, Any]]:
+    """The entries of a mapping of YAML; none where it is something else."""
+    yield from (
+        (key.value, value) for key, value in (node.value if isinstance(node, yaml.MappingNode) else ())
+    )
 
 
 def _split(line: str, names: dict[str, str], scripts: Collection[str]) -> Iterator[list[str]]:

@@ -33,8 +33,8 @@ from graduate.syntax.install_commands import is_constraints, is_requirements
 from graduate.syntax.local_imports import LocalModules
 
 _TEXTS = re.compile(
-    r"^(.*\.(ya?ml|toml|ini|cfg|json|sh|bash)|setup\.py|Pipfile|README.*|(GNU)?[Mm]akefile|.*\.mk|Dockerfile.*"
-    r"|runtime\.txt)$",
+    r"^(.*\.(ya?ml|toml|ini|cfg|json|sh|bash|slurm|sbatch|job|pbs)|setup\.py|Pipfile|README.*|(GNU)?[Mm]akefile|.*\.mk|Dockerfile.*"
+    r"|runtime\.txt|Snakefile|justfile)$",
     re.IGNORECASE,
 )
 _LOCKS = re.compile(r"^(Pipfile|poetry|uv|pdm)\.lock$")

@@ -166,6 +166,22 @@ COMMANDS = [
     ("run.sh", "torchrun --nproc_per_node 2 train.py --n 3", ("--n", "3"), "run.sh:1"),
     ("run.sh", "python -m train --n 3", ("--n", "3"), "run.sh:1"),
     ("run.sh", "python other.py --n 3", (), ""),
+    ("job.slurm", "#!/bin/bash\n#SBATCH -N 1\nsrun python train.py --n 3", ("--n", "3"), "job.slurm:3"),
+    (
+        "dvc.yaml",
+        "stages:\n  fit:\n    cmd: python train.py --n 3\n    deps: [train.py]",
+        ("--n", "3"),
+        "dvc.yaml:3",
+    ),
+    (
+        "dvc.yaml",
+        "stages:\n  a:\n    wdir: data\n    cmd: ls\n  fit:\n    cmd:\n      - mkdir x\n      - python train.py -n 3",
+        ("-n", "3"),
+        "dvc.yaml:8",
+    ),
+    ("dvc.yaml", "stages: [\n  python train.py --n 3", (), ""),
+    ("Snakefile", "rule fit:\n    shell: 'python train.py --n 3'", ("--n", "3"), "Snakefile:2"),
+    ("Snakefile", 'rule fit:\n    shell:\n        "python train.py --out {output}"', (), "Snakefile:3"),
 ]
 
 
