@@ -256,7 +256,7 @@ _IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+import\b|import\s+([\w.]+))", re
 
 def _imported_names(text: str) -> set[str]:
     """What the modules that a text imports are called: `c` of `from a.b.c import d`, each part of `import a.b`."""
-    found = set()
+    found: set[str] = set()
     for module, dotted in _IMPORT.findall(text):
         found.update(dotted.split(".") if dotted else [module.rpartition(".")[2]])
     return found
