@@ -88,8 +88,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         Explanation(
             "G110",
             "left-out",
-            "A file could not be read (it is no valid Python 3, or a broken link). No program needs it and no command "
-            "runs it, so it is left out. Correct it to have it converted, or remove it to be rid of this message.",
+            "A file could not be read (it is no valid Python 3, or a broken link), so it is left out, and with it what "
+            "imports it, which could not run. Correct it to have them converted, or remove it to be rid of this "
+            "message.",
         ),
         Explanation(
             "G111",

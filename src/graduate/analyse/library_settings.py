@@ -54,7 +54,8 @@ def _find(module: SourceModule, local: LocalModules, is_program: bool) -> Iterat
     for node in _unrepeated(tree, is_program):
         if isinstance(node, ast.Assign | ast.Expr) and sets_library(node, imports, is_local):
             name = _name(node, imports)
-            if name and name not in known and not name.startswith((*_STORED, *_NO_STATE)):
+            is_stored = name.startswith((*_STORED, *_NO_STATE)) or name.endswith(".set_trace")
+            if name and name not in known and not is_stored:
                 known.add(name)
                 yield hazard("G118", f"{name} is set for the whole process", module, node.lineno)
 

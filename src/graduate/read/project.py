@@ -94,7 +94,10 @@ def _read_folder(root: Path, shown: str, python2: bool) -> Sources:
         m.path for m in modules if m.kind == "notebook"
     }
     programs = find_programs(seen, commands, ran, {file.path for file in found.files})
-    _refuse_broken(root, broken, programs, modules, local, commands)
+    stopped = _find_stopped(root, broken, programs, modules, local, commands)
+    programs = tuple(program for program in programs if program.path not in stopped)
+    modules = [module for module in modules if module.path not in stopped]
+    seen = [one for one in seen if one.path not in stopped]
     if not programs:
         raise ReadError(
             f"{shown} holds no program.",
@@ -102,11 +105,16 @@ def _read_folder(root: Path, shown: str, python2: bool) -> Sources:
             why=f"Its {len(modules)} modules only define things; none does something when it is run.",
             fix="Name the file that you run, or add a script that calls the code.",
         )
-    unread = [OtherFile(path, (root / path).stat().st_size) for path in [*left_out, *broken, *exports]]
+    unread = [
+        OtherFile(path, (root / path).stat().st_size) for path in [*left_out, *broken, *stopped, *exports]
+    ]
     files = tuple(sorted([*found.files, *unread], key=lambda file: file.path))
     sources = _sources(root, root.name, modules, seen, programs, files, texts)
     links = [Unread(Place(path), "the link points to itself") for path in found.broken_links]
     problems = [Unread(_place(path, error), f"{error.what} {error.why}") for path, error in broken.items()]
+    problems += [
+        Unread(Place(path), f"it needs {needed}, which cannot be read") for path, needed in stopped.items()
+    ]
     return replace(sources, unread=(*problems, *links))
 
 
@@ -163,34 +171,44 @@ def _read_module(root: Path, path: str, python2: bool) -> SourceModule:
     return read(root, path, python2=python2)
 
 
-def _refuse_broken(
+def _find_stopped(
     root: Path,
     broken: dict[str, ReadError],
     programs: Sequence[Program],
     modules: Sequence[SourceModule],
     local: LocalModules,
     commands: Sequence[Command],
-) -> None:
-    """A file that cannot be read stops the conversion only when a program needs it, or all that people run is so."""
+) -> dict[str, str]:
+    """The modules that cannot be run, since they need a file that cannot be read, and that file.
+
+    When all that people run is so, or a file only has to be modernized, the conversion stops.
+    """
     if not broken:
-        return
+        return {}
     by_path = {module.path: module for module in modules}
     commanded = [command.path for command in commands]
-    needed = [program.path for program in programs]
-    if all(path in broken for path in commanded):
-        needed += commanded
-    known = set(needed)
-    for path in needed:
-        for imported in find_certain_imports(by_path[path], local) if path in by_path else ():
-            if imported not in known:
-                known.add(imported)
-                needed.append(imported)
+    imported = {path: find_certain_imports(module, local) for path, module in by_path.items()}
+    stopped: dict[str, str] = {}
+    for module in modules:
+        known = [module.path]
+        for path in known:
+            known += [each for each in imported.get(path, ()) if each not in known]
+        needed = next((path for path in known if path in broken), "")
+        if needed:
+            stopped[module.path] = needed
+    run = [program.path for program in programs]
+    is_all = all(path in stopped for path in run)
+    is_all |= bool(commanded) and all(path in {**broken, **stopped} for path in commanded)
+    refused = [stopped[path] for path in run if path in stopped]
+    refused += commanded if all(path in broken for path in commanded) else ()
     for path, error in broken.items():
-        if path in known or not programs:
+        if path in refused or not programs:
             if isinstance(error, Python2Error):
                 python2 = [each for each, one in broken.items() if isinstance(one, Python2Error)]
                 raise explain_python2(root, error, python2)
-            raise error
+            if is_all or not programs:
+                raise error
+    return stopped
 
 
 def _read_file(file: Path, shown: str, python2: bool) -> Sources:

@@ -429,3 +429,20 @@ def test_console_scripts(tmp_path: Path, path: str, text: str) -> None:
 def test_console_scripts_that_are_no_programs_of_their_own(tmp_path: Path, files: dict[str, str]) -> None:
     declared = {"pyproject.toml": '[project.scripts]\nfit = "lab.fit:main"\n', "lab/__init__.py": ""}
     assert programs(read(tmp_path, {**declared, **files})) == [list(files)[-1]]
+
+
+def test_programs_that_need_what_cannot_be_read_are_left_out_beside_others(tmp_path: Path) -> None:
+    files = {"good.py": "import fine\nprint(1)", "fine.py": "x = 1", "bad.py": "import mid\nprint(2)"}
+    files |= {"mid.py": "import broken", "broken.py": "def f(:\n"}
+    sources = read(tmp_path / "a", files)
+    assert programs(sources) == ["good.py"]
+    assert [module.path for module in sources.modules] == ["fine.py", "good.py"]
+    whys = [(str(each.place), each.why) for each in sources.unread]
+    assert whys[0][0] == "broken.py:1"
+    assert whys[1:] == [
+        (f"{name}.py:1", "it needs broken.py, which cannot be read") for name in ("bad", "mid")
+    ]
+    commanded = {**files, "run.sh": "python bad.py\n"}
+    for number, each in enumerate([commanded, {**files, "good.py": "import mid\nprint(1)"}]):
+        with pytest.raises(ReadError, match="not valid Python"):
+            read(tmp_path / f"b{number}", each)
