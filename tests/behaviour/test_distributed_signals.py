@@ -40,13 +40,13 @@ def processes_of(project: Converted) -> dict[str, int]:
     return found
 
 
-def left(project: Converted) -> list[int]:
-    """The processes that work in a project's folder."""
+def left(project: Converted) -> list[str]:
+    """The processes that work in a project's folder, as they were called."""
     found = []
     for each in Path("/proc").glob("[0-9]*"):
         try:
             if (each / "cwd").readlink().is_relative_to(project.root):
-                found.append(int(each.name))
+                found.append(f"{each.name} {(each / 'cmdline').read_text()}")
         except OSError:
             continue
     return found
