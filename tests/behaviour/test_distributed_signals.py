@@ -72,7 +72,7 @@ def test_a_signal_to_any_process_stops_all_saved(
     os.kill(found[to], number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 75, errors
-    assert left(project) == []
+    wait(lambda: not left(project), 5)
     again = project.run(PROCS="2")
     assert again.returncode == 0, again.stderr
     assert "going on" in again.stderr

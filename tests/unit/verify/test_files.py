@@ -66,6 +66,7 @@ def test_files_whose_names_do_not_tell_what_they_are(name: str, tmp_path: Path) 
         holder.Net = type("Net", (), {"__module__": module})
         value = holder.Net()
         value.weights = list(range(number + 1)) if name == "weights" else [1, 2]
+        value.kinds = {1, 2}
         path = tmp_path / str(number) / name
         path.parent.mkdir()
         sys.modules[module] = holder

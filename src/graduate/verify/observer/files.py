@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _compat_pickle
 import contextlib
 import gzip
 import hashlib
@@ -114,7 +115,8 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         top = module.partition(".")[0]
-        if top in sys.stdlib_module_names or _is_installed(top):
+        # Up to protocol 2, which torch.save writes, the builtins go by their names in Python 2.
+        if top in sys.stdlib_module_names or module in _compat_pickle.IMPORT_MAPPING or _is_installed(top):
             return super().find_class(module, name)
         return type(name.rpartition(".")[2], (), {"__qualname__": name})
 
