@@ -65,8 +65,8 @@ RAY_TEST := tests/behaviour/test_parallel.py::test_a_machine_of_a_ray_cluster_is
 test-distributed: $(STAMP) .venv-ray/.installed ## training loops in 1, 2 and 4 processes and on two machines, killed, stopped, restarted; a Ray cluster, in .venv-ray
 	@$(BIN)/python -c "import torch" || { echo "it needs a CPU wheel of torch $(TORCH) in a folder named by PIP_FIND_LINKS"; exit 1; }
 	@$(BIN)/python -m pytest -m "slow or not slow" tests/unit/runtime/test_rows.py tests/unit/syntax/test_runs_alone.py \
-	  tests/behaviour/test_distributed.py tests/behaviour/test_distributed_machines.py tests/behaviour/test_cluster.py \
-	  tests/behaviour/test_parallel.py --deselect $(RAY_TEST)
+	  tests/behaviour/test_distributed.py tests/behaviour/test_distributed_signals.py tests/behaviour/test_distributed_machines.py \
+	  tests/behaviour/test_cluster.py tests/behaviour/test_parallel.py --deselect $(RAY_TEST)
 	@exec .venv-ray/bin/python -m pytest -m "slow or not slow" $(RAY_TEST)
 
 .venv-ray/.installed: pyproject.toml

@@ -232,7 +232,8 @@ def _verify(case: Case, source: Path, project: Path, scratch: Path, python: str)
         check=False,
     )
     if done.returncode:
-        raise Failed(f"verify: {_last_lines(done.stderr + done.stdout)}")
+        told = done.stderr + done.stdout
+        raise Failed(f"verify: {_last_lines(told[told.find('first difference') :])}")
     programs = json.loads(verdict.read_text(encoding="utf-8"))["programs"]
     outcomes = {finding["outcome"] for program in programs for finding in program["findings"]}
     return "same within noise" if "same within noise" in outcomes else "same"
@@ -396,7 +397,8 @@ def _apart(a: float, b: float) -> float:
 
 
 def _last_lines(text: str) -> str:
-    return " / ".join(text.strip().splitlines()[-6:])[-700:]
+    lines = [line for line in text.strip().splitlines() if not line.startswith(("│", "┃", "┏", "┡", "└"))]
+    return " / ".join(lines[-6:])[-700:]
 
 
 def render_table(results: list[Result], processes: Sequence[int]) -> str:

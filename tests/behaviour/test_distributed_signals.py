@@ -40,13 +40,13 @@ def processes_of(project: Converted) -> dict[str, int]:
     return found
 
 
-def left(project: Converted) -> list[int]:
-    """The processes that work in a project's folder."""
+def left(project: Converted) -> list[str]:
+    """The processes that work in a project's folder, as they were called."""
     found = []
     for each in Path("/proc").glob("[0-9]*"):
         try:
             if (each / "cwd").readlink().is_relative_to(project.root):
-                found.append(int(each.name))
+                found.append(f"{each.name} {(each / 'cmdline').read_text()}")
         except OSError:
             continue
     return found
@@ -72,7 +72,7 @@ def test_a_signal_to_any_process_stops_all_saved(
     os.kill(found[to], number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 75, errors
-    assert left(project) == []
+    wait(lambda: not left(project), 5)
     again = project.run(PROCS="2")
     assert again.returncode == 0, again.stderr
     assert "going on" in again.stderr

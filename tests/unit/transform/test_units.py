@@ -49,6 +49,12 @@ def moved(text: str, folder: Path) -> str:
             id="what {x=} shows is kept",
         ),
         pytest.param(
+            "import random\nk = random.random()\nclass Noise:\n    @staticmethod\n    def more():\n"
+            "        return random.random()\nprint(k, Noise.more())",
+            ["\nclass Noise:\n    @staticmethod"],
+            id="a class with a static method is made when its module is imported",
+        ),
+        pytest.param(
             "import numpy as np\nw = np.ones(3)\ndef f(x, k=1):\n    return w * x * k\nprint(f(2))",
             ["def f(x, k=1, *, w):", "print(f(2, w=w))"],
             id="a function gets the global that it reads",

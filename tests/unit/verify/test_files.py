@@ -55,6 +55,34 @@ def test_text_formats(name: str, one: str, other: str, expected: str, detail: st
     assert detail in found[1]
 
 
+@pytest.mark.parametrize(
+    "name", ["best.model", "weights", "state.dat", pytest.param("net.model", marks=pytest.mark.torch)]
+)
+def test_files_whose_names_do_not_tell_what_they_are(name: str, tmp_path: Path) -> None:
+    """The classes of what is in them have moved, so that their bytes differ."""
+    paths = []
+    for number, module in enumerate(("one_place", "another_place")):
+        holder: Any = types.ModuleType(module)
+        holder.Net = type("Net", (), {"__module__": module})
+        value = holder.Net()
+        value.weights = list(range(number + 1)) if name == "weights" else [1, 2]
+        value.kinds = {1, 2}
+        path = tmp_path / str(number) / name
+        path.parent.mkdir()
+        sys.modules[module] = holder
+        try:
+            if name == "net.model":
+                pytest.importorskip("torch").save(value, path)
+            else:
+                data = pickle.dumps(value)
+                path.write_bytes(gzip.compress(data) if name == "state.dat" else data)
+        finally:
+            del sys.modules[module]
+        paths.append(path)
+    assert paths[0].read_bytes() != paths[1].read_bytes()
+    assert outcome(*paths)[0] == ("different" if name == "weights" else "same")
+
+
 def test_archives_do_not_depend_on_times(tmp_path: Path) -> None:
     paths = []
     for folder, when in (("a", 1990), ("b", 2020)):

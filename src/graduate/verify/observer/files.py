@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _compat_pickle
+import contextlib
 import gzip
 import hashlib
 import importlib
@@ -35,7 +37,7 @@ def main(request: str, answer: str) -> None:
 def read_file(path: Path) -> Tree:
     """The tree of a file's content; of its bytes where the format is not known or cannot be read."""
     data = path.read_bytes()
-    reader = _READERS.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower()) or _by_content(data)
     if reader is not None:
         try:
             return reader(data, path)
@@ -45,6 +47,20 @@ def read_file(path: Path) -> Tree:
                 "note": f"read as bytes, because {type(error).__name__}: {str(error)[:100]}",
             }
     return _plain(data)
+
+
+def _by_content(data: bytes) -> Callable[[bytes, Path], Tree] | None:
+    """The reader of a file whose name does not tell what it is (`best.model`)."""
+    if data.startswith(b"PK\x03\x04"):
+        with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            return _torch if any(name.endswith("/data.pkl") for name in names) else _zip
+    if data.startswith(b"\x93NUMPY"):
+        return _numpy
+    if data.startswith(b"\x1f\x8b"):
+        return _gzip
+    is_pickle = data[:1] == b"\x80" and data[1:2] <= bytes([pickle.HIGHEST_PROTOCOL]) and data.endswith(b".")
+    return _pickle if is_pickle else None
 
 
 def _plain(data: bytes) -> Tree:
@@ -99,7 +115,8 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         top = module.partition(".")[0]
-        if top in sys.stdlib_module_names or _is_installed(top):
+        # Up to protocol 2, which torch.save writes, the builtins go by their names in Python 2.
+        if top in sys.stdlib_module_names or module in _compat_pickle.IMPORT_MAPPING or _is_installed(top):
             return super().find_class(module, name)
         return type(name.rpartition(".")[2], (), {"__qualname__": name})
 
@@ -150,7 +167,9 @@ def _gzip(data: bytes, path: Path) -> Tree:
     inner = gzip.decompress(data)
     suffix = Path(path.stem).suffix.lower()
     known = suffix in (".csv", ".tsv", ".json", ".pkl", ".pickle")
-    return _READERS[suffix](inner, path.with_suffix("")) if known else _plain(inner)
+    if known:
+        return _READERS[suffix](inner, path.with_suffix(""))
+    return _pickle(inner, path) if _by_content(inner) is _pickle else _plain(inner)
 
 
 def _table(name: str) -> Callable[[bytes, Path], Tree]:
