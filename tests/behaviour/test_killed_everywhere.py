@@ -55,7 +55,8 @@ PROGRAMS = {
     "torch_loaders": Case(28),
     "torch_trainer": Case(3),
     "torch_workers": Case(20),
-    "torch_persistent_workers": Case(4, falls_back=True),
+    "torch_persistent_loops": Case(17),
+    "torch_persistent_workers": Case(8),
 }
 
 

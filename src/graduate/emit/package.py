@@ -58,6 +58,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "fit_xgboost.py": ("xgboost",),
     "launch.py": (_SHARED,),
     "live_keras.py": _KERAS,
+    "loader_passes.py": _TORCH,
     "mirror.py": (_SHARED, _SWEPT),
     "model_record.py": (_MODEL,),
     "pickle_keras.py": _KERAS,

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
-from . import positions
+from . import optional, positions
 from .copied import Copied
 from .draws import Draws
 from .live import Registry
@@ -27,6 +27,7 @@ from .positions import Frame
 from .syntax import block_allows_done
 
 Item = TypeVar("Item")
+_loader_passes = optional.find("loader_passes")
 
 
 class LoopState:
@@ -90,6 +91,8 @@ class Checkpoint(OpenLoops):
     def _enter(self, run: LoopRun) -> None:
         """Become the innermost block of a step, and get what an earlier run of it has saved."""
         self._run = run
+        if _loader_passes is not None:
+            _loader_passes.watch()
         outer = [block.registry for block in run.stack]
         self.modules = run.modules
         self.registry = Registry(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from . import positions
+from . import optional, positions
 from .draws import Draws
 from .live import Registry, kind_of
 from .loop_run import LoopRun
+
+_loader_passes = optional.find("loader_passes")
 
 
 def replayable(iterable: Any) -> Iterator[Any]:
@@ -37,7 +39,7 @@ class Resumable:
     def __init__(self, iterable: Any) -> None:
         self.iterable = iterable
         self._made = positions.capture(iterable, _registries())
-        self._iterator: Iterator[Any] | None = positions.iterate(iterable)
+        self._iterator: Iterator[Any] | None = _iterate(iterable)
         self._count = 0
         self._draws = Draws()
         self._goal = 0
@@ -71,7 +73,7 @@ class Resumable:
         now = positions.capture(self.iterable, registries)
         if self._iterator is None:
             positions.restore(self.iterable, self._made, registries)
-            self._iterator = positions.iterate(self.iterable)
+            self._iterator = _iterate(self.iterable)
         if positions.can_skip_indices(self._iterator):
             if not self._count:
                 self._draws.set(0, registries)
@@ -85,6 +87,13 @@ class Resumable:
         if hasattr(self.iterable, "__next__"):
             raise TypeError(f"cannot pickle {type(self.iterable).__name__!r} object")
         return _made_again, (self.iterable, self._made, self.place())
+
+
+def _iterate(iterable: Any) -> Iterator[Any]:
+    iterator = positions.iterate(iterable)
+    if _loader_passes is not None:
+        _loader_passes.mark_replayed(iterator)
+    return iterator
 
 
 def _made_again(iterable: Any, made: Any, place: tuple[int, Draws]) -> Resumable:

@@ -252,8 +252,14 @@ def attributes_of(value: Any) -> dict[str, Any]:
     return found
 
 
-@functools.cache
 def passing(kind: Any) -> frozenset[str]:
     """The attributes of a class's instances that are not looked at."""
+    if hasattr(getattr(kind, "__iter__", None), "notes_passes"):
+        return _listed(kind) | {"_iterator"}  # `loader_passes` makes it anew
+    return _listed(kind)
+
+
+@functools.cache
+def _listed(kind: Any) -> frozenset[str]:
     names = (_PASSING.get(f"{base.__module__}.{base.__qualname__}", ()) for base in kind.__mro__)
     return frozenset(name for each in names for name in each)
