@@ -115,6 +115,21 @@ for epoch in range(2):
     assert "there was nothing to share out: each process computed everything" in done.stderr
 
 
+def test_one_process_loads_nothing_of_it(tmp_path: Path) -> None:
+    loaded = "\nimport sys\nprint(*(name for name in sys.modules if name.startswith('study.utils.')))\n"
+    one, several = (
+        convert({"main.py": HEAD + LOOPS["plain"] + loaded}, tmp_path / each) for each in ("one", "several")
+    )
+
+    def of_several(printed: str) -> set[str]:
+        names = {name.rpartition(".")[2] for name in printed.splitlines()[-1].split()}
+        assert "loop_run" in names
+        return {name for name in names if name.startswith(("row_", "batch_rows", "distributed", "agreement"))}
+
+    assert of_several(one.run().stdout) == set()
+    assert of_several(several.run(PROCS="2").stdout) >= {"row_loader", "agreement"}
+
+
 @pytest.fixture
 def long(tmp_path: Path) -> tuple[Converted, str, str]:
     """A project, and what an uninterrupted run of two processes prints and logs."""
