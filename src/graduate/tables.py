@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -82,9 +83,9 @@ def print_conversion(made: Converted, *, verified: bool) -> None:
     )
     for line in _find_notes(made):
         console.print(Text(line))
-    commands = f"cd {out} && make install test train-all status"
-    checked = "" if verified else f"; graduate verify {show_path(made.source)} {out}"
-    console.print(Text(f"next: {commands}{checked}"), soft_wrap=True)
+    check = "" if verified else f"{shlex.join(['graduate', 'verify', show_path(made.source), out])}; "
+    commands = f"cd {shlex.quote(out)} && make install test train-all status"
+    console.print(Text(f"next: {check}{commands}"), soft_wrap=True)
 
 
 def _find_notes(made: Converted) -> list[str]:

@@ -220,6 +220,11 @@ print(scale, double(scale), hidden)
         "wrapped",
         "floor = 2\nfrom numpy import *\nprint(floor(2.5))\n",
     ),
+    "of a module that need not be there": (
+        "wrapped",
+        "floor = 2\ntry:\n    from settings_of_this_machine import *\nexcept ImportError:\n    print('none')\n"
+        "for i in range(2):\n    print(floor, i)\n",
+    ),
     "of a library, after an import that it hides": (
         "steps+loops",
         "import random\nfrom numpy import *\n\ndef name():\n    return random.__name__, sum([[1, 2], [3, 4]], 0)\n\n"

@@ -139,6 +139,19 @@ except NameError:
     print(sys.exc_info()[1])
 print(last)
 """,
+    "a module that the program writes before it imports all of it": """
+from pathlib import Path
+Path("made_whole.py").write_text("import math\\nSCALE = 3\\ndef scaled(x):\\n    return math.sqrt(x) * SCALE\\n")
+from made_whole import *
+# load data
+rows = [scaled(i) for i in range(4)]
+print(rows, SCALE)
+# train
+total = 0.0
+for row in rows:
+    total += math.floor(scaled(row))
+print(total)
+""",
     "decorators that count and remember": """
 import functools
 

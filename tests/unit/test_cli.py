@@ -80,8 +80,8 @@ def test_convert_reports_level_steps_settings_and_next_commands(
     assert "study is in study-production" in out
     assert "steps+loops" in out
     assert "settings: 1 in configs/default.yaml" in out
-    assert "next: cd study-production && make install test train-all status" in out
-    assert "graduate verify src/study study-production" in out
+    commands = "cd study-production && make install test train-all"
+    assert f"next: graduate verify src/study study-production; {commands}" in out
     assert (folder / "study-production" / "conversion.json").is_file()
 
 

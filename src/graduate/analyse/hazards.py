@@ -12,6 +12,7 @@ from graduate.model.source import SourceModule, Sources
 from graduate.syntax.imports import bindings, qualify
 from graduate.syntax.nodes import dotted, list_nodes
 from graduate.syntax.program import ProgramSyntax
+from graduate.syntax.scopes import walk_same_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ EXPLANATIONS: dict[str, Explanation] = {
             "star-import",
             "`from module import *` binds names that the text does not show. The import is copied to every module "
             "that uses a name that nothing else binds. Those of the project's own modules and of the standard library "
-            "are spelt out. Where a variable has a value before such an import, which may give it another, the program "
-            "runs as it stands.",
+            "are spelt out. Where a variable has a value before such an import, which may give it another, or where it "
+            "stands on a condition, the program runs as it stands.",
         ),
         Explanation(
             "G103",
@@ -254,6 +255,11 @@ def find_hazards(module: SourceModule, syntax: ProgramSyntax) -> list[Hazard]:
         what = f"from {star} import *" + (f" may bind {bound} anew" if bound else "")
         cost: Cost = "wrapped" if bound else "none"
         found.append(hazard("G102", what, module, statement.node.lineno, cost))
+    for statement in syntax.statements:
+        for node in walk_same_scope(statement.node):
+            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+                what = f"{ast.unparse(node)} stands among other statements"
+                found.append(hazard("G102", what, module, node.lineno, "wrapped"))
     if syntax.spine.why_closed:
         line = syntax.spine.guard.lineno if syntax.spine.guard is not None else 1
         found.append(hazard("G103", syntax.spine.why_closed, module, line))

@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 from graduate.model.source import SourceModule, Sources
@@ -32,11 +33,14 @@ class _Stars:
     def __init__(self, sources: Sources) -> None:
         self.texts = {module.path: module.text for module in sources.modules if module.path.endswith(".py")}
         self.local = LocalModules(tuple(self.texts))
+        self.made: dict[str, str] = {}
+        """The texts of the modules that the program writes itself, by name."""
 
     def expand(self, module: SourceModule) -> SourceModule:
         if not re.search(r"import\s*\(?\s*\*", module.text):
             return module
         source = SourceText(module.path, module.text)
+        self.made = dict(_find_made(source))
         words = set(_WORD.findall(module.text))
         edits = []
         for node in source.imports:
@@ -55,7 +59,10 @@ class _Stars:
             return None
         found = self.local.find_module(path, node.level, node.module or "")
         if found:
-            return self._exported(found, around)
+            return None if found in around else self._exported(found, self.texts[found], around)
+        if not node.level and node.module in self.made:
+            text = self.made[node.module]
+            return None if node.module in around else self._exported(node.module, text, around)
         top = (node.module or "").partition(".")[0]
         if node.level or top not in sys.stdlib_module_names or top in _TALKATIVE:
             return None
@@ -65,10 +72,11 @@ class _Stars:
             return None
         return set(getattr(module, "__all__", [name for name in vars(module) if name[0] != "_"]))
 
-    def _exported(self, path: str, around: tuple[str, ...]) -> set[str] | None:
-        if path in around:
+    def _exported(self, path: str, text: str, around: tuple[str, ...]) -> set[str] | None:
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:
             return None
-        tree = ast.parse(self.texts[path])
         nodes = list_nodes(tree)
         if any(isinstance(n, ast.Name) and n.id in ("globals", "exec", "vars") for n in nodes):
             return None
@@ -89,3 +97,14 @@ class _Stars:
             return set(ast.literal_eval(listed[0].value)) if len(uses) == len(listed) == 1 else None
         except (ValueError, TypeError):
             return None
+
+
+def _find_made(source: SourceText) -> Iterator[tuple[str, str]]:
+    """The modules that a program writes from a text in its code, as `%%writefile helper.py` does: name and text."""
+    for call in source.calls:
+        match call:
+            case ast.Call(
+                func=ast.Attribute(ast.Call(args=[ast.Constant(str(path))]), "write_text"),
+                args=[ast.Constant(str(text)), *_],
+            ) if path.endswith(".py"):
+                yield path.removesuffix(".py").removeprefix("./"), text
