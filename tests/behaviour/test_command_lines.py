@@ -131,3 +131,28 @@ def test_options_of_another_program_are_not_handed_on(tmp_path: Path) -> None:
     (source / "train.py").write_text(called)
     project = conversion.convert(source / "train.py", tmp_path / "again", lock=False).out
     assert "size" in (project / "configs" / "default.yaml").read_text()
+
+
+def test_a_console_script_is_a_program(tmp_path: Path) -> None:
+    source = tmp_path / "study"
+    (source / "src" / "lab").mkdir(parents=True)
+    (source / "src" / "lab" / "__init__.py").touch()
+    (source / "src" / "lab" / "model.py").write_text("def step(w, x):\n    return w * 0.9 + x\n")
+    (source / "src" / "lab" / "fit.py").write_text(
+        "from .model import step\n\n\n" + ELSEWHERE["options.py"] + "\n\ndef main():\n    weight = 0.0\n"
+        "    for epoch in range(get().epochs):\n        weight = step(weight, epoch)\n        print(epoch, weight)\n"
+    )
+    (source / "pyproject.toml").write_text(
+        '[project]\nname = "lab"\n[project.scripts]\nfit-lab = "lab.fit:main"\n'
+    )
+    (source / "README.md").write_text("```\nfit-lab --epochs 4\n```\n")
+    project = conversion.convert(source, tmp_path / "project", lock=False).out
+    for settings, last in ((), "3 5.6"), (("epochs=5",), "4 9.0"):
+        verdict = conversion.verify(
+            source, project, python=Path(sys.executable), settings=settings, kills=1, timeout=60, seed=1
+        )
+        assert verdict.proved, render_text(verdict)
+        flags = [f"--{each}" for each in settings]
+        command = [sys.executable, "-m", "study", "train-all", *flags]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+        assert last in done.stdout

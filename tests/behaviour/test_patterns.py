@@ -24,6 +24,25 @@ for row in rows:
 # evaluate
 print(round(total, 6), double(total))
 """,
+    "parameters and arguments whose last line ends in a backslash": r"""
+# load data
+scale = len("abc")
+def fit(a,\
+    b=2,\
+):
+    return a * b * scale
+def plain(a,\
+):
+    return a + scale
+# train
+print(fit(1,\
+    b=3,\
+), plain(2,\
+))
+scale = 5
+# evaluate
+print(fit(2), plain(1))
+""",
     "names that are looked up by their text": """
 import argparse
 import math

@@ -222,7 +222,7 @@ class UnitWriter:
         closing = closing_bracket(self.source.data, opening)
         inner = self.source.slice(opening + 1, closing)
         given = ", ".join(f"{n}={self.name_at(n, o, plans)}" for n in self.draft.lifted[o.name])
-        bare = re.sub(r"#[^\n]*", "", inner).rstrip()
+        bare = re.sub(r"#[^\n]*|\\\n", "", inner).rstrip()
         separator = "" if not bare.strip() else (" " if bare.endswith(",") else ", ")
         edits = [Edit(closing, closing, separator + given)]
         if bare.strip():
@@ -245,7 +245,7 @@ class UnitWriter:
             at = self.source.data.rindex(b"**", 0, self.source.start(arguments.kwarg))
             star = "" if arguments.vararg or arguments.kwonlyargs else "*, "
             return [Edit(at, at, f"{star}{names}, ")]
-        bare = re.sub(r"#[^\n]*", "", self.source.slice(opening + 1, closing)).rstrip()
+        bare = re.sub(r"#[^\n]*|\\\n", "", self.source.slice(opening + 1, closing)).rstrip()
         separator = "" if not bare.strip() else (" " if bare.endswith(",") else ", ")
         star = "" if arguments.vararg or arguments.kwonlyargs or not arguments.defaults else "*, "
         return [Edit(closing, closing, f"{separator}{star}{names}")]

@@ -15,6 +15,7 @@ _TOKEN = re.compile(
     r"|.",
     re.DOTALL,
 )
+_ADDRESS = re.compile(r"(?<= at 0x)[0-9a-fA-F]{6,}\b")
 _NUMBER = re.compile(
     r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*$|\s*[-+]?(?:nan|inf)\s*$", re.IGNORECASE
 )
@@ -29,7 +30,8 @@ def fits(references: Sequence[str], text: str) -> bool:
     if text in references:
         return True
     if len(set(references)) < 2:
-        return False
+        # One run of an original that fails teaches no noise, but where objects lie is always some.
+        return any(_ADDRESS.sub("", each) == _ADDRESS.sub("", text) for each in references)
     tokens = [_tokens(each) for each in references]
     own = _tokens(text)
     if len({len(each) for each in tokens}) == 1 and len(own) == len(tokens[0]):

@@ -132,3 +132,16 @@ def test_noise_is_masked_after_a_kill_too() -> None:
     assert compare_outputs([straight, original], pieces).outcome == "same within noise"
     wrong = [lines("load"), lines("took 0.4 s", "loss 4")]
     assert compare_outputs([straight, original], wrong).outcome == "different"
+
+
+@pytest.mark.parametrize(
+    ("converted", "same"),
+    [
+        ("<Axes at 0x7f00deadbeef>, 0xff", True),
+        ("<Axes at 0x7f00deadbeef>, 0xfe", False),
+        ("<Axis at 0x7f00deadbeef>, 0xff", False),
+        ("<Axes at 7f00deadbeef>, 0xff", False),
+    ],
+)
+def test_where_objects_lie_is_noise_after_one_run_too(converted: str, same: bool) -> None:
+    assert fits(["<Axes at 0x7fffdeadbeef>, 0xff"], converted) is same

@@ -94,6 +94,19 @@ def test_what_runs_of_the_original_disagree_on_is_noise_of_that_size() -> None:
     assert "0.498 apart, while runs of the original are at most 0.002 apart" in detail
 
 
+class Search:
+    def __init__(self, took: float, score: float = 0.5) -> None:
+        self.refit_time_ = took
+        self.cv_results_ = {"mean_fit_time": np.array([took]), "score": score}
+
+
+def test_what_a_library_says_that_it_took_has_no_measure() -> None:
+    assert compare(Search(0.1), Search(20.0), Search(0.1001))[0] == "same within noise"
+    assert compare(Search(0.1), Search(20.0, 0.7), Search(0.1001))[0] == "different"
+    assert compare(Search(0.1), Search(20.0), Search(0.1))[0] == "different"
+    assert compare({"timed": 0.1}, {"timed": 20.0}, {"timed": 0.1001})[0] == "different"
+
+
 def test_a_clock_has_no_measure() -> None:
     assert compare(12.5, 3.0, 12.6)[0] == "different"
     assert compare(12.5, 3.0, 12.6, clock=True)[0] == "same within noise"

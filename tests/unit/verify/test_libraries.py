@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import logging
 import random
+import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -173,3 +175,18 @@ def test_an_iterator_of_a_loader_is_no_value() -> None:
     one, other = iter(loader), iter(loader)
     next(other)
     assert outcome(one, other) == "not comparable"
+
+
+def test_where_a_formula_was_made_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    class EvalEnvironment:
+        def __init__(self, flags: int) -> None:
+            self.flags = flags
+
+    library = SimpleNamespace(eval=SimpleNamespace(EvalEnvironment=EvalEnvironment))
+    one, other = EvalEnvironment(0), EvalEnvironment(1 << 24)
+    assert compare_trees([digest(one)], digest(other)).outcome == "different"
+    monkeypatch.setitem(sys.modules, "patsy", library)
+    assert compare_trees([digest({"a": 1, "env": one})], digest({"a": 1, "env": other})).outcome == "same"
+    assert (
+        compare_trees([digest({"a": 1, "env": one})], digest({"a": 2, "env": other})).outcome == "different"
+    )

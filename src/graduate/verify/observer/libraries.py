@@ -148,6 +148,10 @@ def _grouped(value: Any, walk: Walk) -> Tree:
     return opaque(value, "a grouping that has not been evaluated")
 
 
+def _environment(value: Any, walk: Walk) -> Tree:
+    return opaque(value, "the names around the formula; who loads it has others")
+
+
 # -- torch -----------------------------------------------------------------------------------------
 
 
@@ -275,6 +279,7 @@ _LIBRARIES: dict[str, tuple[tuple[str, Special], ...]] = {
         ("random.Generator", _generator),
         ("random.RandomState", _random_state),
     ),
+    "patsy": (("eval.EvalEnvironment", _environment),),
     "pandas": (
         ("DataFrame", _frame),
         ("Series", _series),
