@@ -54,6 +54,11 @@ FOLDERS: dict[str, dict[str, str]] = {
         "tasks/add.py": "NAME = 'add'\ndef run(a, b):\n    return a + b\n",
         "tasks/mul.py": "NAME = 'mul'\ndef run(a, b):\n    return a * b\n",
     },
+    "an import in a text that is executed": {
+        "main.py": "kind = 'big'\nexec(f'from nets.{kind} import Net')\nprint(Net.size)\n",
+        "nets/__init__.py": "",
+        "nets/big.py": "class Net:\n    size = 7\n",
+    },
     "definitions that decorators keep, and nobody names": {
         "main.py": "import atexit\nfrom registry import FOUND, Registry, add, other\n@add\nclass Zebra:\n    size = 3\n"
         "@other.register('net')\ndef build_model(width):\n    return [width] * 2\n@add\n"

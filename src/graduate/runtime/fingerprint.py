@@ -267,8 +267,9 @@ class CodeIndex:
 
 _ASKING = frozenset(
     {
-        "LightningCLI", "__import__", "call", "get_class", "get_method", "get_object", "import_module",
-        "instantiate", "load", "loads", "locate", "read_pickle", "resolve_name", "unsafe_load",
+        "CLI", "LightningCLI", "__import__", "call", "exec", "get_class", "get_method", "get_object",
+        "import_module", "instantiate", "load", "loads", "locate", "parse_config_file",
+        "parse_config_files_and_bindings", "patch", "read_pickle", "resolve_name", "run_module", "unsafe_load",
     }
 )  # fmt: skip
 

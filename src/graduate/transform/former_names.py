@@ -14,14 +14,20 @@ from graduate.transform.local_modules import LocalModules, dotted_home
 
 _IMPORTS = frozenset({"import_module", "__import__"})
 _BY_NAME = {
+    "CLI": "jsonargparse",
+    "LightningCLI": "LightningCLI",
     "call": "hydra",
+    "exec": "exec",
     "get_class": "hydra",
     "get_method": "hydra",
     "get_object": "hydra",
     "instantiate": "hydra",
-    "LightningCLI": "LightningCLI",
     "locate": "pydoc",
+    "parse_config_file": "gin",
+    "parse_config_files_and_bindings": "gin",
+    "patch": "mock",
     "resolve_name": "pkgutil",
+    "run_module": "runpy",
     "unsafe_load": "yaml",
 }
 """Functions that import what a text names, by the last part of their names, and the library that they are of."""
