@@ -54,6 +54,16 @@ FOLDERS: dict[str, dict[str, str]] = {
         "tasks/add.py": "NAME = 'add'\ndef run(a, b):\n    return a + b\n",
         "tasks/mul.py": "NAME = 'mul'\ndef run(a, b):\n    return a * b\n",
     },
+    "classes that their base class knows, and nobody names": {
+        "main.py": "from base import Plugin, Shape\nclass ZLoss(Plugin):\n    value = 1\n"
+        "class Alpha(Plugin, key='a'):\n    value = 2\nclass Square(Shape):\n    def area(self):\n        return 4\nclass DataSource(Shape):\n"
+        "    def area(self):\n        return 9\nclass Own:\n    pass\nclass Sub(Own):\n    pass\n"
+        "print(list(Plugin.found), [c().area() for c in Shape.__subclasses__()])\n"
+        "print([c.__name__ for c in Own.__subclasses__()])\n",
+        "base.py": "class Plugin:\n    found = {}\n    def __init_subclass__(cls, key=None, **options):\n"
+        "        super().__init_subclass__(**options)\n        Plugin.found[key or cls.__name__] = cls\n"
+        "class Shape:\n    def area(self):\n        return 0\n",
+    },
     "an import in a text that is executed": {
         "main.py": "kind = 'big'\nexec(f'from nets.{kind} import Net')\nprint(Net.size)\n",
         "nets/__init__.py": "",

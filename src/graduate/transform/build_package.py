@@ -14,12 +14,12 @@ from graduate.model.plan import ROLE_HOMES, Plan, ProgramPlan
 from graduate.model.project import GeneratedModule, Row, Segment, Step
 from graduate.model.source import Sources
 from graduate.syntax.code import Code
-from graduate.syntax.movable import keepers
 from graduate.syntax.nodes import parse
 from graduate.syntax.spine import SpineStatement
 from graduate.transform.assemble import ModuleDraft, Piece, import_lines, write_module
 from graduate.transform.draft import Blocked, ProgramDraft, SegmentDraft, StepDraft
 from graduate.transform.find_alone import find_alone
+from graduate.transform.find_kept import find_kept
 from graduate.transform.find_module_state import find_module_state
 from graduate.transform.homes import CANONICAL, keep_together, order_homes
 from graduate.transform.local_modules import LocalModules, dotted_home, relative_module
@@ -149,10 +149,7 @@ class PackageBuilder:
             role = segment.role if segment.role not in ("other", "settings") else step.role
             homes[segment.name] = ROLE_HOMES.get(role, "data/preprocessing.py")
             uses[segment.name] = {n for s in segment.statements for n in self._used(draft, s)}
-        kept: dict[str, list[str]] = {}
-        for name, definition in draft.syntax.definitions.items():
-            for keeper in keepers(definition.node):
-                kept.setdefault(keeper, []).append(name)
+        kept = find_kept(draft, self.sources)
         return keep_together(order_homes(homes, uses), uses, kept.values())
 
     def _used(self, draft: ProgramDraft, statement: SpineStatement) -> set[str]:
@@ -314,7 +311,7 @@ class PackageBuilder:
 
     def _imports_for_effect(self, draft: ProgramDraft) -> list[str]:
         """Imports of third-party and local modules whose name nothing uses, since they may be there for what they do,
-        and of definitions that a decorator may have kept."""
+        and of definitions that something may have kept."""
         import sys
 
         used = {o.name for o in draft.syntax.spine_occurrences if o.use == "load"}
@@ -330,10 +327,9 @@ class PackageBuilder:
                     continue
                 for line in import_lines(statement, name, draft, "pipeline.py", self.local):
                     lines[f"{line}  # noqa: F401"] = None
-        for name, definition in draft.syntax.definitions.items():
-            if any(keepers(definition.node)):
-                home = relative_module(self.homes[id(draft), name], "pipeline.py")
-                lines[f"from {home} import {name}  # noqa: F401"] = None
+        for name in (each for group in find_kept(draft, self.sources).values() for each in group):
+            home = relative_module(self.homes[id(draft), name], "pipeline.py")
+            lines[f"from {home} import {name}  # noqa: F401"] = None
         return list(lines)
 
     # What is written.
