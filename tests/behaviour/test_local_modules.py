@@ -56,7 +56,8 @@ FOLDERS: dict[str, dict[str, str]] = {
     },
     "classes that their base class knows, and nobody names": {
         "main.py": "from base import Plugin, Shape\nclass ZLoss(Plugin):\n    value = 1\n"
-        "class Alpha(Plugin, key='a'):\n    value = 2\nclass Square(Shape):\n    def area(self):\n        return 4\nclass DataSource(Shape):\n"
+        "class Alpha(Plugin, key='a'):\n    value = 2\n"
+        "class Square(Shape):\n    def area(self):\n        return 4\nclass DataSource(Shape):\n"
         "    def area(self):\n        return 9\nclass Own:\n    pass\nclass Sub(Own):\n    pass\n"
         "print(list(Plugin.found), [c().area() for c in Shape.__subclasses__()])\n"
         "print([c.__name__ for c in Own.__subclasses__()])\n",
