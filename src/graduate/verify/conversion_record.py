@@ -62,6 +62,19 @@ class Conversion:
     options: tuple[ProjectOption, ...] = ()
     places: dict[str, str] = field(default_factory=dict)
     workspace: str = ""
+    entries: tuple[str, ...] = ()
+    """The files of the programs."""
+
+    def with_former_names(self, text: str) -> str:
+        """Printed text with the modules that classes and functions of the project are in called as they were."""
+        homes: dict[str, str] = {}
+        for where, place in self.places.items():
+            path = place.rpartition(":")[0]
+            name = path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            homes.setdefault(where.partition(":")[0], "__main__" if path in self.entries else name)
+        named = "|".join(re.escape(home) for home in sorted(homes, key=len, reverse=True))
+        pattern = re.compile(rf"\b{re.escape(self.package)}\.({named})(?!\w)")
+        return pattern.sub(lambda found: homes[found[1]], text) if homes else text
 
 
 def was_modernized(project: Path) -> bool:
@@ -133,6 +146,7 @@ def _conversion(record: dict[str, Any]) -> Conversion:
         options=options,
         places=_places(rows),
         workspace=record.get("workspace", ""),
+        entries=tuple(p["path"] for p in programs),
     )
 
 

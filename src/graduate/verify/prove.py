@@ -120,7 +120,7 @@ def _compare_straight(
     whole: list[Finding] = []
     for owner, finding in [
         (_failed_program(bench, originals[0], converted), _compare_exit(originals[0], converted)),
-        *compare_printed(programs, originals, converted.stdout),
+        *compare_printed(programs, originals, converted.stdout, bench.conversion),
         *(
             (owners.get(f.subject, ""), f)
             for f in compare_files(bench, originals, converted, find_varying(originals))
