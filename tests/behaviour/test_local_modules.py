@@ -65,6 +65,15 @@ FOLDERS: dict[str, dict[str, str]] = {
         "        super().__init_subclass__(**options)\n        Plugin.found[key or cls.__name__] = cls\n"
         "class Shape:\n    def area(self):\n        return 0\n",
     },
+    "defaults and attributes that are read after their object has changed": {
+        "main.py": "from settings import config, merge\nimport limits\ndef early(size=config['size']):\n    return size\n"
+        "merge({'size': 16})\ndef quick(size=config['size'], found=[]):\n    found.append(size)\n    return found\n"
+        "limits.MOST = 9\nclass Net:\n    most = limits.MOST\n    def __init__(self, most=limits.MOST):\n"
+        "        self.most = most + 1\nprint(early(), quick(), quick(5), Net.most, Net().most)\n"
+        "for turn in range(2):\n    print(turn, quick(turn))\n",
+        "settings.py": "config = {'size': 2}\ndef merge(more):\n    config.update(more)\n",
+        "limits.py": "MOST = 3\n",
+    },
     "an import in a text that is executed": {
         "main.py": "kind = 'big'\nexec(f'from nets.{kind} import Net')\nprint(Net.size)\n",
         "nets/__init__.py": "",

@@ -267,9 +267,10 @@ class CodeIndex:
 
 _ASKING = frozenset(
     {
-        "CLI", "LightningCLI", "__import__", "call", "exec", "get_class", "get_method", "get_object",
+        "CLI", "LightningCLI", "__import__", "call", "exec", "exec_module", "get_class", "get_method", "get_object",
         "import_module", "instantiate", "load", "loads", "locate", "parse_config_file",
-        "parse_config_files_and_bindings", "patch", "read_pickle", "resolve_name", "run_module", "unsafe_load",
+        "parse_config_files_and_bindings", "patch", "read_pickle", "resolve_name", "run_module", "run_path",
+        "unsafe_load",
     }
 )  # fmt: skip
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from graduate.syntax.imports import qualify
+from graduate.syntax.local_imports import LIBRARIES
 from graduate.syntax.nodes import dotted
 from graduate.syntax.scopes import Names, Scope, walk_same_scope
 from graduate.syntax.spine import SpineStatement
@@ -91,6 +93,9 @@ def find_movable(
         called |= set().union(*(_calls_within(candidates[f].node) for f in factories))
         if reached & acting or any(_acts(each, imports) for each in called):
             needs[name].add(_PLACE)
+        before = [s.node for s in statements if s.end <= definition.statement.start]
+        if any(_may_have_changed(n, imports, before) for n in needs[name] & imports.keys()):
+            needs[name].add(_PLACE)
         needs[name] |= reached
     while True:
         stuck = [n for n in candidates if not needs[n] <= known | candidates.keys()]
@@ -170,6 +175,25 @@ def _made_at_definition(node: DefinitionNode) -> Iterator[ast.AST]:
             yield from _made_at_definition(child)
         else:
             yield child
+
+
+def _may_have_changed(name: str, imports: Mapping[str, str], before: Sequence[ast.stmt]) -> bool:
+    """Whether statements may have changed what an imported name holds: `cfg`, after `cfg.update(…)` or `merge_cfg()`."""
+    top = imports[name].partition(".")[0]
+    if top in LIBRARIES or top in sys.stdlib_module_names:
+        return False
+    home = imports[name].rpartition(".")[0] or imports[name]
+    beside = {each for each, origin in imports.items() if f"{origin}.".startswith(f"{home}.")}
+    for node in (part for s in before if not isinstance(s, DefinitionNode) for part in walk_same_scope(s)):
+        match node:
+            case ast.Call():
+                given = [node.func, *node.args, *(each.value for each in node.keywords)]
+                if any(dotted(each).partition(".")[0] in beside for each in given):
+                    return True
+            case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
+                if dotted(node.value).partition(".")[0] in beside:
+                    return True
+    return False
 
 
 def _factories(node: DefinitionNode) -> set[str]:

@@ -18,6 +18,7 @@ _BY_NAME = {
     "LightningCLI": "LightningCLI",
     "call": "hydra",
     "exec": "exec",
+    "exec_module": "importlib",
     "get_class": "hydra",
     "get_method": "hydra",
     "get_object": "hydra",
@@ -28,6 +29,7 @@ _BY_NAME = {
     "patch": "mock",
     "resolve_name": "pkgutil",
     "run_module": "runpy",
+    "run_path": "runpy",
     "unsafe_load": "yaml",
 }
 """Functions that import what a text names, by the last part of their names, and the library that they are of."""

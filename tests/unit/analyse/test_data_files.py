@@ -144,3 +144,21 @@ def test_named_by_other_data(tmp_path: Path, texts: dict[str, str], needed: list
     assert sorted(found) == sorted(["list.txt", *needed])
     if needed:
         assert found[needed[0]] is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("load(os.path.join('plug', 'ins'))\nspec_from_file_location(name, path)", ["plug/ins/a.py"]),
+        ("load('plug/ins')\n[f for f in files if f.endswith('.py')]", ["plug/ins/a.py"]),
+        ("load('plug/ins')", []),
+        ("load('plug')\nspec_from_file_location(name, path)", []),
+    ],
+)
+def test_python_files_that_are_loaded_by_their_paths(tmp_path: Path, code: str, found: list[str]) -> None:
+    (tmp_path / "plug" / "ins").mkdir(parents=True)
+    (tmp_path / "plug" / "ins" / "a.py").write_text("x = 1\n")
+    sources = lay_out(tmp_path, code, {})
+    plugin = SourceModule("plug/ins/a.py", "script", "x = 1\n")
+    sources = replace(sources, modules=(*sources.modules, plugin))
+    assert [file.path for file in find_data_files(sources)] == found
