@@ -66,8 +66,10 @@ FOLDERS: dict[str, dict[str, str]] = {
         "class Shape:\n    def area(self):\n        return 0\n",
     },
     "defaults and attributes that are read after their object has changed": {
-        "main.py": "from settings import config, merge\nimport limits\ndef early(size=config['size']):\n    return size\n"
-        "merge({'size': 16})\ndef quick(size=config['size'], found=[]):\n    found.append(size)\n    return found\n"
+        "main.py": "from settings import config, merge\nimport limits\ndef early(size=config['size']):\n"
+        "    return size\n"
+        "merge({'size': 16})\ndef quick(size=config['size'], found=[]):\n    found.append(size)\n"
+        "    return found\n"
         "limits.MOST = 9\nclass Net:\n    most = limits.MOST\n    def __init__(self, most=limits.MOST):\n"
         "        self.most = most + 1\nprint(early(), quick(), quick(5), Net.most, Net().most)\n"
         "for turn in range(2):\n    print(turn, quick(turn))\n",

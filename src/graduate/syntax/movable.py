@@ -178,7 +178,7 @@ def _made_at_definition(node: DefinitionNode) -> Iterator[ast.AST]:
 
 
 def _may_have_changed(name: str, imports: Mapping[str, str], before: Sequence[ast.stmt]) -> bool:
-    """Whether statements may have changed what an imported name holds: `cfg`, after `cfg.update(…)` or `merge()`."""
+    """Whether statements may have changed what an imported name holds: `cfg`, after `cfg.update(…)`, `merge(cfg)`."""
     top = imports[name].partition(".")[0]
     if top in LIBRARIES or top in sys.stdlib_module_names:
         return False
