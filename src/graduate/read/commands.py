@@ -83,6 +83,11 @@ def _change_folder(here: str, to: str, folders: Collection[str]) -> str:
     return there if there in folders else here
 
 
+def is_rule(origin: str) -> bool:
+    """Whether a command stands in a rule, which runs when what it makes is needed: of make, DVC, Snakemake."""
+    return _rank(origin.rpartition(":")[0]) == 2
+
+
 def _rank(path: str) -> int:
     name = basename(path).lower()
     if name.endswith((".sh", ".bash", ".slurm", ".sbatch", ".job", ".pbs")):

@@ -11,7 +11,7 @@ from itertools import pairwise, product
 from posixpath import basename, dirname, join, normpath, splitext
 
 from graduate.model.source import ModuleKind, Program, SourceModule
-from graduate.read.commands import Command, list_folders
+from graduate.read.commands import Command, is_rule, list_folders
 from graduate.read.parsing import parse_python
 from graduate.read.raw_cells import is_notebook
 from graduate.syntax.file_uses import FileUse, find_file_uses
@@ -147,7 +147,8 @@ def find_programs(
     if not chosen:
         alone = (one for one in seen if one.path not in imported and one.path not in ran)
         chosen = [one for one in alone if one.calls and not _NOT_RUN.search(one.path)]
-    ordered = _order(chosen, list(given))
+    in_order = [path for path, command in given.items() if not is_rule(command.origin)]
+    ordered = _order(chosen, list(given), in_order)
     names = find_program_names([one.path for one in ordered])
     programs = []
     for one in ordered:
@@ -247,11 +248,14 @@ def find_program_names(paths: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def _order(chosen: Sequence[Seen], commanded: Sequence[str]) -> list[Seen]:
-    """Commands in their order, then numbered names, then by name; who reads a file goes after who writes it."""
+def _order(chosen: Sequence[Seen], commanded: Sequence[str], in_order: Collection[str]) -> list[Seen]:
+    """Commands in their order, then numbered names, then by name; who reads a file goes after who writes it.
+
+    The order of commands is certain for those `in_order`, and for others only a guess.
+    """
     ranked = sorted(chosen, key=lambda one: _rank(one.path, commanded))
     after: dict[str, set[str]] = {one.path: set() for one in ranked}
-    chain = [one.path for one in ranked if one.path in commanded]
+    chain = [one.path for one in ranked if one.path in in_order]
     chains = [chain]
     for folder in dict.fromkeys(dirname(one.path) for one in ranked):
         numbered = [o.path for o in ranked if dirname(o.path) == folder and find_number(o.path) is not None]

@@ -82,6 +82,16 @@ ORDERS: list[tuple[str, dict[str, str], list[str]]] = [
         ["b.py", "a.py", "c.py"],
     ),
     (
+        "rules have no order, files do",
+        {
+            "a.py": "import pandas as pd\npd.read_csv('c.csv').to_csv('d.csv')",
+            "b.py": "df.to_csv('c.csv')",
+            "z.py": "open('d.csv').read()",
+            "Makefile": "all: d.csv\n\tpython z.py\nd.csv: c.csv\n\tpython a.py\nc.csv:\n\tpython b.py\n",
+        },
+        ["b.py", "a.py", "z.py"],
+    ),
+    (
         "a command makes an imported module a program",
         {
             "a.py": "import b\nb.f()",
