@@ -76,6 +76,15 @@ FOLDERS: dict[str, dict[str, str]] = {
         "settings.py": "config = {'size': 2}\ndef merge(more):\n    config.update(more)\n",
         "limits.py": "MOST = 3\n",
     },
+    "a module that looks at what was changed before it is imported": {
+        "main.py": "import os\nimport settings\nsettings.VALUES.append(3)\nsettings.size = 4\n"
+        "os.environ['THE_FLAG'] = 'set'\nimport deep\nfrom reader import SEEN\nprint(SEEN, deep.FLAG)\n"
+        "for turn in range(2):\n    print(turn, SEEN[-1])\n",
+        "settings.py": "VALUES = []\nsize = 1\n",
+        "reader.py": "import settings\nSEEN = [*settings.VALUES, settings.size]\n",
+        "deep.py": "import flags\nFLAG = flags.FLAG\n",
+        "flags.py": "import os\nFLAG = os.environ.get('THE_FLAG', 'none')\n",
+    },
     "an import in a text that is executed": {
         "main.py": "kind = 'big'\nexec(f'from nets.{kind} import Net')\nprint(Net.size)\n",
         "nets/__init__.py": "",

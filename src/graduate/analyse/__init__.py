@@ -13,6 +13,7 @@ from graduate.analyse.dependencies import find_contradictions, find_dependencies
 from graduate.analyse.exec_options import find_exec_options
 from graduate.analyse.hazards import find_hazards, find_modernized, find_unread, hazard
 from graduate.analyse.hydra_options import find_hydra_options
+from graduate.analyse.late_imports import find_late_imports
 from graduate.analyse.library_settings import find_library_settings
 from graduate.analyse.listings import WORKSPACE, find_workspace_reason
 from graduate.analyse.passed_options import DeclaredOptions
@@ -192,7 +193,7 @@ def analyse_program(
     options = [replace(o, program=program.name) for o in (*constants, *own)]
     syntax = take_apart(program.path, module.text, frozenset(o.name for o in constants))
     parser = _find_parser(syntax, module, place)
-    hazards = find_hazards(module, syntax)
+    hazards = find_hazards(module, syntax) + find_late_imports(sources, module, syntax)
     if parser is not None and not parser.why_not:
         options += [replace(o, program=program.name) for o in parser.options]
     elif parser is not None:

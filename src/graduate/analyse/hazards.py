@@ -160,6 +160,14 @@ EXPLANATIONS: dict[str, Explanation] = {
             "Keras, loggers and the environment hold is stored with each step. Set it by a statement of its own.",
         ),
         Explanation(
+            "G119",
+            "late-import",
+            "A module of the project is imported after a statement has changed what that module looks at when it is "
+            "imported: an object of another module, or the environment. Imports go to the top of the modules that use "
+            "them, which would be before the change, so the program runs as it stands, as one step (`wrapped`). Import "
+            "it before the change, or let a function of it look.",
+        ),
+        Explanation(
             "G120",
             "requirements-contradict",
             "Two files ask for versions of one distribution of which none is both. The file nearer to the top of the "
