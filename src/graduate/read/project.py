@@ -16,6 +16,7 @@ from graduate.read.console_scripts import find_scripts, make_modules
 from graduate.read.names import find_name
 from graduate.read.notebook import read_notebook
 from graduate.read.parsing import parse_python
+from graduate.read.platforms import at_home
 from graduate.read.programs import (
     Seen,
     find_certain_imports,
@@ -80,6 +81,7 @@ def _read_folder(root: Path, shown: str, python2: bool) -> Sources:
             fix=_MESSAGE_HOW,
         )
     modules, broken = _read_modules(root, paths, python2)
+    modules = [at_home(module, [file.path for file in found.files]) for module in modules]
     local = LocalModules(tuple(paths))
     seen = [look_at(module, local) for module in modules]
     scripts = make_modules(find_scripts(texts), modules, seen, [file.path for file in found.files])
@@ -226,7 +228,7 @@ def _read_file(file: Path, shown: str, python2: bool) -> Sources:
     refused: dict[str, Python2Error] = {}
     for path in pending:
         try:
-            module = _read_module(root, path, python2)
+            module = at_home(_read_module(root, path, python2), [file.path for file in found.files])
         except Python2Error as error:
             refused[path] = error
             continue

@@ -27,6 +27,7 @@ PROJECT_NAMES = {
     "source_path": "utils/paths.py",
     "with_settings": "utils/config_files.py",
     "names_with_values": "utils/names.py",
+    "colab_service": "utils/colab.py",
     "display": "utils/notebook.py",
     "show_error": "utils/notebook.py",
     "shell": "utils/notebook.py",
