@@ -102,7 +102,7 @@ class _Killer:
         moment = max(low, self.gaps[number - 1])
         try:
             for attempt in range(_REDRAWS + 1):
-                moment = self.draw.uniform(low, high) if attempt else moment
+                moment = self._next(attempt, moment, low, high)
                 finished = self._run(f"kill-{number}-{attempt}", moment, is_first=number == 1)
                 if not finished.was_killed:
                     low, high = min(low, moment / 2), moment
@@ -116,6 +116,12 @@ class _Killer:
         finally:
             shutil.rmtree(kept)
         return None
+
+    def _next(self, attempt: int, moment: float, low: float, high: float) -> float:
+        """The moment of an attempt: as planned, then drawn anew, and at last the earliest, which comes in time."""
+        if not attempt:
+            return moment
+        return low if attempt == _REDRAWS else self.draw.uniform(low, high)
 
     def _run(self, attempt: str, moment: float, *, is_first: bool) -> processes.Finished:
         command = "train-all" if is_first else _RESUME
