@@ -159,6 +159,33 @@ def test_notebooks_that_hand_files_to_each_other(tmp_path: Path) -> None:
     assert {"rows", "table", "total", "clean.csv"} <= {n for n, f in found.items() if f.outcome == "same"}
 
 
+def test_a_notebook_of_databricks(tmp_path: Path) -> None:
+    cells = [
+        "# MAGIC %md\n# MAGIC # Load the data",
+        "# MAGIC %run ./tools",
+        'dbutils.widgets.text("epochs", "6")\nepochs = int(dbutils.widgets.get("epochs"))',
+        'dbutils.fs.put("dbfs:/rows/a.csv", "1\\n2\\n3\\n", True)\n'
+        'with open("/dbfs/rows/a.csv") as source:\n    rows = [double(float(line)) for line in source]',
+        "# MAGIC %fs head /rows/a.csv",
+        "# MAGIC %md\n# MAGIC # Train the model",
+        "weight = 0.0\nfor epoch in range(epochs):\n    weight += 0.1 * (sum(rows) - weight)\nweight",
+        "dbutils.notebook.exit(str(weight))",
+    ]
+    head = "# Databricks notebook source\n"
+    files = {
+        "study.py": head + "\n\n# COMMAND ----------\n\n".join(cells),
+        "tools.py": head + "def double(x):\n    return 2 * x\n",
+    }
+    source = write_files(tmp_path / "study", files)
+    verdict = check(source, convert(source, tmp_path), "epochs=3", kills=1)
+    assert verdict.proved, render_text(verdict)
+    found = findings(verdict)
+    assert {"rows", "weight", "epoch", "printed lines", "dbfs/rows/a.csv"} <= {
+        name for name, finding in found.items() if finding.outcome == "same"
+    }
+    assert [program.name for program in verdict.programs] == ["study", "study"]
+
+
 def replace_once(project: Path, old: str, new: str) -> None:
     package = next(project.glob("*/pipeline.py")).parent
     holders = [p for p in package.rglob("*.py") if "utils" not in p.parts and old in p.read_text()]

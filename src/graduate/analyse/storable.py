@@ -49,6 +49,33 @@ UNSTORABLE_CALLS = frozenset(
         "mlflow.start_run",
     }
 )
+_COLLECTS = frozenset(
+    {
+        "toPandas",
+        "collect",
+        "count",
+        "first",
+        "take",
+        "head",
+        "tail",
+        "columns",
+        "dtypes",
+        "schema",
+        "evaluate",
+    }
+    | {
+        "toLocalIterator",
+        "toArray",
+        "to_pandas",
+        "to_numpy",
+        "countApprox",
+        "reduce",
+        "collectAsMap",
+        "stop",
+        "version",
+    }
+)
+"""Methods and attributes whose values are Python's own, not Spark's."""
 NEW_FIGURE = frozenset({"figure", "subplots", "subplot_mosaic", "clf"})
 FINISH_FIGURE = frozenset({"show", "close", "show_figures"})
 
@@ -65,7 +92,44 @@ def find_unstorable(syntax: ProgramSyntax) -> set[str]:
         for node in ast.walk(statement.node):
             if isinstance(node, ast.Assign) and _is_unstorable(node.value, syntax.qualified, generators):
                 found |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-    return found & syntax.variables
+    return (found | set(_find_spark(syntax))) & syntax.variables
+
+
+def _find_spark(syntax: ProgramSyntax) -> Iterator[str]:
+    """Names of what lives in the process of Spark: the session, and what is made of it but not collected."""
+    if not any(name.partition(".")[0] == "pyspark" for name in syntax.qualified.values()):
+        return
+    names: set[str] = set()
+    for statement in syntax.statements:
+        for node in ast.walk(statement.node):
+            if isinstance(node, ast.Assign) and _is_of_spark(node.value, names, syntax):
+                names |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    yield from names
+
+
+def _is_of_spark(value: ast.expr, names: set[str], syntax: ProgramSyntax) -> bool:
+    if isinstance(value, (ast.List, ast.Tuple)):
+        return any(_is_of_spark(each, names, syntax) for each in value.elts)
+    if (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and value.func.id in syntax.definitions
+    ):
+        given = [*value.args, *(k.value for k in value.keywords)]
+        return any(_is_of_spark(each, names, syntax) for each in given)
+    methods = set()
+    while isinstance(value, (ast.Attribute, ast.Call, ast.Subscript, ast.BinOp, ast.Compare, ast.UnaryOp)):
+        if isinstance(value, ast.Attribute):
+            methods.add(value.attr)
+        match value:
+            case ast.Attribute(value=inner) | ast.Subscript(value=inner) | ast.Call(func=inner):
+                value = inner
+            case ast.BinOp(left=inner) | ast.Compare(left=inner) | ast.UnaryOp(operand=inner):
+                value = inner
+    if not isinstance(value, ast.Name) or methods & _COLLECTS:
+        return False
+    origin = syntax.qualified.get(value.id, "")
+    return value.id in names or (origin.startswith("pyspark") and not origin.startswith("pyspark.sql.types"))
 
 
 def _is_unstorable(value: ast.expr, imports: Mapping[str, str], generators: set[str]) -> bool:

@@ -17,7 +17,8 @@ _OTHER_LANGUAGES = {
     **dict.fromkeys(("javascript", "js", "html", "HTML", "svg", "SVG", "latex", "css"), "web content"),
     **dict.fromkeys(("markdown", "md"), "text for the reader"),
     **dict.fromkeys(
-        ("R", "julia", "perl", "ruby", "sql", "bigquery", "cython", "pypy", "python2"), "not Python"
+        ("R", "r", "scala", "julia", "perl", "ruby", "sql", "bigquery", "cython", "pypy", "python2"),
+        "not Python",
     ),
 }
 _TIMING = {"timeit": "measures time only; what it runs is run for nothing but the measurement"}

@@ -28,6 +28,9 @@ _RETURNS_NONE = {
     *("sns.set", "sns.set_theme", "sns.set_palette", "os.makedirs", "os.mkdir", "os.remove", "os.chdir"),
     *("shutil.rmtree", "time.sleep", "shell", "shell_cell", "pickle.dump", "json.dump", "sys.path.append"),
     *("sys.path.insert", "plt.style.use", "plt.rc", "plt.ion", "plt.ioff", "mpl.rc", "matplotlib.use"),
+    *("dbutils.notebook.exit", "dbutils.library.restartPython", "dbutils.widgets.text", "displayHTML"),
+    *("dbutils.widgets.dropdown", "dbutils.widgets.combobox", "dbutils.widgets.multiselect"),
+    *("dbutils.widgets.remove", "dbutils.widgets.removeAll"),
 }
 _METHODS_RETURN_NONE = {
     "info",

@@ -12,6 +12,7 @@ from graduate.errors import ReadError
 from graduate.model.source import MODULES, Cell, Place, SourceModule
 from graduate.read.async_names import rename_async
 from graduate.read.cell_order import find_order
+from graduate.read.databricks_cells import is_databricks
 from graduate.read.displayed import (
     find_drawing_names,
     find_silent_functions,
@@ -54,7 +55,8 @@ def read_notebook(root: Path, path: str, *, python2: bool = False) -> SourceModu
 def _read_cell(cell: RawCell, path: str, gathered: Gathered) -> list[Line]:
     if not cell.source.strip():
         return []
-    lines = rename_async(number_lines(cell.source, path, cell.number), gathered)
+    number = None if cell.line else cell.number
+    lines = rename_async(number_lines(cell.source, path, number, cell.line or 1), gathered)
     if gathered.is_python2:
         lines = modernize_block(lines, gathered)
     try:
@@ -118,7 +120,7 @@ def _assemble(
     text = join(result) + "\n"
     return SourceModule(
         path=path,
-        kind="notebook",
+        kind="percent" if path.endswith(".py") else "notebook",
         text=text,
         places=tuple(line.place for line in result),
         cells=tuple(found),
@@ -214,8 +216,9 @@ class _Runner:
             self.gathered.run = before
 
     def _read(self, target: Path, path: str) -> Iterable[Line]:
-        if target.suffix == ".py":
-            lines = number_lines(read_python(target, path), path)
+        text = read_python(target, path) if target.suffix == ".py" else ""
+        if text and not is_databricks(text):
+            lines = number_lines(text, path)
             if self.gathered.is_python2:
                 lines = modernize_block(lines, self.gathered)
             yield from to_python(lines, self.gathered)

@@ -1,4 +1,4 @@
-"""Notebooks of Colab and Kaggle on another machine: their services, and their folders."""
+"""Notebooks of Colab, Kaggle and Databricks on another machine: their services, and their folders."""
 
 from __future__ import annotations
 
@@ -11,27 +11,33 @@ from dataclasses import replace
 from posixpath import dirname, join, relpath
 
 from graduate.model.source import Omission, SourceModule
+from graduate.read.databricks import without_databricks
 from graduate.syntax.nodes import list_nodes
 from graduate.syntax.text import Edit, SourceText
 
 _KAGGLE = "/kaggle/input/"
+_DATABRICKS = ("/dbfs/", "dbfs:/")
 _FOLDERS = (
     *(f"/content/{drive}/{my}/" for drive in ("drive", "gdrive") for my in ("MyDrive", "My Drive")),
     "/kaggle/working/",
     _KAGGLE,
+    *_DATABRICKS,
     "/content/",
 )
-_TEXT = re.compile(r"([rRbBfFuU]*)('''|\"\"\"|'|\")(/(?:content|kaggle)\b.*)\2\Z", re.DOTALL)
+_TEXT = re.compile(r"([rRbBfFuU]*)('''|\"\"\"|'|\")((?:/(?:content|kaggle|dbfs)\b|dbfs:/).*)\2\Z", re.DOTALL)
 _SERVICE_REASON = (
     "Colab's own: files are those of the folder, secrets are in the environment (utils/colab.py)"
 )
 
 
 def at_home(module: SourceModule, files: Collection[str]) -> SourceModule:
-    """A notebook that does not need Colab or Kaggle: what it imports of `google.colab` is stood for by `colab_service`,
-    but where the code tries whether it is there; names of their folders are those of `files`, of the folder that the
-    notebook is in where nothing else is known. The lines stay where they are."""
-    if module.kind == "script" or not re.search(r"google\.colab|/content\b|/kaggle\b", module.text):
+    """A notebook that does not need Colab, Kaggle or Databricks: what it imports of `google.colab` is stood for by
+    `colab_service`, but where the code tries whether it is there; names of their folders are those of `files`, of the
+    folder that the notebook is in where nothing else is known. The lines stay where they are."""
+    if module.kind == "script":
+        return module
+    module = without_databricks(module)
+    if not re.search(r"google\.colab|/content\b|/kaggle\b|/dbfs\b|\bdbfs:/", module.text):
         return module
     source = SourceText(module.path, module.text)
     services = dict(_services(source))
@@ -83,7 +89,8 @@ def _moved(value: str, here: str, known: Collection[str], is_format: bool, is_ch
     if not folder:
         return value
     rest = value.removeprefix(folder) if value.startswith(folder) else ""
-    usual = (f"input/{rest}" if rest else "input") if folder == _KAGGLE else rest or "."
+    kept_in = "input" if folder == _KAGGLE else "dbfs" if folder in _DATABRICKS else ""
+    usual = join(kept_in or ("" if rest else "."), rest) if value.endswith("/") or rest else kept_in or "."
     if is_format:
         return usual
     parts = rest.rstrip("/").split("/")

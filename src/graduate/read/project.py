@@ -92,7 +92,7 @@ def _read_folder(root: Path, shown: str, python2: bool) -> Sources:
     exports = find_exports(modules, seen) - {command.path for command in commands}
     modules = [module for module in modules if module.path not in exports]
     seen = [one for one in seen if one.path not in exports]
-    ran = {place.path for m in modules if m.kind == "notebook" for place in m.places} - {
+    ran = {place.path for m in modules for place in m.places if place.path != m.path} - {
         m.path for m in modules if m.kind == "notebook"
     }
     programs = find_programs(seen, commands, ran, {file.path for file in found.files})

@@ -10,7 +10,8 @@ from typing import Any
 
 from graduate.errors import ReadError
 from graduate.model.source import NOTEBOOKS
-from graduate.read.files import read_bytes
+from graduate.read.databricks_cells import as_jupyter, split_cells
+from graduate.read.files import read_bytes, read_python
 
 _PYTHON_CHUNK = re.compile(rb"^```\s*\{python\b", re.MULTILINE)
 _NOT_EVALUATED = re.compile(r"^#\|\s*eval:\s*(false|no)\s*$", re.MULTILINE | re.IGNORECASE)
@@ -43,10 +44,15 @@ class RawCell:
     """The name of the error that its stored output ends with."""
     may_fail: bool = False
     """Whether it is tagged as one that raises an error on purpose."""
+    line: int = 0
+    """The line of the file that it starts at, where the file is text whose lines are shown to its author."""
 
 
 def load_cells(file: Path, path: str) -> list[RawCell]:
-    """The cells of a notebook file: Jupyter's of any format version, R Markdown, Quarto."""
+    """The cells of a notebook file: Jupyter's of any format version, R Markdown, Quarto, Databricks' Python files."""
+    if file.suffix == ".py":
+        split = split_cells(read_python(file, path))
+        return [RawCell(n, kind, source, line=line) for n, (line, kind, source) in enumerate(split, 1)]
     data = read_bytes(file, path)
     if file.suffix != ".ipynb":
         return _load_chunks(data, path)
@@ -68,17 +74,13 @@ def load_cells(file: Path, path: str) -> list[RawCell]:
     cells = notebook["cells"]
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise _no_notebook(path, "Its cells are not a list of cells.", path)
-    return [
-        RawCell(
-            number,
-            str(cell.get("cell_type", "raw")),
-            _source(cell),
-            _count(cell),
-            _error(cell),
-            _tagged(cell),
-        )
-        for number, cell in enumerate(cells, 1)
-    ]
+    is_databricks = any("databricks" in key for key in notebook.get("metadata") or {})
+    found = []
+    for number, cell in enumerate(cells, 1):
+        kind, source = str(cell.get("cell_type", "raw")), _source(cell)
+        kind, source = as_jupyter(kind, source) if is_databricks else (kind, source)
+        found.append(RawCell(number, kind, source, _count(cell), _error(cell), _tagged(cell)))
+    return found
 
 
 def _source(cell: dict[str, Any]) -> str:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from graduate.model.source import Cell, SourceModule
 from graduate.read.async_names import rename_async
+from graduate.read.databricks_cells import is_databricks
 from graduate.read.files import read_python
 from graduate.read.lines import Gathered, join, number_lines
 from graduate.read.magics import to_python
 from graduate.read.marimo import is_marimo, read_cells
 from graduate.read.modernize import modernize, modernize_block, with_helpers
+from graduate.read.notebook import read_notebook
 from graduate.read.parsing import explain_syntax_error, parse_python
 from graduate.read.percent import find_cells, find_commented_magics, find_flavour
 
@@ -21,6 +23,8 @@ _IPYTHON = re.compile(r"^\s*[!%]\w|^\s*\w+\s*=\s*[!%]\w|get_ipython\(\)\.", re.M
 def read_script(root: Path, path: str, *, python2: bool = False) -> SourceModule:
     """A Python file under `root` as a module; raises ReadError when it is not Python 3 (or, with `python2`, 2)."""
     text = read_python(root / path, path)
+    if is_databricks(text):
+        return read_notebook(root, path, python2=python2)
     flavour = find_flavour(text)
     gathered = Gathered(path, is_python2=python2)
     lines = rename_async(number_lines(text, path), gathered)

@@ -20,7 +20,7 @@ class ColabService:
     """`google.colab.<service>`. The folder itself stands for the drive, and a download is where it was written: what is
     called beside `upload` and `get` does nothing."""
 
-    stands_for_colab = True
+    stands_for_platform = True
 
     def __init__(self, service: str) -> None:
         self.service = service

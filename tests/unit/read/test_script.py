@@ -62,7 +62,8 @@ def test_databricks_export(tmp_path: Path) -> None:
         "# COMMAND ----------\n\nx = 1\n\n# COMMAND ----------\n\n# MAGIC %pip install lightgbm==4.0\n"
     )
     module = read(tmp_path, text)
-    assert (module.kind, module.text) == ("percent", text)
+    assert (module.kind, module.text.strip()) == ("percent", "x = 1")
+    assert str(module.place(module.text.split("\n").index("x = 1") + 1)) == "s.py:8"
     assert module.cells[0].heading == "Clean"
     assert module.cells[0].markdown == "# Clean\nsome text"
     assert module.requirements == ("lightgbm==4.0",)

@@ -234,8 +234,10 @@ def _not_a_value(value: Any) -> str:
     if isinstance(value, (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)):
         return "a generator has no value before it runs"
     kind = type(value)  # asking the object itself could run its own __getattr__
-    if hasattr(kind, "stands_for_colab"):
-        return "a service of Colab has no value"
+    if hasattr(kind, "stands_for_platform"):
+        return "a service of Colab or Databricks has no value"
+    if kind.__module__.startswith(("pyspark.", "py4j.")) and not issubclass(kind, tuple):
+        return "it stands for an object of Spark; what it is collected into is compared"
     if kind.__module__ in ("zipfile", "tarfile") and hasattr(kind, "close"):
         return "an archive is a connection, not a value; what is in its file is compared"
     if hasattr(kind, "fileno") or (hasattr(kind, "readable") and hasattr(kind, "close")):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Any
 
-from . import figures
+from . import databricks, figures
 
 
 def display(*values: Any, **_: Any) -> None:
@@ -90,7 +90,7 @@ class _Uploads(dict[str, bytes]):
 class ColabService:
     """A module of `google.colab`: uploads are files that are here, secrets in the environment, the rest nothing."""
 
-    stands_for_colab = True
+    stands_for_platform = True
 
     def __init__(self, name: str) -> None:
         self.called = name
@@ -107,7 +107,9 @@ def names(helpers: list[str]) -> dict[str, Any]:
     """The functions that a notebook's code was read to call."""
     known: dict[str, Any] = {
         "colab_service": ColabService,
+        "dbutils": databricks.Utilities(),
         "display": display,
+        "displayHTML": lambda *_: None,
         "show_error": show_error,
         "shell": shell,
         "shell_lines": shell_lines,
