@@ -35,7 +35,7 @@ def without_databricks(module: SourceModule) -> SourceModule:
     helpers = [name for name in _SERVICES if name in free]
     if not (free & {"spark", "sc", "getArgument"} or helpers):
         return module
-    edits = list(_edits(source, module)) if "dbutils" not in bound else []
+    edits = list(_edits(source)) if "dbutils" not in bound else []
     head = [line for line in ("import os", "import sys") if any(_needs(edit, line) for edit in edits)]
     if free & {"spark", "sc"} and not _makes_spark(source):
         head += [*_SPARK, *(["sc = spark.sparkContext"] if "sc" in free else [])]
@@ -50,7 +50,9 @@ def without_databricks(module: SourceModule) -> SourceModule:
         helpers=tuple(sorted({*module.helpers, *(h for h in helpers if re.search(rf"\b{h}\b", text))})),
         omissions=(*module.omissions, *omitted),
     )
-    return _insert(head, _start(source), changed)
+    used = [n.lineno for n in list_nodes(source.tree) if isinstance(n, ast.Name) and n.id in ("spark", "sc")]
+    first = min([*used, *(source.line(edit.start) for edit in edits)], default=0)
+    return _insert(head, _start(source.tree, first), changed)
 
 
 def _bound_names(tree: ast.Module) -> set[str]:
@@ -74,7 +76,7 @@ def _needs(edit: Edit, line: str) -> bool:
     return f"{line.removeprefix('import ')}." in edit.text
 
 
-def _edits(source: SourceText, module: SourceModule) -> Iterator[Edit]:
+def _edits(source: SourceText) -> Iterator[Edit]:
     hidden = {
         id(each)
         for node in list_nodes(source.tree)
@@ -91,15 +93,22 @@ def _edits(source: SourceText, module: SourceModule) -> Iterator[Edit]:
             if name in defaults and defaults[name] is not None:
                 yield Edit(source.start(default), source.end(default), _variable(name, defaults[name]))
         elif called in _GETS and (name := _text_of(call, 0, "name")) and defaults.get(name) is not None:
-            yield Edit(source.start(call), source.end(call), _variable(name, defaults[name]))
+            yield _replaced(source, call, _variable(name, defaults[name]))
         elif called == "dbutils.secrets.get" and (key := _text_of(call, 1, "key")):
-            yield Edit(source.start(call), source.end(call), f'os.environ["{variable_name(key).upper()}"]')
+            yield _replaced(source, call, f'os.environ["{variable_name(key).upper()}"]')
         elif called == "dbutils.notebook.exit" and not call.keywords and len(call.args) == 1:
-            shown = f'print("Notebook exited:", {source.source(call.args[0])})'
             is_last = isinstance(last, ast.Expr) and last.value is call
-            lines = "\n" * ((call.end_lineno or call.lineno) - call.lineno - shown.count("\n"))
-            text = shown if is_last else f"sys.exit({shown})"
-            yield Edit(source.start(call), source.end(call), text + (lines if is_last else ""))
+            start, end = ("", "") if is_last else ("sys.exit(", ")")
+            name_end = source.end(call.func)
+            yield Edit(source.start(call), name_end, f"{start}print")
+            yield Edit(source.start(call.args[0]), source.start(call.args[0]), '"Notebook exited:", ')
+            yield Edit(source.end(call), source.end(call), end)
+
+
+def _replaced(source: SourceText, call: ast.Call, text: str) -> Edit:
+    """Another expression in place of a call, on as many lines."""
+    lines = (call.end_lineno or call.lineno) - call.lineno
+    return Edit(source.start(call), source.end(call), "({}{})".format(text, "\n" * lines) if lines else text)
 
 
 def variable_name(name: str) -> str:
@@ -138,15 +147,10 @@ def _text_of(call: ast.Call, position: int, name: str) -> str:
     return found.value if isinstance(found, ast.Constant) and isinstance(found.value, str) else ""
 
 
-def _start(source: SourceText) -> int:
-    """The number of lines above what is added: imports of `*` do not bind `spark` anew, where it is used below them."""
-    used = [
-        n.lineno
-        for n in list_nodes(source.tree)
-        if isinstance(n, ast.Name) and n.id in ("spark", "sc", "os", "sys")
-    ]
-    tops = [s for s in source.tree.body if isinstance(s, ast.ImportFrom)]
-    stars = [s for s in tops if s.names[0].name == "*" and (s.end_lineno or s.lineno) < min(used, default=0)]
+def _start(tree: ast.Module, used: int) -> int:
+    """How many lines are above what is added: imports of `*` do not bind `spark` anew that is used below them all."""
+    tops = [s for s in tree.body if isinstance(s, ast.ImportFrom)]
+    stars = [s for s in tops if s.names[0].name == "*" and (s.end_lineno or s.lineno) < used]
     above = [*stars, *(s for s in tops if s.module == "__future__")]
     return max((s.end_lineno or s.lineno for s in above), default=0)
 

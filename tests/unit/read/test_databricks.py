@@ -39,6 +39,10 @@ def read(text: str, *cells: Cell) -> SourceModule:
             "t = dbutils.secrets.get(scope='s', key='my-token')",
             'import os\nt = os.environ["MY_TOKEN"]',
         ),
+        (
+            "t = [dbutils.secrets.get(\n  's',\n  'k')]\ndbutils.notebook.exit(\n  dbutils.secrets.get('s', 'k'))",
+            'import os\nt = [(os.environ["K"]\n\n)]\nprint(\n  "Notebook exited:", os.environ["K"])',
+        ),
         ("x = 1\ndbutils.notebook.exit(x)", 'x = 1\nprint("Notebook exited:", x)'),
         (
             "if x:\n    dbutils.notebook.exit('no')\ny = 1",
