@@ -137,10 +137,13 @@ def _gives_value(function: ast.FunctionDef) -> bool:
     return False
 
 
-def show_last_value(lines: list[Line], silent: Iterable[str], gathered: Gathered) -> tuple[list[Line], bool]:
+def show_last_value(
+    lines: list[Line], silent: Iterable[str], gathered: Gathered, recalled: Sequence[str] = ()
+) -> tuple[list[Line], bool]:
     """The lines with their last expression as `display(…)`, and whether there was one to show.
 
-    A semicolon at the end hides the value, as in IPython; so does a call that is known to return None.
+    A semicolon at the end hides the value, as in IPython; so does a call that is known to return None. The names
+    `recalled` are bound to the value.
     """
     text = join(lines)
     source = SourceText(gathered.path, text)
@@ -154,7 +157,12 @@ def show_last_value(lines: list[Line], silent: Iterable[str], gathered: Gathered
     if ";" in _COMMENT.sub("", source.slice(end, len(source.data))):
         return lines, False
     opened = source.offset(value.lineno, value.col_offset)
-    if opened > start:  # parentheses around the expression become those of the call
+    if recalled:
+        edits = [
+            Edit(start, start, f"display({' := ('.join(recalled)} := ("),
+            Edit(end, end, ")" * (len(recalled) + 1)),
+        ]
+    elif opened > start:  # parentheses around the expression become those of the call
         edits = [Edit(start, start, "display")]
     elif isinstance(value, ast.Tuple) and source.slice(start, start + 1) != "(":
         edits = [Edit(start, start, "display(("), Edit(end, end, "))")]

@@ -26,6 +26,7 @@ from graduate.read.magics import to_python
 from graduate.read.modernize import find_helpers, modernize_block
 from graduate.read.parsing import parse_python
 from graduate.read.raw_cells import RawCell, load_cells
+from graduate.read.recalled import find_recalled, name_recalled
 from graduate.syntax.nodes import list_nodes
 
 _UNPARSED = ("SyntaxError", "IndentationError", "TabError")
@@ -86,6 +87,8 @@ def _assemble(
     trees = {number: parse_python(join(lines)) for number, lines in plain.items()}
     own_display = _handle_display(trees, plain, gathered)
     silent, drawing = find_silent_functions(trees.values()), find_drawing_names(trees.values())
+    recalled = find_recalled(cells, trees)
+    known = [name for names in recalled.values() for name in names]
     result: list[Line] = []
     if gathered.future_annotations:
         result.append(Line("from __future__ import annotations", Place(path, 1, 1, 1)))
@@ -100,12 +103,12 @@ def _assemble(
             heading = last_heading(cell.source) or heading
         if cell.kind != "code":
             continue
-        lines, shows = plain[cell.number], False
+        lines, shows = name_recalled(plain[cell.number], path, known), False
         if lines and result:
             result.append(result[-1].with_text(""))
         magic = _MAGIC.match(cell.source)
         if lines and not own_display and (magic is None or magic[1] == "time"):
-            lines, shows = show_last_value(lines, silent, gathered)
+            lines, shows = show_last_value(lines, silent, gathered, recalled.get(cell.number, ()))
         is_captured = magic is not None and magic[1] == "capture"
         if lines and not is_captured and has_drawing(trees[cell.number], drawing):
             lines = [*lines, lines[-1].with_text("show_figures()")]
