@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from graduate.analyse import analyse
-from graduate.emit.package import render_former_names
+from graduate.emit.package import render_init
 from graduate.model.project import Modules
 from graduate.model.source import Program, SourceModule, Sources
 from graduate.plan.propose import propose
@@ -131,7 +131,7 @@ def convert(
         (utils / name).write_bytes(data)
     for path in [package, *(p for p in package.rglob("*") if p.is_dir() and p.name != "__pycache__")]:
         (path / "__init__.py").touch()
-    (package / "__init__.py").write_text(render_former_names(modules.former_names))
+    (package / "__init__.py").write_text(render_init(modules))
     (package / "__main__.py").write_text(MAIN)
     for path, text in files.items():
         if not path.endswith(".py"):

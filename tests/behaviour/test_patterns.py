@@ -9,6 +9,17 @@ import pytest
 from harness import convert, run_original
 
 PROGRAMS: dict[str, str] = {
+    "an import of what the program has put into a module": """
+import textwrap
+import colorsys as colours
+# prepare
+textwrap.shorten = lambda text, width: text[:width]
+colours.ONE_THIRD = 3
+# use
+from textwrap import shorten
+from colorsys import ONE_THIRD, ONE_SIXTH
+print(shorten("abcdef", 2), ONE_THIRD, round(ONE_SIXTH, 3))
+""",
     "a module that the program writes before it imports it": """
 from pathlib import Path
 import math

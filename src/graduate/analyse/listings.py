@@ -80,7 +80,9 @@ def find_listings(sources: Sources) -> tuple[Listing, ...]:
         if _MAY_LIST.search(module.text) is None:
             continue
         bases = [starts[module.path]] if module.path in starts else sorted(set(starts.values()))
-        for call, pattern in _listed(parse(module.text)):
+        tree = parse(module.text)
+        bases = list(_with_changes(bases, dirname(module.path), tree))
+        for call, pattern in _listed(tree):
             for listing in _resolve(bases, dirname(module.path), pattern, module.place(call.lineno)):
                 found[listing] = None
     return tuple(found)
@@ -97,6 +99,20 @@ def find_workspace_reason(sources: Sources, data_files: Iterable[DataFile]) -> H
             what = f"{file.path}, which the project has too, is read, so it runs in {WORKSPACE}"
             return Hazard("G112", what, file.place)
     return None
+
+
+def _with_changes(bases: Iterable[str], here: str, tree: ast.Module) -> Iterator[str]:
+    """The folders that relative names may start from: those given, and where `os.chdir` goes from them."""
+    yield from bases
+    nodes = list_nodes(tree)
+    names, imports = find_constants(nodes), qualified_names(tree.body)
+    for call in nodes:
+        if isinstance(call, ast.Call) and call.args and qualify(dotted(call.func), imports) == "os.chdir":
+            target = evaluate_path(call.args[0], names) or ""
+            for base in [here] if target.startswith(HERE) else bases:
+                path = posixpath.normpath(posixpath.join(base, target.removeprefix(HERE).lstrip("/")))
+                if not path.startswith(("/", "~", "..")) and "*" not in path:
+                    yield "" if path == "." else path
 
 
 def _resolve(bases: Iterable[str], here: str, pattern: str, place: Place) -> Iterator[Listing]:

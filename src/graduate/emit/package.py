@@ -45,6 +45,7 @@ _TORCH = (
     "fastai",
 )
 _KERAS = ("keras", "tensorflow", "tf_keras")
+_JOBLIB = ("joblib", "sklearn", "imblearn", "mne", "nilearn", "sktime", "skopt", "tslearn", "umap", "hdbscan")
 OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "agreement.py": (_SHARED,),
     "autocast.py": _TORCH,
@@ -65,10 +66,19 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "serving.py": (_MODEL,),
     "sweep.py": (_SWEPT,),
     "trial.py": (_SWEPT,),
+    "workers.py": _JOBLIB,
 }
 """Files of the runtime that others look for (`optional.find`), and the features of which the project must have one.
 
 The rest ships where something that ships imports it.
+"""
+_STARTS_PROCESSES = re.compile(
+    r"\b(joblib|n_jobs|multiprocessing|concurrent|loky|spawn|workers|subprocess|os\.system)\b"
+)
+_JOIN = """if "PIPELINE_STEP_READS" in os.environ:
+    from .utils.children import join
+
+    join()
 """
 OTHER_FOLDER = "Moved as it was from the research code."
 
@@ -141,9 +151,8 @@ def render_package(modules: Modules, title: str, libraries: Collection[str] = ()
     """All files of the package, with paths that start at the project root. `libraries` are those that it imports."""
     name = modules.name
     shown = textwrap.shorten(title.replace("\\", "/").replace('"', "'"), 45, placeholder=" …")
-    head = f'"""{FOLDERS[""].format(title=shown)}"""\n{render_former_names(modules.former_names)}'
     own = {
-        "__init__.py": head,
+        "__init__.py": f'"""{FOLDERS[""].format(title=shown)}"""\n{render_init(modules)}',
         "__main__.py": MAIN,
         **{module.path: module.text for module in modules.modules},
     }
@@ -162,13 +171,17 @@ def render_package(modules: Modules, title: str, libraries: Collection[str] = ()
     return tuple(ProjectFile(f"{name}/{path}", text=texts[path]) for path in sorted(texts))
 
 
-def render_former_names(names: Mapping[str, str]) -> str:
-    """What stands at the top of the package where code may ask for modules by the names that they had."""
-    if not names:
-        return ""
-    rows = "".join(f'        "{name}": "{home}",\n' for name, home in names.items())
-    call = f"keep_former_names(\n    __name__,\n    {{\n{rows}    }},\n)\n"
-    return f"\nfrom .utils.former_names import keep_former_names\n\n{call}"
+def render_init(modules: Modules) -> str:
+    """What stands at the top of the package: where code may start processes that import it, they join the step that
+    started them; where code may ask for modules by the names that they had, it finds them."""
+    former = modules.former_names
+    starts_processes = any(_STARTS_PROCESSES.search(module.text) for module in modules.modules)
+    imports = ["import os\n"] if starts_processes else []
+    imports += ["from .utils.former_names import keep_former_names\n"] if former else []
+    rows = "".join(f'        "{name}": "{home}",\n' for name, home in former.items())
+    calls = [_JOIN] if starts_processes else []
+    calls += [f"keep_former_names(\n    __name__,\n    {{\n{rows}    }},\n)\n"] if former else []
+    return "".join(f"\n{part}" for part in ["\n".join(imports), *calls] if part)
 
 
 def _parents(path: str) -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+ask: Callable[[str], Any] | None = None
+"""In a worker process that has none of the values: gets one from the process that started it."""
 
 
 class Context:
@@ -13,6 +17,10 @@ class Context:
         # Only called for names that are not set: what reading an unbound global raises, since code may catch it.
         if name.startswith("__"):
             raise AttributeError(name)
+        if ask is not None:
+            value = ask(name)
+            vars(self)[name] = value
+            return value
         raise NameError(f"name {name!r} is not defined")
 
     def __delattr__(self, name: str) -> None:

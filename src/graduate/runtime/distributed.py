@@ -5,9 +5,12 @@ Nothing of this is imported, and nothing changes, where there is one process.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
+import logging
 import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -18,8 +21,9 @@ from .log import say
 _PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others before it gives up: one may have a longer evaluation or download."""
 
-
 _RULES = (".row_attention", ".row_layers", ".row_losses", ".row_random", ".row_shapes")
+_codes: list[int] = []
+"""The code that this process ends with, once it has left the others."""
 
 
 def start() -> None:
@@ -56,14 +60,25 @@ def _watched(save: Callable[..., Any]) -> Callable[..., Any]:
     return watched
 
 
-def end() -> None:
-    """Leave the others."""
+def end(code: int = 0) -> None:
+    """Leave the others. The process is going to end with this code."""
     dist: Any = importlib.import_module("torch.distributed")
     rows: Any = importlib.import_module(".batch_rows", __package__).Rows
     if not rows.made and world.RANK == 0:
         say("note: there was nothing to share out: each process computed everything")
     if dist.is_initialized():
         dist.destroy_process_group()
+    _codes.append(code)
+
+
+@atexit.register  # at the import of this module, so that it is called after what PyTorch and the research code register
+def _leave() -> None:
+    """Threads of PyTorch may still hold Python's objects, and abort when Python goes down before them."""
+    if _codes:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_codes[-1])
 
 
 def agree(value: Any) -> Any:

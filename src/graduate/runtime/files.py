@@ -191,6 +191,8 @@ class Recorder:
         self.ever_written: set[str] = set()
         """The same of all steps that this process has run."""
         self.before_write: Callable[[str, str], None] | None = None
+        self.on_read: Callable[[str], None] | None = None
+        """Told each file that is read for the first time, where this process is not the step's own."""
         self._installed = False
         self._watched: Any = None
         self._root = str(PROJECT_ROOT) + "/"
@@ -280,6 +282,8 @@ class Recorder:
                 stat = stat_of(PROJECT_ROOT / relative)
                 if stat is not None:
                     self.read[relative] = stat
+                    if self.on_read is not None:
+                        self.on_read(relative)
 
 
 recorder = Recorder()

@@ -48,7 +48,7 @@ class Journal:
         # What must be undone has to be known even when the machine stops.
         sure = adds or bool(before.hash)
         line = [relative, mode, *before]
-        text = json.dumps([*line, _check(line)]).encode() + b"\n"
+        text = json.dumps([*line, check(line)]).encode() + b"\n"
         # Twice, so that it is still known when one of them is damaged.
         store.append(self.path, text * 2, sync=sure)
 
@@ -95,8 +95,8 @@ class Journal:
         with contextlib.suppress(OSError):
             for line in self.path.read_bytes().split(b"\n"):
                 with contextlib.suppress(ValueError, TypeError):
-                    *entry, check = json.loads(line)
-                    if check == _check(entry):
+                    *entry, sure = json.loads(line)
+                    if sure == check(entry):
                         found.append(entry)
         return found
 
@@ -182,7 +182,7 @@ class Journal:
         return next((path for path, each in self.appended().items() if not begins_with(path, each)), "")
 
 
-def _check(line: list[Any]) -> str:
+def check(line: list[Any]) -> str:
     return digest(json.dumps(line).encode())[:16]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from . import configuration
@@ -15,11 +16,15 @@ class SettingsRead:
         self.step: dict[str, str] = {}
         self.process: dict[str, str] = {}
         self.in_setup = False
+        self.on_note: Callable[[str, str], None] | None = None
+        """Told each setting that is read for the first time, where this process is not the step's own."""
 
     def note(self, name: str, text: str) -> None:
         if name in self.step:
             return
         self.step[name] = text
+        if self.on_note is not None:
+            self.on_note(name, text)
         if self.in_setup or _called_from_module_body():
             self.process[name] = text
 

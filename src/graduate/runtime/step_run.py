@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from . import optional, store
+from .children import children
 from .files import recorder
 from .journal import Journal, cut_back
 from .library_state import LibraryState
@@ -60,11 +61,16 @@ class StepRun:
             for path in flush_all():
                 self.journal.note(path, "a")  # open since an earlier step, which may be a logger's
         recorder.before_write = self.journal.note
+        children.start(self.path / "children.jsonl")
+        workers = optional.find("workers") if self.context is not None else None
+        if workers is not None:
+            workers.share()
         self.watcher.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         StepRun.current = None
+        children.stop()
         self.watcher.stop()
         flush_all()
         recorder.before_write = None

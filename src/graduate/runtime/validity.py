@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .children import children
 from .files import FileRecord, record_of, recorder, stat_of
 from .paths import PROJECT_ROOT
 from .running import settings_read
@@ -21,6 +22,7 @@ class Validity:
         self._files: dict[str, FileRecord] = {}
 
     def now(self) -> dict[str, Any]:
+        children.gather()
         read = {
             path: found.to_json() for path in list(recorder.read) if (found := self._file(path)) is not None
         }

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from graduate.syntax.file_uses import find_file_uses
 from graduate.syntax.flow import Flow
-from graduate.syntax.imports import bindings, is_import_only, qualified_names
+from graduate.syntax.imports import bindings, is_import_only, qualified_names, qualify
 from graduate.syntax.movable import Definition, find_movable
-from graduate.syntax.nodes import shows_locals
+from graduate.syntax.nodes import dotted, shows_locals
 from graduate.syntax.scopes import Names, Occurrence, Scope, Use, resolve_names
 from graduate.syntax.spine import Spine, SpineStatement, find_spine
 from graduate.syntax.text import SourceText
@@ -158,23 +159,33 @@ def take_apart(path: str, text: str, constants: frozenset[str] = frozenset()) ->
         if id(o.scope) in ids and o.use != "load":
             stores[o.name] = stores.get(o.name, 0) + 1
     made = _find_made_modules(source)
+    qualified = qualified_names(body)
+    replaced: set[str] = set()
     imports, rest = [], []
     for statement in spine.statements:
         if statement.node is docstring:
             continue
         is_early = is_import_only(statement.node) and _imports_once(statement.node, spine, stores)
-        if is_early and not made.intersection(_imported_modules(statement.node)):
+        is_late = bool(replaced & {b.qualified for b in bindings(statement.node)}) if is_early else False
+        if is_early and not is_late and not made.intersection(_imported_modules(statement.node)):
             imports.append(statement)
         else:
             rest.append(statement)
+            replaced |= set(_find_replaced(statement.node, qualified))
     if any(isinstance(s.node, ast.If) for s in imports):
         imports, rest = _keep_conditional(spine, imports, rest, names, ids)
     imported = {name for s in imports for name in _bound_by_import(s.node)}
-    qualified = qualified_names(body)
     definitions = find_movable(names, rest, ids, stores, imported | constants, qualified)
     moved = {id(d.statement) for d in definitions.values()}
     statements = [s for s in rest if id(s) not in moved]
     return ProgramSyntax(source, names, spine, imports, definitions, statements, docstring, ids)
+
+
+def _find_replaced(node: ast.stmt, qualified: dict[str, str]) -> Iterator[str]:
+    """What a statement puts in place of a module's own (`tools.load = faster`): imports take that from then on."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Attribute) and isinstance(child.ctx, ast.Store):
+            yield qualify(dotted(child), qualified)
 
 
 def _find_made_modules(source: SourceText) -> set[str]:

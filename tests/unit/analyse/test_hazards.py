@@ -25,6 +25,7 @@ LISTS = (
     "list(Path('.').rglob('*.yaml'))",
     "os.listdir('data')",
     "os.listdir(os.path.dirname(__file__) or '.')",
+    "os.chdir('nb') or os.chdir('..') or shell('ls data')",
 )
 OTHERS = (
     "os.listdir('images')",

@@ -447,8 +447,8 @@ def main() -> int:
         if distributed.world.RANK == 0:
             shared = ", shared" if found[3] else ""
             print(f"{name}: whole for {', '.join(sorted(batch_rows._noted)) or 'nothing'}{shared}")
-    distributed.end()
     print("\n".join(failed), file=sys.stderr)
+    distributed.end(bool(failed))
     return bool(failed)
 
 

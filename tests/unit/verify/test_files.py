@@ -155,3 +155,22 @@ def test_paths_of_the_scratch_copies_do_not_count(tmp_path: Path) -> None:
         digests.set_root("")
     first, second = json.loads(answer.read_text())
     assert first == second
+
+
+def test_objects_of_the_research_code_in_files_of_joblib(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joblib = pytest.importorskip("joblib")
+    paths = []
+    for name, value in (("research_model", 1.0), ("package_models", 1.0), ("research_model", 2.0)):
+        home = types.ModuleType(name)
+        home.Scaler = type("Scaler", (), {"__module__": name})  # type: ignore[attr-defined]
+        thing = home.Scaler()
+        thing.mean = np.full(5, value)
+        paths.append(tmp_path / f"{len(paths)}.joblib")
+        with monkeypatch.context() as patched:
+            patched.setitem(sys.modules, name, home)
+            joblib.dump({"scaler": thing}, paths[-1])
+    assert outcome(paths[0], paths[1]) == ("same", "")
+    assert outcome(paths[0], paths[2])[0] == "different"
+    assert "mean" in outcome(paths[0], paths[2])[1]

@@ -110,15 +110,19 @@ def _numpy(data: bytes, path: Path) -> Tree:
     return digests.digest({name: loaded[name] for name in loaded.files})
 
 
-class _Unpickler(pickle.Unpickler):
+class _LookAlikes:
     """Loads pickles of classes that are not here (those of the research code) as empty look-alikes."""
 
     def find_class(self, module: str, name: str) -> Any:
         top = module.partition(".")[0]
         # Up to protocol 2, which torch.save writes, the builtins go by their names in Python 2.
         if top in sys.stdlib_module_names or module in _compat_pickle.IMPORT_MAPPING or _is_installed(top):
-            return super().find_class(module, name)
+            return super().find_class(module, name)  # type: ignore[misc]
         return type(name.rpartition(".")[2], (), {"__qualname__": name})
+
+
+class _Unpickler(_LookAlikes, pickle.Unpickler):
+    """Python's, with look-alikes."""
 
 
 def _is_installed(top: str) -> bool:
@@ -152,9 +156,13 @@ def _torch(data: bytes, path: Path) -> Tree:
 
 
 def _joblib(data: bytes, path: Path) -> Tree:
-    joblib: Any = importlib.import_module("joblib")
-
-    return digests.digest(joblib.load(path))
+    reader: Any = importlib.import_module("joblib.numpy_pickle")
+    plain = reader.NumpyUnpickler
+    reader.NumpyUnpickler = type("NumpyUnpickler", (_LookAlikes, plain), {})
+    try:
+        return digests.digest(reader.load(path))
+    finally:
+        reader.NumpyUnpickler = plain
 
 
 def _zip(data: bytes, path: Path) -> Tree:
