@@ -248,8 +248,24 @@ def find_program_names(paths: Iterable[str]) -> dict[str, str]:
     return names
 
 
+_STAGES = tuple(
+    re.compile(rf"(?<![a-z])(?:{words})(?![a-z])")
+    for words in (
+        "download|fetch|scrape|crawl|collect",
+        "prepare|prep|preprocess|preprocessing|clean|split|tokenize|extract|convert|"
+        "(?:make|build|create|generate|gen|get|load|process)_?(?:data|dataset|datasets)",
+        "pretrain|pretraining",
+        "train|training|fit|finetune|learn",
+        "eval|evaluate|evaluation|test|validate|predict|prediction|infer|inference|score",
+        "plot|plots|plotting|visualize|visualise|figure|figures|report|summarize",
+    )
+)
+_TRAINING = 3
+
+
 def _order(chosen: Sequence[Seen], commanded: Sequence[str], in_order: Collection[str]) -> list[Seen]:
-    """Commands in their order, then numbered names, then by name; who reads a file goes after who writes it.
+    """Commands in their order, then numbered names, then by what names say (training goes before evaluation), then by
+    name; who reads a file goes after who writes it.
 
     The order of commands is certain for those `in_order`, and for others only a guess.
     """
@@ -273,11 +289,18 @@ def _order(chosen: Sequence[Seen], commanded: Sequence[str], in_order: Collectio
     return _sort([one.path for one in ranked], after, {one.path: one for one in ranked})
 
 
-def _rank(path: str, commanded: Sequence[str]) -> tuple[int, int, str, int, list[tuple[int, int, str]]]:
+def _rank(path: str, commanded: Sequence[str]) -> tuple[int, int, str, int, int, list[tuple[int, int, str]]]:
     if path in commanded:
-        return 0, commanded.index(path), "", 0, []
-    number = find_number(path)
-    return 1 if number is not None else 2, 0, dirname(path), number or 0, natural(basename(path))
+        return 0, commanded.index(path), "", 0, 0, []
+    number, name = find_number(path), basename(path)
+    return 1 if number is not None else 2, 0, dirname(path), number or 0, _stage(name), natural(name)
+
+
+def _stage(name: str) -> int:
+    """Where in a study a program stands by its name; one that does not say it stands where training does."""
+    stem = splitext(name)[0].lower()
+    found = {match.start(): n for n, stage in enumerate(_STAGES) for match in stage.finditer(stem)}
+    return found[min(found)] if found else _TRAINING
 
 
 def find_number(path: str) -> int | None:

@@ -59,7 +59,7 @@ ORDERS: list[tuple[str, dict[str, str], list[str]]] = [
     (
         "an imported module with a program's name is a program",
         {"evaluate.py": "import train\ntrain.f()", "train.py": "def f(): ..." + GUARD},
-        ["evaluate.py", "train.py"],
+        ["train.py", "evaluate.py"],
     ),
     (
         "notebooks by number",
@@ -112,6 +112,28 @@ ORDERS: list[tuple[str, dict[str, str], list[str]]] = [
             "docs/conf.py": "print(1)",
         },
         ["a.py"],
+    ),
+    (
+        "names that say where in a study a program stands",
+        {
+            f"{name}.py": "print(1)"
+            for name in (
+                "evaluate",
+                "main",
+                "make_data",
+                "plot_results",
+                "eval_train",
+                "train_model",
+                "download",
+                "retrain",
+                "preprocess-text",
+                "a_predict",
+            )
+        },
+        [
+            *("download.py", "make_data.py", "preprocess-text.py", "main.py", "retrain.py", "train_model.py"),
+            *("a_predict.py", "eval_train.py", "evaluate.py", "plot_results.py"),
+        ],
     ),
     (
         "packages run with -m",
