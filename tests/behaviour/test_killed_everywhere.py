@@ -38,6 +38,7 @@ PROGRAMS = {
     "while_until_converged": Case(8),
     "wrapped_iterables": Case(20),
     "progress_bars": Case(8, share=4),
+    "containers_with_attributes": Case(12, share=5),
     "returns_and_exceptions": Case(8),
     "trainings_in_sequence": Case(5),
     "numpy_generators": Case(3),

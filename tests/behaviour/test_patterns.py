@@ -9,6 +9,17 @@ import pytest
 from harness import convert, run_original
 
 PROGRAMS: dict[str, str] = {
+    "a module that the program makes": """
+import sys
+import types
+# prepare
+sys.modules["made_up"] = types.ModuleType("made_up", "made here")
+print(len("abc"))
+# use
+import made_up
+from made_up import __doc__ as said
+print(made_up.__doc__, said)
+""",
     "an import of what the program has put into a module": """
 import textwrap
 import colorsys as colours

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from . import optional, twisters
-from .live import Registry, Unlike, attributes_of, cell_of, passing
+from .live import Registry, Unlike, attributes_of, cell_of, has_attributes, passing
 from .random_state import byte_tensor
 
 _keras = optional.find("live_keras")
@@ -32,10 +32,16 @@ def _glance(kind: str, generator: Any) -> Any:
 
 def content(kind: str, value: Any) -> Any:
     """What `put_back` needs, as fresh containers around the same items."""
+    if has_attributes(kind, value):
+        return _content(kind, value), attributes_of(value)
+    return _content(kind, value)
+
+
+def _content(kind: str, value: Any) -> Any:
     if kind in ("list", "set", "deque"):
         return list(value)
     if kind == "dict":
-        return dict(value), attributes_of(value)
+        return dict(value)
     if kind == "bytearray":
         return bytes(value)
     if kind == "instance":
@@ -88,6 +94,9 @@ def _place(file: Any) -> int | None:
 
 def put_back(kind: str, value: Any, saved: Any) -> None:
     """Give a live object the content that was saved."""
+    if has_attributes(kind, value):
+        saved, attributes = saved
+        _set_attributes(value, attributes)
     # The methods of the base classes: those of a library's own containers may tell others of the change.
     if kind == "list":
         list.__setitem__(value, slice(None), saved)
@@ -102,8 +111,7 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
     elif kind == "dict":
         base = collections.OrderedDict if isinstance(value, collections.OrderedDict) else dict
         base.clear(value)
-        base.update(value, saved[0])
-        _set_attributes(value, saved[1])
+        base.update(value, saved)
     elif kind == "instance":
         _set_attributes(value, saved)
     elif kind == "state":

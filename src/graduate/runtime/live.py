@@ -169,6 +169,8 @@ _BY_TYPE: tuple[tuple[type, str], ...] = (
     (array.array, "machine array"),
     (random.Random, "random"),
 )
+_CONTAINERS = frozenset({"list", "dict", "set", "deque", "bytearray", "machine array"})
+_PLAIN = frozenset({list, dict, set, collections.deque, bytearray, array.array})
 
 
 def _instance_kind(value: Any) -> str | None:
@@ -191,7 +193,14 @@ def _instance_kind(value: Any) -> str | None:
     return None
 
 
+def has_attributes(kind: str | None, value: Any) -> bool:
+    """Whether a container is of a class of its own, whose instances may have attributes beside their items."""
+    return kind in _CONTAINERS and type(value) not in _PLAIN
+
+
 def _children(kind: str | None, value: Any) -> Iterator[Any]:
+    if has_attributes(kind, value):
+        yield from attributes_of(value).values()
     if kind in ("list", "deque") or isinstance(value, tuple):
         if len(value) <= MOST_ITEMS:
             yield from value
@@ -199,7 +208,6 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
         if len(value) <= MOST_ITEMS:
             yield from value.keys()
             yield from value.values()
-        yield from attributes_of(value).values()
     elif kind in ("instance", "state"):
         yield from attributes_of(value).values()
     elif kind == "keras":

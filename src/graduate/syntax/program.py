@@ -13,7 +13,7 @@ from graduate.syntax.file_uses import find_file_uses
 from graduate.syntax.flow import Flow
 from graduate.syntax.imports import bindings, is_import_only, qualified_names, qualify
 from graduate.syntax.movable import Definition, find_movable
-from graduate.syntax.nodes import dotted, shows_locals
+from graduate.syntax.nodes import dotted, list_nodes, shows_locals
 from graduate.syntax.scopes import Names, Occurrence, Scope, Use, resolve_names
 from graduate.syntax.spine import Spine, SpineStatement, find_spine
 from graduate.syntax.text import SourceText
@@ -189,11 +189,19 @@ def _find_replaced(node: ast.stmt, qualified: dict[str, str]) -> Iterator[str]:
 
 
 def _find_made_modules(source: SourceText) -> set[str]:
-    """The modules that a program writes itself, like `%%writefile helper.py`: they can be imported from then on."""
-    if not re.search(r"""\.py["']""", source.text):
-        return set()
-    written = (use.pattern for use in find_file_uses(source.tree) if use.mode == "write")
-    return {path.removesuffix(".py").split("/")[0] for path in written if path.endswith(".py")}
+    """The modules that a program makes itself, like `%%writefile helper.py`: they can be imported from then on."""
+    found = set()
+    if "sys.modules[" in source.text:
+        for node in list_nodes(source.tree):
+            match node:
+                case ast.Subscript(
+                    value=ast.Attribute(attr="modules"), slice=ast.Constant(str(name)), ctx=ast.Store()
+                ):
+                    found.add(name.partition(".")[0])
+    if re.search(r"""\.py["']""", source.text):
+        written = (use.pattern for use in find_file_uses(source.tree) if use.mode == "write")
+        found |= {path.removesuffix(".py").split("/")[0] for path in written if path.endswith(".py")}
+    return found
 
 
 def _imported_modules(node: ast.stmt) -> set[str]:
