@@ -181,6 +181,8 @@ def _instance_kind(value: Any) -> str | None:
         value, (type, types.ModuleType, types.MethodType, types.BuiltinFunctionType, BaseException)
     ):
         return None
+    if isinstance(value, types.SimpleNamespace):  # its own pickling says nothing but its attributes
+        return "instance"
     get_state = getattr(kind, "__getstate__", None)
     if any(f"{base.__module__}.{base.__qualname__}" in _IN_PLACE for base in kind.__mro__):
         return "instance"

@@ -110,7 +110,8 @@ class Pickler(_cloudpickle.Pickler):  # type: ignore[misc]
                 self.code.add(f"{home}:{obj.__qualname__.partition('.')[0]}")
                 if isinstance(obj, types.FunctionType):
                     return _in_module(obj, super().reducer_override(obj))
-        if _answers_for_another(kind) and kind not in self.dispatch_table:
+        is_class = isinstance(obj, type)  # whose own class may be one of those, as that of enumerations
+        if not is_class and _answers_for_another(kind) and kind not in self.dispatch_table:
             return _reduce_unasked(obj, kind)
         return super().reducer_override(obj)
 

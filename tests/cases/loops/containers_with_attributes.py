@@ -1,7 +1,16 @@
-"""Populations that are lists, dicts, sets and queues themselves, with attributes beside their items."""
+"""Populations that are lists, dicts, sets and queues themselves, with attributes beside their items; a namespace that two
+names share, and enumerations."""
 
 import random
 from collections import deque
+from enum import Enum
+from itertools import cycle
+from types import SimpleNamespace
+
+
+class Phase(Enum):
+    WARM = 1
+    MAIN = 2
 
 
 class Member:
@@ -34,6 +43,9 @@ class Group(list):
             recent.total += value
             table["last"] = value
             table.versions = [*table.versions[-2:], len(table)]
+            settings.rate *= 0.9
+            settings.phase = next(phases)
+            settings.seen[settings.phase] = settings.rate
         self.log.append(self.best)
 
 
@@ -49,8 +61,11 @@ class Table(dict):
     versions = ()
 
 
+phases = cycle(list(Phase))
+settings = shared = SimpleNamespace(rate=1.0, phase=Phase.WARM, seen={})
 group, seen, recent, table = Group(4, 1), Seen(), Recent(maxlen=3), Table()
 for _ in range(3):
     group(seen, recent, table)
 print(group.best, group.log, [(member.place, member.best) for member in group], group.rng.random())
 print(sorted(seen), seen.added, list(recent), recent.total, recent.maxlen, table, table.versions)
+print(shared is settings, shared.rate, shared.phase is Phase.MAIN, shared.seen, next(phases))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import pickle
 import threading
 import weakref
@@ -185,3 +186,21 @@ def test_tensors() -> None:
         assert back[name].stride() == values[name].stride()
     back["base"][0, 1] = -1
     assert back["view"][0, 0] == -1
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Lazy(type):
+    def __getattr__(cls, name: str) -> str:
+        return name
+
+
+class Made(metaclass=Lazy):
+    pass
+
+
+@pytest.mark.parametrize("value", [Colour, Colour.RED, [Colour.RED, Colour], Made, {"made": Made}])
+def test_classes_whose_class_looks_up_what_they_lack_go_by_name(value: Any) -> None:
+    assert round_trip({"x": value})[0]["x"] == value
