@@ -24,13 +24,14 @@ from graduate.errors import PlanError, ReadError, ToolError
 from graduate.model.facts import Facts
 from graduate.model.plan import LEVELS, Level, Plan
 from graduate.model.project import Bundle, Modules, Project
-from graduate.model.source import MODULES, Sources
+from graduate.model.source import Sources
 from graduate.model.verdict import Finding, ProgramVerdict, Verdict
 from graduate.plan.check import check
 from graduate.plan.distributions import describe_choices, settle_dependencies
 from graduate.plan.propose import propose
 from graduate.plan.yaml import dump, load
 from graduate.read.project import read_project
+from graduate.read.raw_cells import is_module
 from graduate.syntax.builtin_names import bind_builtins
 from graduate.syntax.looked_up_names import spell_out_lookups
 from graduate.syntax.star_imports import expand_stars
@@ -88,7 +89,7 @@ def find_projects(folder: Path) -> list[Path]:
     found = [
         path
         for path in sorted(home.iterdir())
-        if not path.name.startswith((".", "_")) and (path.is_dir() or path.suffix in MODULES)
+        if not path.name.startswith((".", "_")) and (path.is_dir() or is_module(path))
     ]
     if not found:
         raise ReadError(

@@ -12,7 +12,7 @@ from graduate.errors import EXIT_BAD_INPUT, ReadError
 from graduate.read import files
 from graduate.read.project import read_project
 
-HOW = "Name a Python file (.py), a notebook (.ipynb, .Rmd, .qmd), or a folder with either."
+HOW = "Name a Python file (.py), a notebook (.ipynb, .Rmd, .qmd, .md of Jupytext), or a folder with either."
 CORRECT = "Correct it so that Python runs the file, or leave the file out of the source folder."
 PYTHON_2 = "Say --modernize, or convert it to Python 3 first, for example with `2to3 -w`, and run it once."
 OPEN = "Open it in Jupyter and save it again, or leave it out of the source folder."

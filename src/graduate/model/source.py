@@ -12,6 +12,8 @@ ModuleKind = Literal["script", "notebook", "percent"]
 NOTEBOOKS = (".ipynb", ".Rmd", ".rmd", ".qmd")
 MODULES = (".py", *NOTEBOOKS)
 """How the names of files end that are research code."""
+MARKDOWN = ".md"
+"""Mostly text, but a notebook where Jupytext's header says so."""
 
 
 @total_ordering

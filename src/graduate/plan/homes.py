@@ -317,7 +317,7 @@ def _free_inside(inner: str, taken: set[str]) -> str:
 
 def _importable(name: str) -> str:
     """The name of a file or folder as one that can be imported: `2-run me.py` is `run_me.py`."""
-    stem = re.sub(r"\.(py|ipynb|[Rr]md|qmd)$", "", name)
+    stem = re.sub(r"\.(py|ipynb|[Rr]md|qmd|md)$", "", name)
     suffix = ".py" if stem != name else ""
     if stem and not stem.isidentifier():
         words = re.sub(r"\W+", "_", stem).strip("_")

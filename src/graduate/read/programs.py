@@ -179,19 +179,23 @@ def find_folder(one: Seen, helpers: Sequence[Seen], files: Collection[str], usua
 
 
 def find_exports(modules: Sequence[SourceModule], seen: Sequence[Seen]) -> frozenset[str]:
-    """Scripts that repeat the notebook of the same name beside them, and that nothing imports."""
+    """Scripts and texts that repeat the Jupyter notebook of the same name beside them, and that nothing imports."""
     imported = {path for one in seen for path in one.imports}
-    notebooks = {splitext(m.path)[0]: set(_code_lines(m.text)) for m in modules if m.kind == "notebook"}
+    notebooks = {splitext(m.path)[0]: set(_code_lines(m.text)) for m in modules if _is_jupyter(m)}
     found = set()
     for module in modules:
         stem = splitext(module.path)[0]
-        if module.kind == "notebook" or stem not in notebooks or module.path in imported:
+        if _is_jupyter(module) or stem not in notebooks or module.path in imported:
             continue
         lines = _code_lines(module.text)
         shared = sum(line in notebooks[stem] for line in lines)
         if shared >= _SAME_SHARE * len(lines):
             found.add(module.path)
     return frozenset(found)
+
+
+def _is_jupyter(module: SourceModule) -> bool:
+    return module.path.endswith(".ipynb")
 
 
 def _code_lines(text: str) -> list[str]:

@@ -26,7 +26,7 @@ from graduate.read.programs import (
     find_programs,
     look_at,
 )
-from graduate.read.raw_cells import is_notebook
+from graduate.read.raw_cells import is_module, is_notebook
 from graduate.read.root import find_root
 from graduate.read.script import read_script
 from graduate.read.walk import Walk, is_left_out, walk
@@ -43,7 +43,9 @@ _MAX_TEXT_BYTES = 200_000
 _MAX_LOCK_BYTES = 5_000_000
 _FILE_DEPTH = 3
 _FILE_ENTRIES = 5_000
-_MESSAGE_HOW = "Name a Python file (.py), a notebook (.ipynb, .Rmd, .qmd), or a folder with either."
+_MESSAGE_HOW = (
+    "Name a Python file (.py), a notebook (.ipynb, .Rmd, .qmd, .md of Jupytext), or a folder with either."
+)
 
 
 def read_project(path: Path, *, python2: bool = False) -> Sources:
@@ -56,7 +58,7 @@ def read_project(path: Path, *, python2: bool = False) -> Sources:
         raise ReadError(f"{path} does not exist.", where=str(path), why="", fix=_MESSAGE_HOW)
     if path.is_dir():
         return _read_folder(path.resolve(), str(path), python2)
-    if path.is_file() and path.suffix in MODULES:
+    if path.is_file() and (path.suffix in MODULES or is_module(path)):
         return _read_file(path.absolute(), str(path), python2)
     why = (
         "It is neither a file nor a folder."

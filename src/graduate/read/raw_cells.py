@@ -9,25 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from graduate.errors import ReadError
-from graduate.model.source import NOTEBOOKS
+from graduate.model.source import MARKDOWN, MODULES, NOTEBOOKS
 from graduate.read.databricks_cells import as_jupyter, split_cells
 from graduate.read.files import read_bytes, read_python
 
 _PYTHON_CHUNK = re.compile(rb"^```\s*\{python\b", re.MULTILINE)
+_JUPYTEXT_HEADER = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?:(?!---).*\n)*?\s*jupytext:")
 _NOT_EVALUATED = re.compile(r"^#\|\s*eval:\s*(false|no)\s*$", re.MULTILINE | re.IGNORECASE)
 
 
 def is_notebook(path: str) -> bool:
     """Whether a file is a notebook by its name."""
-    return path.endswith(NOTEBOOKS)
+    return path.endswith((*NOTEBOOKS, MARKDOWN))
 
 
-def has_python(file: Path) -> bool:
-    """Whether a file that may be a notebook has Python in it: R Markdown is mostly R."""
+def is_module(file: Path) -> bool:
+    """Whether a file is research code: of R Markdown what has Python, of Markdown what Jupytext calls a notebook."""
     if file.suffix in (".py", ".ipynb"):
         return True
+    if file.suffix not in (*MODULES, MARKDOWN):
+        return False
+    wanted = _JUPYTEXT_HEADER if file.suffix == MARKDOWN else _PYTHON_CHUNK
     try:
-        return _PYTHON_CHUNK.search(file.read_bytes()) is not None
+        return wanted.search(file.read_bytes()) is not None
     except OSError:
         return False
 
@@ -49,7 +53,7 @@ class RawCell:
 
 
 def load_cells(file: Path, path: str) -> list[RawCell]:
-    """The cells of a notebook file: Jupyter's of any format version, R Markdown, Quarto, Databricks' Python files."""
+    """The cells of a notebook: Jupyter's of any format version, R Markdown, Quarto, Markdown, Databricks' files."""
     if file.suffix == ".py":
         split = split_cells(read_python(file, path))
         return [RawCell(n, kind, source, line=line) for n, (line, kind, source) in enumerate(split, 1)]
@@ -143,9 +147,16 @@ def _load_chunks(data: bytes, path: str) -> list[RawCell]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _no_notebook(path, f"It is not UTF-8 text (byte {error.start}).", path) from error
-    notebook = jupytext.reads(text, fmt="Rmd")
+    # With ".md" Jupytext finds out by the header whether it is its own Markdown or MyST's.
+    try:
+        notebook = jupytext.reads(text, fmt={"extension": MARKDOWN} if path.endswith(MARKDOWN) else "Rmd")
+    except Exception as error:  # jupytext raises whatever the malformed part leads to
+        why = str(error).strip().split("\n")[0] or type(error).__name__
+        raise _no_notebook(path, f"Jupytext cannot read it: {why}", path) from error
+    _check_language(notebook, path)
     cells = []
     for number, cell in enumerate(notebook.cells, 1):
         is_run = cell.metadata.get("eval", True) and not _NOT_EVALUATED.search(cell.source)
-        cells.append(RawCell(number, cell.cell_type if is_run else "raw", _source(cell)))
+        kind = cell.cell_type if is_run else "raw"
+        cells.append(RawCell(number, kind, _source(cell), may_fail=_tagged(cell)))
     return cells

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graduate.errors import ReadError
-from graduate.model.source import MODULES, OtherFile
-from graduate.read.raw_cells import has_python
+from graduate.model.source import OtherFile
+from graduate.read.raw_cells import is_module
 
 _IGNORED = {"__pycache__", "node_modules", "site-packages", "__MACOSX"}
 _BUILT = {"build", "dist"}
@@ -48,7 +48,7 @@ def walk(root: Path, *, depth: int | None = None, most: int | None = None) -> Wa
             size = entry.stat().st_size
         except OSError:
             continue
-        if relative.endswith(MODULES) and has_python(Path(entry.path)):
+        if is_module(Path(entry.path)):
             real = os.path.realpath(entry.path)
             if real not in seen:
                 modules.append(relative)

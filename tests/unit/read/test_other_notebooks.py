@@ -103,6 +103,99 @@ def test_chunks(tmp_path: Path, suffix: str) -> None:
     assert [each.heading for each in module.cells] == ["Load", "Train"]
 
 
+MYST = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# Load
+
+```{code-cell} ipython3
+x = [1, 2]
+len(x)
+```
+
+```python
+never = "run"
+```
+
+# Train
+
+```{code-cell} ipython3
+:tags: [raises-exception]
+
+print(x)
+```
+"""
+JUPYTEXT_MARKDOWN = """\
+---
+jupyter:
+  jupytext:
+    formats: ipynb,md
+    text_representation:
+      extension: .md
+      format_name: markdown
+---
+
+# Load
+
+```python
+x = [1, 2]
+len(x)
+```
+
+# Train
+
+```python tags=["raises-exception"]
+print(x)
+```
+"""
+
+
+@pytest.mark.parametrize("text", [MYST, JUPYTEXT_MARKDOWN], ids=["myst", "markdown"])
+def test_markdown(tmp_path: Path, text: str) -> None:
+    (tmp_path / "study.md").write_text(text)
+    (tmp_path / "notes.md").write_text("# Notes\n\njupytext: no header\n\n```python\nprint(1)\n```\n")
+    sources = read_project(tmp_path)
+    assert [program.path for program in sources.programs] == ["study.md"]
+    assert [file.path for file in sources.files] == ["notes.md"]
+    module = sources.modules[0]
+    assert code(module.text) == [
+        "x = [1, 2]",
+        "display(len(x))",
+        "try:",
+        "    print(x)",
+        "except Exception as expected:",
+        "    show_error(expected)",
+    ]
+    assert [each.heading for each in module.cells] == ["Load", "Train"]
+
+
+def test_markdown_in_another_language(tmp_path: Path) -> None:
+    (tmp_path / "study.md").write_text(MYST.replace("language: python", "language: julia"))
+    with pytest.raises(ReadError, match="another language: julia"):
+        read_project(tmp_path)
+
+
+def test_markdown_with_a_header_that_says_too_little(tmp_path: Path) -> None:
+    (tmp_path / "study.md").write_text(MYST.replace("  display_name: Python 3\n", ""))
+    with pytest.raises(ReadError, match="'display_name' is a required property"):
+        read_project(tmp_path)
+
+
+def test_markdown_beside_its_notebook(tmp_path: Path) -> None:
+    (tmp_path / "study.md").write_text(JUPYTEXT_MARKDOWN.replace(' tags=["raises-exception"]', ""))
+    write_notebook(tmp_path / "study.ipynb", cell("x = [1, 2]\nlen(x)"), cell("print(x)"))
+    assert [program.path for program in read_project(tmp_path).programs] == ["study.ipynb"]
+
+
 def test_marimo(tmp_path: Path) -> None:
     (tmp_path / "study.py").write_text(MARIMO)
     module = read_project(tmp_path).modules[0]
