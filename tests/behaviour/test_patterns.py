@@ -9,6 +9,41 @@ import pytest
 from harness import convert, run_original
 
 PROGRAMS: dict[str, str] = {
+    "names that Python reads as other characters": """
+import math as ℳ
+ℓ = 3
+ϕ, ỹ = 0.5, [1]
+𝜎𝑥: float = 2.0
+def step(𝛼, *, ℓ_max=4, ϑ=ϕ):
+    global ℓ, ϕ  # both
+    ℓ += 1; ϕ = ϕ + 𝛼 * ϑ
+    def inner():
+        nonlocal 𝛼
+        𝛼 = 𝛼 + 𝜎𝑥
+        return 𝛼
+    return inner() + ℓ_max
+class Küche:
+    𝒜 = 1
+    def größe(self, ℓ=ℓ):
+        try:
+            raise ValueError(ℓ)
+        except ValueError as ϵ:
+            return f"{ϵ} {ℓ=} {self.𝒜}"
+# train
+print(step(𝛼=1.0, ϑ=2), ℓ, ϕ)
+for ℓ in range(40):
+    ỹ.append(ỹ[-1] * ϕ % 7)
+print(ℓ, ỹ[-1])
+print(Küche().größe(), Küche().größe(ℓ=9))
+# show
+print(ℳ.pi, {𝑘: 𝑣 for 𝑘, 𝑣 in zip("ab", (1, 2))})
+if __name__ == "__main__":
+    def main(ﬁt=3, ℓ_2=ℓ):
+        Θ = ﬁt * ℓ_2
+        print(Θ)
+        return Θ
+    main(ℓ_2=5)
+""",
     "a module that the program makes": """
 import sys
 import types

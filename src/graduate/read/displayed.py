@@ -164,7 +164,7 @@ def show_last_value(
         ]
     elif opened > start:  # parentheses around the expression become those of the call
         edits = [Edit(start, start, "display")]
-    elif isinstance(value, ast.Tuple) and source.slice(start, start + 1) != "(":
+    elif isinstance(value, ast.Tuple) and source.data[start : start + 1] != b"(":
         edits = [Edit(start, start, "display(("), Edit(end, end, "))")]
     else:
         edits = [Edit(start, start, "display("), Edit(end, end, ")")]

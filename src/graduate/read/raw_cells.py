@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,10 @@ def _load_chunks(data: bytes, path: str) -> list[RawCell]:
         raise _no_notebook(path, f"It is not UTF-8 text (byte {error.start}).", path) from error
     # With ".md" Jupytext finds out by the header whether it is its own Markdown or MyST's.
     try:
-        notebook = jupytext.reads(text, fmt={"extension": MARKDOWN} if path.endswith(MARKDOWN) else "Rmd")
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # of cells whose language has another name than the kernel's
+            notebook = jupytext.reads(text, fmt={"extension": MARKDOWN} if path.endswith(MARKDOWN) else "Rmd")
     except Exception as error:  # jupytext raises whatever the malformed part leads to
         why = str(error).strip().split("\n")[0] or type(error).__name__
         raise _no_notebook(path, f"Jupytext cannot read it: {why}", path) from error

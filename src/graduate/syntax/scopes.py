@@ -206,9 +206,8 @@ class _Resolver:
         scope = self.scope.resolve(name)
         if form == "walrus":
             scope = self.scope.function.resolve(name)
-        self.occurrences.append(
-            Occurrence(name, start, start + len(name.encode()), use, form, self.scope, scope)
-        )
+        end = self.source.name_end(name, start)
+        self.occurrences.append(Occurrence(name, start, end, use, form, self.scope, scope))
 
     def visit(self, node: ast.AST) -> None:
         match node:
@@ -335,10 +334,9 @@ class _Resolver:
         start = self.offset(node.lineno, node.col_offset)
         end = self.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
         text = self.source.data[start:end]
-        for name in node.names:
-            found = re.search(rb"\b" + re.escape(name.encode()) + rb"\b", text)
-            if found:
-                self.add(name, start + found.start(), "store", "global")
+        written = list(re.finditer(rb"[^\s,\\]+", text))[1:]
+        for name, found in zip(node.names, written, strict=True):
+            self.add(name, start + found.start(), "store", "global")
 
     def _fstring(self, node: ast.JoinedStr) -> None:
         if self.shift is not None:

@@ -228,7 +228,7 @@ def _open_main(
             lineno=argument.lineno,
             col_offset=argument.col_offset,
             end_lineno=argument.lineno,
-            end_col_offset=argument.col_offset + len(name.encode()),
+            end_col_offset=source.name_end(name, source.start(argument)) - source.line_start(argument.lineno),
         )
         node = ast.copy_location(ast.Assign([target], value), value)
         yield SpineStatement(node, source.start(value), source.end(value), in_main=True, synthetic=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ class Edit:
     start: int
     end: int
     text: str
+
+
+def as_python_reads(identifier: str) -> str:
+    """The name that an identifier stands for: `ℓ` is `l`, `ϕ` is `φ` (Python Language Reference, 2.3)."""
+    return unicodedata.normalize("NFKC", identifier)
 
 
 class SourceText:
@@ -99,6 +105,17 @@ class SourceText:
 
     def end(self, node: ast.AST) -> int:
         return self.offset(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+
+    def name_end(self, name: str, start: int) -> int:
+        """Where the identifier at `start` ends that the tree calls `name`: written it may be longer or shorter."""
+        end = start + len(name.encode())
+        if self.data[start:end] == name.encode():
+            return end
+        text = self.slice(start, self.line_end(self.line(start)))
+        length = next(
+            n for n in range(1, len(text) + 1) if not text[: n + 1].isidentifier() or n == len(text)
+        )
+        return start + len(text[:length].encode())
 
     def slice(self, start: int, end: int) -> str:
         return self.data[start:end].decode()

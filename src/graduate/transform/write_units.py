@@ -14,7 +14,7 @@ from graduate.syntax.movable import Definition
 from graduate.syntax.nodes import list_nodes
 from graduate.syntax.scopes import Occurrence, walk_same_scope
 from graduate.syntax.spine import SpineStatement
-from graduate.syntax.text import Edit, reindent
+from graduate.syntax.text import Edit, as_python_reads, reindent
 from graduate.transform.beside_files import beside_edits
 from graduate.transform.draft import ProgramDraft, SegmentDraft
 from graduate.transform.former_names import identity_uses
@@ -330,11 +330,11 @@ class UnitWriter:
             line = self.source.line(o.start)
             line_start, line_end = self.source.line_start(line), self.source.line_end(line)
             text = self.source.slice(line_start, line_end)
-            declared = re.match(r"(\s*)(?:.*;\s*)?global\s+([\w\s,]+)", text)
+            declared = re.match(r"(\s*)(?:.*;\s*)?global\s+([^;#\\]+)", text)
             if line in done or declared is None:
                 continue
             done.add(line)
-            names = [n.strip() for n in declared.group(2).split(",")]
+            names = [as_python_reads(n.strip()) for n in declared.group(2).split(",")]
             kept = [n for n in names if n not in self.draft.context]
             if len(kept) == len(names):
                 continue

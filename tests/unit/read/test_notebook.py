@@ -22,6 +22,7 @@ SHOWN = [
     ("df.head()", "display(df.head())"),
     ("x = 1; x", "x = 1; display(x)"),
     ("a, b", "display((a, b))"),
+    ("α, b", "display((α, b))"),
     ("(a, b)", "display((a, b))"),
     ("(df\n .head()\n)", "display(df\n .head()\n)"),
     ("(a) + (b)", "display((a) + (b))"),
