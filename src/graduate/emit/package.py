@@ -72,6 +72,8 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
 
 The rest ships where something that ships imports it.
 """
+_MAX_LINE_LENGTH = 120
+"""As in the project's pyproject.toml."""
 _STARTS_PROCESSES = re.compile(
     r"\b(joblib|n_jobs|multiprocessing|concurrent|loky|spawn|workers|subprocess|os\.system)\b"
 )
@@ -178,10 +180,15 @@ def render_init(modules: Modules) -> str:
     starts_processes = any(_STARTS_PROCESSES.search(module.text) for module in modules.modules)
     imports = ["import os\n"] if starts_processes else []
     imports += ["from .utils.former_names import keep_former_names\n"] if former else []
-    rows = "".join(f'        "{name}": "{home}",\n' for name, home in former.items())
+    rows = "".join(_row(name, home) for name, home in former.items())
     calls = [_JOIN] if starts_processes else []
     calls += [f"keep_former_names(\n    __name__,\n    {{\n{rows}    }},\n)\n"] if former else []
     return "".join(f"\n{part}" for part in ["\n".join(imports), *calls] if part)
+
+
+def _row(name: str, home: str) -> str:
+    row = f'        "{name}": "{home}",'
+    return row + ("\n" if len(row) <= _MAX_LINE_LENGTH else "  # noqa: E501\n")
 
 
 def _parents(path: str) -> list[str]:

@@ -16,7 +16,7 @@ import yaml
 
 from graduate.emit import check_project, render_project, write_project
 from graduate.emit.makefile import find_targets
-from graduate.emit.package import MAIN, OPTIONAL, find_needed, has_parallel_loops, runtime_files
+from graduate.emit.package import MAIN, OPTIONAL, find_needed, has_parallel_loops, render_init, runtime_files
 from graduate.emit.requirements import RUNTIME_REQUIREMENTS, choose_python
 from graduate.model.facts import Dependency, Option
 from graduate.model.project import Bundle, Project
@@ -204,6 +204,12 @@ def test_every_part_of_the_runtime_is_known() -> None:
         ),
     }
     assert find_needed(own, {each for wanted in OPTIONAL.values() for each in wanted}).keys() == texts.keys()
+
+
+def test_former_names_may_be_long(bundle: Bundle) -> None:
+    names = {"data.rows": "data.rows", "utilities." * 8 + "rows": "training." + "utilities." * 8 + "rows"}
+    lines = render_init(replace(bundle.modules, former_names=names)).split("\n")
+    assert [line.endswith("# noqa: E501") for line in lines if "rows" in line] == [False, True]
 
 
 def test_loops_ship_where_there_are_loops(bundle: Bundle) -> None:
