@@ -9,6 +9,19 @@ import pytest
 from harness import convert, run_original
 
 PROGRAMS: dict[str, str] = {
+    "a program that names its own file": """
+import os
+def name():
+    return os.path.basename(__file__)
+# prepare
+first = name()
+print(first)
+# use
+__file__ = "other/thing"
+for i in range(3):
+    __file__ += str(i)
+print(name(), __file__)
+""",
     "names that Python reads as other characters": """
 import math as ℳ
 ℓ = 3

@@ -159,6 +159,34 @@ def test_notebooks_that_hand_files_to_each_other(tmp_path: Path) -> None:
     assert {"rows", "table", "total", "clean.csv"} <= {n for n, f in found.items() if f.outcome == "same"}
 
 
+def test_a_notebook_has_no_file(tmp_path: Path) -> None:
+    cells = [
+        "import os\ntry:\n    here = os.path.dirname(__file__)\nexcept NameError:\n    here = 'in Jupyter'\nhere",
+        "def is_script():\n    return '__file__' in globals()\nprint(is_script())",
+    ]
+    source = write_files(tmp_path / "study", {"study.ipynb": notebook(*cells)})
+    project = convert(source, tmp_path)
+    verdict = check(source, project)
+    assert verdict.proved, render_text(verdict)
+    code = "".join(
+        file.read_text() for file in (project / "study").rglob("*.py") if "utils" not in file.parts
+    )
+    assert "os.path.dirname(no_file())" in code
+
+
+def test_markdown_of_jupytext(tmp_path: Path) -> None:
+    header = "---\njupytext:\n  text_representation:\n    extension: .md\n    format_name: myst\n---\n"
+    cells = [
+        "rows = [1, 2]\nlen(rows)",
+        "for n in range(9):\n    rows.append(rows[-1] + n)\nα, β = rows[-2:]\nα, β",
+    ]
+    text = header + "".join(f"\n# Part\n\n```{{code-cell}} ipython3\n{cell}\n```\n" for cell in cells)
+    source = write_files(tmp_path / "study", {"study.md": text, "README.md": "# A study\n"})
+    verdict = check(source, convert(source, tmp_path), kills=1)
+    assert verdict.proved, render_text(verdict)
+    assert findings(verdict)["rows"].outcome == "same"
+
+
 def test_a_notebook_of_databricks(tmp_path: Path) -> None:
     cells = [
         "# MAGIC %md\n# MAGIC # Load the data",

@@ -94,6 +94,11 @@ class SourceModule:
     modernized: tuple[Place, ...] = ()
     renamed: tuple[Place, ...] = ()
 
+    @property
+    def has_file(self) -> bool:
+        """Whether `__file__` is defined while it runs: not in Jupyter, but `%run` defines it for its script."""
+        return any(path.endswith(".py") for path in [self.path, *(place.path for place in self.places)])
+
     def place(self, line: int, end_line: int | None = None) -> Place:
         """The author's place of text lines `line`..`end_line` (1-based, inclusive)."""
         last = line if end_line is None else end_line

@@ -16,7 +16,8 @@ from graduate.plan.titles import MAX_COMMENT_WORDS, MAX_HEADING_WORDS, Title, ma
 RESERVED = frozenset(
     {
         "settings", "context", "setup", "state", "checkpoint", "Checkpoint", "LoopState", "ModuleState", "Pipeline",
-        "Step", "PIPELINE", "parallel", "replayable", "resumable", "source_path", "with_settings", "display", "shell",
+        "Step", "PIPELINE", "parallel", "replayable", "resumable", "source_path", "no_file", "with_settings",
+        "display", "shell",
         "preprocessing", "datasets", "loaders", "architectures", "losses", "trainer", "evaluation", "metrics",
         "functions",
     }

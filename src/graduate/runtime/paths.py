@@ -16,6 +16,14 @@ def source_path(path: str) -> str:
     return str(PROJECT_ROOT / path)
 
 
+def no_file() -> str:
+    """`__file__` in a notebook, which has none.
+
+    Raises NameError, as Jupyter does.
+    """
+    raise NameError("name '__file__' is not defined")
+
+
 def inside_project(path: str | Path) -> str | None:
     """`path` relative to the project root with forward slashes, or None when it lies elsewhere."""
     text = str(path)

@@ -1,4 +1,4 @@
-"""Builtins whose names a program binds anew, and uses before: `print = partial(print, flush=True)`.
+"""Builtins whose names a program binds anew, and uses before: `print = partial(print, flush=True)`; `__file__`, too.
 
 A name that some statement of a program binds is a variable of it. So that such a one has its value from the start, it
 is bound to the builtin above the first statement, which changes nothing in the program.
@@ -16,9 +16,10 @@ from graduate.syntax.nodes import list_nodes
 from graduate.syntax.scopes import Occurrence, resolve_names
 from graduate.syntax.text import SourceText
 
+_FILE = "__file__"
 _BUILTINS = frozenset(
     name for name in dir(builtins) if name[0] != "_" and name not in ("True", "False", "None")
-)
+) | {_FILE}
 
 
 def bind_builtins(sources: Sources) -> Sources:
@@ -40,7 +41,11 @@ def _bind(module: SourceModule) -> SourceModule:
         if not (is_docstring or is_future):
             break
         at = statement.end_lineno or 0
-    return _insert(module, at, ["import builtins", *(f"{name} = builtins.{name}" for name in names)])
+    new = [f"{name} = builtins.{name}" for name in names if name != _FILE]
+    new = ["import builtins", *new] if new else []
+    if _FILE in names and module.has_file:
+        new.append(f"{_FILE} = {_FILE}")
+    return _insert(module, at, new)
 
 
 def _find_names(source: SourceText) -> Iterator[str]:

@@ -25,6 +25,7 @@ PROJECT_NAMES = {
     "replayable": "utils/iterators.py",
     "resumable": "utils/fit.py",
     "source_path": "utils/paths.py",
+    "no_file": "utils/paths.py",
     "with_settings": "utils/config_files.py",
     "names_with_values": "utils/names.py",
     "colab_service": "utils/colab.py",

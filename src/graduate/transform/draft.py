@@ -17,7 +17,7 @@ from graduate.syntax.text import Edit
 from graduate.transform.local_modules import LocalModules
 
 OWN_NAMES = (
-    "settings", "context", "Checkpoint", "LoopState", "parallel", "replayable", "resumable", "source_path",
+    "settings", "context", "Checkpoint", "LoopState", "parallel", "replayable", "resumable", "source_path", "no_file",
     "with_settings",
 )  # fmt: skip
 """Names of the project that the transformation brings into the author's code."""

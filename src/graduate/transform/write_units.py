@@ -180,10 +180,20 @@ class UnitWriter:
                 separator = f"\n{own}" if self.source.starts_line(before) else "; "
                 yield Edit(at, at, f"{separator}{self.context}.{o.name} = {o.name}")
 
+    def _is_own_file(self, o: Occurrence) -> bool:
+        """Whether `__file__` is what the program has assigned to it; `__file__ = __file__` at its top is not."""
+        if "__file__" not in self.draft.syntax.variables:
+            return False
+        statement = self.source.statement_at(o.start)
+        copies = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
+        return o.use != "load" or not copies or self.source.source(statement) != "__file__ = __file__"
+
     def name_at(self, name: str, o: Occurrence, plans: Sequence[LoopPlan]) -> str:
         """What stands for `name` at the place of `o`."""
         spine = self.draft.syntax.is_spine_scope(o.at.resolve(name) if name != o.name else o.scope)
-        if spine and name == "__file__":
+        if spine and name == "__file__" and not self._is_own_file(o):
+            if not self.draft.module.has_file:
+                return f"{self.draft.own_names['no_file']}()"
             path = self.draft.local.path_in_project(self.source.path)
             return f'{self.draft.own_names["source_path"]}("{path}")'
         if spine and name == "__doc__" and name not in self.draft.syntax.variables:

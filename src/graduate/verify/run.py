@@ -195,6 +195,7 @@ def _run_program(
         "argv0": os.path.relpath(program.path, program.folder or "."),
         "arguments": list(program_arguments(program, bench.overrides)),
         "helpers": list(module.helpers),
+        "has_file": module.has_file,
         "watch": list(bench.conversion.opened.get(program.name, ())),
     }
     spec_path = own / "spec.json"

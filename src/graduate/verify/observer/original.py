@@ -32,7 +32,9 @@ def main(spec_path: str) -> None:
     code = compile(tree, spec["file"], "exec", dont_inherit=True)
     module = types.ModuleType("__main__")
     module.__dict__.update(notebook.names(spec["helpers"]))
-    module.__dict__.update({"__file__": spec["file"], "__builtins__": builtins})
+    module.__dict__["__builtins__"] = builtins
+    if spec["has_file"]:
+        module.__dict__["__file__"] = spec["file"]
     if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree)):
         module.__package__ = spec["package"]  # it is run as `python -m package.module`
     builtins.__dict__[instrument.REPORT] = _report
