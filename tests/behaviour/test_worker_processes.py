@@ -67,6 +67,47 @@ def test_what_workers_read_makes_the_step_stale(way: str, tmp_path: Path) -> Non
     assert "PIPELINE_STEP_READS" not in json.dumps(step)
 
 
+SPAWNED = """\
+import multiprocessing as mp
+import torch
+
+torch.manual_seed(0)
+model = torch.nn.Linear(3, 1)
+scale = 2.0
+scale = scale + len(model.weight)
+seen = {}
+lock = open("unused.txt", "w")
+
+
+def work(i):
+    seen[i] = model(torch.full((3,), i * scale)).sum()
+    return round(float(seen[i]), 5), len(seen) > 0
+
+
+def main():
+    with mp.get_context("METHOD").Pool(2) as pool:
+        print(pool.map(work, range(5)))
+    with torch.no_grad():
+        model.weight += 1
+    print(len(seen), round(float(model.weight.sum()), 5))
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_new_processes_have_the_globals_of_the_step(method: str, tmp_path: Path) -> None:
+    text = SPAWNED.replace("METHOD", method)
+    source = write_files(tmp_path / "study", {"main.py": text})
+    expected = run_original({"main.py": text}, tmp_path / "original").stdout.strip()
+    project = conversion.convert(source, tmp_path / "project", lock=False).out
+    assert train(project) == expected
+    assert "def work(i)" in "".join(file.read_text() for file in (project / "study").rglob("*.py"))
+
+
 CONTEXT = """\
 import numpy as np
 from joblib import Parallel, delayed

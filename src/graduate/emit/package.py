@@ -33,6 +33,7 @@ FOLDERS = {
 _MODEL = "a model"
 _SHARED = "work for several processes"
 _SWEPT = "settings to try"
+_ANEW = "processes that import the code anew"
 _TORCH = (
     "torch",
     "torchvision",
@@ -64,6 +65,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "model_record.py": (_MODEL,),
     "pickle_keras.py": _KERAS,
     "serving.py": (_MODEL,),
+    "spawned.py": (_ANEW,),
     "sweep.py": (_SWEPT,),
     "trial.py": (_SWEPT,),
     "workers.py": _JOBLIB,
@@ -77,6 +79,7 @@ _MAX_LINE_LENGTH = 120
 _STARTS_PROCESSES = re.compile(
     r"\b(joblib|n_jobs|multiprocessing|concurrent|loky|spawn|workers|subprocess|os\.system)\b"
 )
+_STARTS_ANEW = re.compile(r"\b(spawn|forkserver)\b")
 _JOIN = """if "PIPELINE_STEP_READS" in os.environ:
     from .utils.children import join
 
@@ -161,6 +164,7 @@ def render_package(modules: Modules, title: str, libraries: Collection[str] = ()
     shares = has_torch(libraries) and any(each.role == "train" and not each.alone for each in modules.steps)
     features = {*libraries, *([_MODEL] if modules.models else []), *([_SHARED] if shares else [])}
     features |= {_SWEPT} if can_sweep(modules) else set()
+    features |= {_ANEW} if any(_STARTS_ANEW.search(module.text) for module in modules.modules) else set()
     texts = {f"utils/{file}": text for file, text in find_needed(own, features).items()}
     for path, text in own.items():
         if path in texts:

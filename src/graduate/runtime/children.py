@@ -12,14 +12,14 @@ import os
 import sys
 from pathlib import Path
 
-from . import configuration, store
+from . import configuration, optional, store
 from .files import recorder, stat_of
 from .journal import Journal, check
 from .paths import PROJECT_ROOT
 from .running import settings_read
 
 VARIABLE = "PIPELINE_STEP_READS"
-"""Tells new processes the file, and the command line that the settings of the step come from."""
+"""Tells new processes the file, where to ask for the context, and the command line that the settings come from."""
 
 
 class Children:
@@ -30,10 +30,12 @@ class Children:
         self._seen = 0
         self._is_child = False
 
-    def start(self, path: Path) -> None:
-        """From here on: what an earlier attempt's workers read counts, and new ones are told where to write."""
+    def start(self, path: Path, context_at: str = "") -> None:
+        """From here on: what an earlier attempt's workers read counts, and new ones are told where to write.
+
+        `context_at` is where they can ask for values of the context ("" for nowhere)."""
         self.path, self._seen = path, 0
-        os.environ[VARIABLE] = json.dumps([str(path), *configuration.command_line()])
+        os.environ[VARIABLE] = json.dumps([str(path), context_at, *configuration.command_line()])
         self.gather()
 
     def stop(self) -> None:
@@ -97,8 +99,10 @@ os.register_at_fork(before=children.gather, after_in_child=children.after_fork)
 
 def join() -> None:
     """Called when the package is imported by a process that a step started: its settings are those of the step."""
-    path, *command_line = json.loads(os.environ[VARIABLE])
+    path, context_at, *command_line = json.loads(os.environ[VARIABLE])
     configuration.set_command_line(command_line)
     recorder.start()
     recorder.before_write = Journal(Path(path).with_name("touched.jsonl")).note
     children.join(Path(path))
+    if context_at:
+        optional.find("spawned").join(context_at)

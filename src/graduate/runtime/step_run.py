@@ -61,8 +61,10 @@ class StepRun:
             for path in flush_all():
                 self.journal.note(path, "a")  # open since an earlier step, which may be a logger's
         recorder.before_write = self.journal.note
-        children.start(self.path / "children.jsonl")
-        workers = optional.find("workers") if self.context is not None else None
+        has_context = self.context is not None
+        spawned = optional.find("spawned") if has_context else None
+        children.start(self.path / "children.jsonl", "" if spawned is None else spawned.share())
+        workers = optional.find("workers") if has_context else None
         if workers is not None:
             workers.share()
         self.watcher.start()

@@ -11,44 +11,16 @@ import importlib
 import itertools
 import os
 import sys
-import threading
 import types
-from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
 from . import context as contexts
+from .context_source import Source, fetch
 
 _reduction: Any = importlib.import_module("joblib.externals.loky.backend.reduction")
 _Base: Any = _reduction.get_loky_pickler()._loky_pickler_cls
 _PACKAGE = __name__.rpartition(".utils.")[0] + "."
 _batches = itertools.count()
-
-
-class Source:
-    """Gives the values of this process's context, pickled, to workers that know its key."""
-
-    def __init__(self) -> None:
-        self.process = os.getpid()
-        self.key = os.urandom(32)
-        self._listener = Listener(None, "AF_UNIX", authkey=self.key)
-        self.address = str(self._listener.address)
-        threading.Thread(target=self._answer_all, daemon=True).start()
-
-    def _answer_all(self) -> None:
-        while True:
-            try:
-                connection = self._listener.accept()
-            except Exception:  # someone without the key, or who went away
-                continue
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
-
-    def _answer(self, connection: Connection) -> None:
-        with connection:
-            try:
-                answer = (True, getattr(contexts.context, connection.recv()))
-                connection.send_bytes(_reduction.dumps(answer))
-            except Exception as error:  # it is the worker's, who asked
-                connection.send((False, error))
 
 
 class Pickler(_Base):  # type: ignore[misc]
@@ -84,7 +56,7 @@ def _is_importable(value: Any) -> bool:
 def share() -> None:
     """Called in the process of a step: from here on its workers can read its context."""
     if Pickler.source is None or Pickler.source.process != os.getpid():
-        Pickler.source = Source()
+        Pickler.source = Source(os.urandom(32))
     _reduction.set_loky_pickler(__name__)
 
 
@@ -99,7 +71,7 @@ def _context_there(address: str, key: bytes, batch: str) -> contexts.Context:
     if batch != _batch:
         _batch = batch
         vars(contexts.context).clear()
-        contexts.ask = lambda name: _fetch(address, key, name)
+        contexts.ask = lambda name: fetch(address, key, name)
     return contexts.context
 
 
@@ -109,12 +81,3 @@ def _there(module: str, name: str, address: str, key: bytes, batch: str) -> Any:
     for part in name.split("."):
         found = getattr(found, part)
     return found
-
-
-def _fetch(address: str, key: bytes, name: str) -> Any:
-    with Client(address, authkey=key) as connection:
-        connection.send(name)
-        is_found, value = connection.recv()
-    if not is_found:
-        raise value
-    return value

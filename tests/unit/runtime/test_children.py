@@ -83,5 +83,5 @@ def test_a_worker_outlives_its_step(children: Children) -> None:
 
 
 def test_new_processes_are_told(children: Children) -> None:
-    path, *command_line = json.loads(os.environ[parts.VARIABLE])
-    assert (path, command_line) == (str(children.path), [])
+    path, context_at, *command_line = json.loads(os.environ[parts.VARIABLE])
+    assert (path, context_at, command_line) == (str(children.path), "", [])
