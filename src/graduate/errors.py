@@ -42,6 +42,10 @@ class ReadError(GraduateError):
     """The source cannot be read as research code."""
 
 
+class InvalidPythonError(ReadError):
+    """The source is not valid Python, of any version."""
+
+
 class Python2Error(ReadError):
     """The source is Python 2."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from graduate.errors import ReadError
+from graduate.errors import InvalidPythonError, ReadError
 from graduate.model.source import MODULES, Cell, Place, SourceModule
 from graduate.read.async_names import rename_async
 from graduate.read.cell_order import find_order
@@ -39,7 +39,8 @@ def read_notebook(root: Path, path: str, *, python2: bool = False) -> SourceModu
     cells = load_cells(root / path, path)
     gathered = Gathered(path, is_python2=python2)
     gathered.run = _Runner(root, path, gathered, (path,)).lines
-    plain = [(cell, _read_cell(cell, path, gathered)) for cell in cells if cell.kind == "code"]
+    was_run = any(cell.executed is not None for cell in cells)
+    plain = [(cell, _read_cell(cell, was_run, path, gathered)) for cell in cells if cell.kind == "code"]
     if not any(cell.source.strip() for cell, _ in plain):
         raise ReadError(
             f"{path} has no code.",
@@ -53,7 +54,9 @@ def read_notebook(root: Path, path: str, *, python2: bool = False) -> SourceModu
     return replace(module, order=why)
 
 
-def _read_cell(cell: RawCell, path: str, gathered: Gathered) -> list[Line]:
+def _read_cell(cell: RawCell, was_run: bool, path: str, gathered: Gathered) -> list[Line]:
+    """The lines of a cell of a notebook that its author ran, or did not. What fails to parse stops the reading, unless
+    the author knew it or has never run it."""
     if not cell.source.strip():
         return []
     number = None if cell.line else cell.number
@@ -62,10 +65,14 @@ def _read_cell(cell: RawCell, path: str, gathered: Gathered) -> list[Line]:
         lines = modernize_block(lines, gathered)
     try:
         return to_python(lines, gathered)
-    except ReadError:
-        if cell.error not in _UNPARSED:
+    except InvalidPythonError:
+        if cell.error in _UNPARSED:
+            why = "its stored output says the same"
+        elif was_run and cell.executed is None:
+            why = "it was never run, as other cells were"
+        else:
             raise
-        gathered.omit(lines, cell.source, "it is not valid Python, and its stored output says the same")
+        gathered.omit(lines, cell.source, f"it is not valid Python, and {why}")
         return [line.with_text("") for line in lines]
 
 
@@ -226,6 +233,8 @@ class _Runner:
                 lines = modernize_block(lines, self.gathered)
             yield from to_python(lines, self.gathered)
             return
-        for cell in load_cells(target, path):
+        cells = load_cells(target, path)
+        was_run = any(cell.executed is not None for cell in cells)
+        for cell in cells:
             if cell.kind == "code":
-                yield from _read_cell(cell, path, self.gathered)
+                yield from _read_cell(cell, was_run, path, self.gathered)

@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 
-from graduate.errors import Python2Error, ReadError
+from graduate.errors import InvalidPythonError, Python2Error, ReadError
 from graduate.read.newer_python import find_newer_python
 
 _PYTHON_2_MESSAGES = re.compile(
@@ -78,4 +78,5 @@ def explain_syntax_error(
         fix = "Indent the file with spaces only, or say --modernize if it is Python 2."
     else:
         fix = "Correct it so that Python runs the file, or leave the file out of the source folder."
-    return ReadError(f"{shown} is not valid Python.", where=where, why=f"{line}  ({error.msg})", fix=fix)
+    what = f"{shown} is not valid Python."
+    return InvalidPythonError(what, where=where, why=f"{line}  ({error.msg})", fix=fix)

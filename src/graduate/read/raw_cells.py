@@ -113,7 +113,8 @@ def _upgrade(notebook: dict[str, Any], path: str) -> dict[str, Any]:
     import nbformat
 
     try:
-        upgraded: dict[str, Any] = nbformat.convert(nbformat.from_dict(notebook), 4)  # type: ignore[no-untyped-call]
+        whole = nbformat.reader.reads(json.dumps(notebook))  # type: ignore[no-untyped-call]
+        upgraded: dict[str, Any] = nbformat.convert(whole, 4)  # type: ignore[no-untyped-call]
     except Exception as error:  # nbformat raises whatever the malformed part leads to
         raise _no_notebook(path, f"Its old format cannot be upgraded: {error}.", path) from error
     return upgraded

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import nbformat
 import pytest
 from notebooks import cell, markdown, write_notebook
 
+from graduate.errors import InvalidPythonError, Python2Error
 from graduate.model.source import Place, SourceModule
 from graduate.read.notebook import read_notebook
 
@@ -202,6 +204,44 @@ def test_cell_that_failed_to_parse_for_its_author_is_left_out(tmp_path: Path) ->
     module = read_notebook(tmp_path, "n.ipynb")
     assert ast.unparse(ast.parse(module.text)) == "y = 1"
     assert module.omissions[0].source == "x = (:, 1)"
+
+
+def test_cell_that_its_author_never_ran_need_not_parse(tmp_path: Path) -> None:
+    cells = [
+        cell("y = 1", execution_count=1),
+        cell("The *power method* it is."),
+        cell("print(y)", execution_count=2),
+    ]
+    write_notebook(tmp_path / "n.ipynb", *cells)
+    module = read_notebook(tmp_path, "n.ipynb")
+    assert ast.unparse(ast.parse(module.text)) == "y = 1\nprint(y)"
+    assert [str(each.place) for each in module.omissions] == ["n.ipynb#cell2:1"]
+    write_notebook(tmp_path / "n.ipynb", "y = 1", "The *power method* it is.")
+    with pytest.raises(InvalidPythonError):
+        read_notebook(tmp_path, "n.ipynb")
+    write_notebook(tmp_path / "n.ipynb", cells[0], "print y")
+    with pytest.raises(Python2Error):
+        read_notebook(tmp_path, "n.ipynb")
+
+
+def test_old_format_with_headings(tmp_path: Path) -> None:
+    heading = {"cell_type": "heading", "level": 2, "metadata": {}, "source": ["Fit the model"]}
+    code = {
+        "cell_type": "code",
+        "input": ["x = 1\n", "x"],
+        "language": "python",
+        "outputs": [],
+        "prompt_number": 3,
+    }
+    old = {
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "metadata": {"name": ""},
+        "worksheets": [{"cells": [heading, code]}],
+    }
+    (tmp_path / "n.ipynb").write_text(json.dumps(old))
+    module = read_notebook(tmp_path, "n.ipynb")
+    assert (module.text, module.cells[0].heading) == ("x = 1\ndisplay(x)\n", "Fit the model")
 
 
 def test_old_format_is_upgraded(tmp_path: Path) -> None:
