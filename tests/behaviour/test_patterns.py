@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import convert, run_original
+from graduate.analyse import analyse
+from harness import convert, read_sources, run_original
 
 PROGRAMS: dict[str, str] = {
     "a program that names its own file": """
@@ -939,3 +940,45 @@ def test_prints_the_same(name: str, tmp_path: Path) -> None:
     assert result.stdout == original.stdout, result.stderr
     assert result.returncode == 0, result.stderr
     assert [p.level for p in converted.modules.programs] == ["steps+loops"]
+
+
+REGISTERED = """\
+import math
+REGISTRY = {}
+ORDER = []
+class Meta(type):
+    def __new__(cls, name, bases, namespace, key=None):
+        made = super().__new__(cls, name, bases, namespace)
+        if key:
+            REGISTRY[key] = made
+        return made
+class Optimizer(metaclass=Meta):
+    def __init_subclass__(cls, **given):
+        super().__init_subclass__()
+        ORDER.append(cls.__name__)
+class Plain(Optimizer, key="plain"):
+    def step(self, x):
+        return x * 0.8
+class Slow(Plain, key="slow"):
+    def step(self, x):
+        return x * 0.9
+# train
+for name in sorted(REGISTRY):
+    x = 1.5
+    for _ in range(30):
+        x = REGISTRY[name]().step(x) + 1e-3 * math.sin(x)
+    print(name, round(x, 6))
+# show
+print(ORDER, len(REGISTRY))
+"""
+
+
+def test_classes_that_are_registered_when_they_are_made(tmp_path: Path) -> None:
+    """To read such a class from a file would register it again, so it and the registry stay in one step."""
+    files = {"main.py": REGISTERED}
+    original = run_original(files, tmp_path / "original")
+    assert original.returncode == 0, original.stderr
+    result = convert(files, tmp_path / "project").run_apart()
+    assert (result.stdout, result.returncode) == (original.stdout, 0), result.stderr
+    facts = analyse(read_sources(files))
+    assert set(facts.programs[0].unstorable) == {"ORDER", "Optimizer", "Plain", "REGISTRY", "Slow"}

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from graduate.syntax.imports import qualify
+from graduate.syntax.movable import class_hooks
 from graduate.syntax.nodes import dotted
 from graduate.syntax.program import ProgramSyntax
 from graduate.syntax.spine import SpineStatement
@@ -92,7 +93,33 @@ def find_unstorable(syntax: ProgramSyntax) -> set[str]:
         for node in ast.walk(statement.node):
             if isinstance(node, ast.Assign) and _is_unstorable(node.value, syntax.qualified, generators):
                 found |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-    return (found | set(_find_spark(syntax))) & syntax.variables
+    found |= {*_find_spark(syntax), *_find_registered(syntax)}
+    return found & syntax.variables
+
+
+def _find_registered(syntax: ProgramSyntax) -> set[str]:
+    """Names of classes whose making runs code of the program (a metaclass's, `__init_subclass__`), of what that code
+    uses, and of what is made of them: to read such a class from a file would run that code again."""
+    classes = {s.node.name: s.node for s in syntax.statements if isinstance(s.node, ast.ClassDef)}
+    classes |= {name: d.node for name, d in syntax.definitions.items() if isinstance(d.node, ast.ClassDef)}
+    statements = {s.node.name: s for s in syntax.statements if isinstance(s.node, ast.ClassDef)}
+    found: set[str] = set()
+    for name, statement in statements.items():
+        hooks = class_hooks(statement.node, classes) & classes.keys()
+        found |= {name} if hooks else set()
+        for hook in hooks:
+            start, end = syntax.source.start(classes[hook]), syntax.source.end(classes[hook])
+            used = (o for o in syntax.names.within(start, end) if syntax.is_spine_scope(o.scope))
+            found |= {o.name for o in used if o.name in syntax.variables}
+    for statement in syntax.statements if found else ():
+        for node in ast.walk(statement.node):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                maker = node.value.func
+                while isinstance(maker, ast.Subscript | ast.Call):
+                    maker = maker.value if isinstance(maker, ast.Subscript) else maker.func
+                if isinstance(maker, ast.Name) and maker.id in found:
+                    found |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return found
 
 
 def _find_spark(syntax: ProgramSyntax) -> Iterator[str]:

@@ -82,11 +82,12 @@ def find_movable(
             n in stores for n in read - known - candidates.keys()
         ):
             del candidates[name]
+    classes = {name: d.node for name, d in candidates.items() if isinstance(d.node, ast.ClassDef)}
     needs = {name: _needed_at_definition(names, d, ids, stores) for name, d in candidates.items()}
     used = {name: _names_used(names, d, ids, stores) for name, d in candidates.items()}
     acting = {name for name, d in candidates.items() if any(_acts(each, imports) for each in _calls(d.node))}
     for name, definition in candidates.items():
-        called = _called_at_definition(definition.node)
+        called = _called_at_definition(definition.node) | class_hooks(definition.node, classes)
         factories = _factories(definition.node) & candidates.keys()
         inner = set().union(*(_names_used(names, candidates[f], ids, stores, inner=True) for f in factories))
         reached = inner | _reach((called | inner) & used.keys(), used)
@@ -154,6 +155,23 @@ def _called_at_definition(node: DefinitionNode) -> set[str]:
         found.update(dotted(child.func) for child in ast.walk(part) if isinstance(child, ast.Call))
     found.update(dotted(d) for each in _definitions(node) for d in each.decorator_list)
     return {each for each in found if each}
+
+
+def class_hooks(node: ast.stmt, classes: Mapping[str, ast.ClassDef]) -> set[str]:
+    """The classes whose code runs when a class is made: its metaclass, and those it is derived from that have an
+    `__init_subclass__`. `classes` are those that it may be derived from."""
+    found: set[str] = set()
+    seen = [node]
+    for each in seen:
+        if not isinstance(each, ast.ClassDef):
+            continue
+        found.update(dotted(k.value) for k in each.keywords if k.arg == "metaclass")
+        names = {child.name for child in each.body if isinstance(child, ast.FunctionDef)}
+        if each is not node and "__init_subclass__" in names:
+            found.add(each.name)
+        bases = (classes.get(dotted(base)) for base in each.bases)
+        seen += [base for base in bases if base is not None and base not in seen]
+    return found
 
 
 def _definitions(node: DefinitionNode) -> Iterator[DefinitionNode]:
