@@ -39,6 +39,7 @@ PROGRAMS = {
     "wrapped_iterables": Case(20),
     "progress_bars": Case(8, share=4),
     "containers_with_attributes": Case(12, share=5),
+    "functions_with_state": Case(9, share=3),
     "returns_and_exceptions": Case(8),
     "trainings_in_sequence": Case(5),
     "numpy_generators": Case(3),

@@ -50,6 +50,8 @@ def _content(kind: str, value: Any) -> Any:
         return value.__getstate__()
     if kind == "keras":
         return _keras.content(value)
+    if kind == "function":
+        return dict(vars(value)), value.__defaults__, value.__kwdefaults__
     if kind == "modules":
         return value.read()
     if kind == "cell":
@@ -118,6 +120,10 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
         value.__setstate__(saved)
     elif kind == "keras":
         _keras.put_back(value, saved)
+    elif kind == "function":
+        attributes, value.__defaults__, value.__kwdefaults__ = saved
+        vars(value).clear()
+        vars(value).update(attributes)
     elif kind == "modules":
         value.write(saved)
     elif kind == "cell":

@@ -125,7 +125,9 @@ def kind_of(value: Any) -> str | None:
         return "bar"
     if is_handle(value):
         return "handle"
-    if kind in (types.FunctionType, functools.partial):
+    if kind is types.FunctionType:
+        return "function" if (value.__module__ or "").partition(".")[0] == _PACKAGE else "handle"
+    if kind is functools.partial:
         return "handle"
     if kind in COUNTED:
         return "counted"
@@ -169,6 +171,7 @@ _BY_TYPE: tuple[tuple[type, str], ...] = (
     (array.array, "machine array"),
     (random.Random, "random"),
 )
+_PACKAGE = __name__.partition(".")[0]
 _CONTAINERS = frozenset({"list", "dict", "set", "deque", "bytearray", "machine array"})
 _PLAIN = frozenset({list, dict, set, collections.deque, bytearray, array.array})
 
@@ -223,8 +226,14 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
             yield value.iterable
     elif kind == "numpy generator":
         yield getattr(value.bit_generator, "seed_seq", None)
-    elif kind == "handle" and type(value) is types.FunctionType:
+    elif type(value) is types.FunctionType:
         yield from value.__closure__ or ()
+        if kind == "function":
+            yield from (
+                *(value.__defaults__ or ()),
+                *(value.__kwdefaults__ or {}).values(),
+                *vars(value).values(),
+            )
     elif kind == "handle" and type(value) is functools.partial:
         yield from (value.func, *value.args, *value.keywords.values())
     elif type(value) is types.MethodType:
@@ -232,8 +241,9 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
 
 
 def children_of_handle(value: Any) -> list[Any]:
-    """What a function or partial closes over, flat."""
-    return list(_children("handle", value))
+    """What a function or partial holds, flat: what it closes over, and of the project's functions also defaults and
+    attributes."""
+    return list(_children(kind_of(value), value))
 
 
 def cell_of(cell: Any) -> list[Any]:

@@ -47,11 +47,11 @@ def pack_states(blocks: list[Checkpoint], package: str) -> pickling.Packed:
         registry = registries[level]
         value = registry.get(number)
         kind = registry.kinds[number]
-        if kind == "handle":
+        if kind in ("handle", "function"):
             # A function stays as it is, but what it closes over may have changed.
             for child in children_of_handle(value):
                 pickler.persistent_id(child)
-        elif value is not None:
+        if kind != "handle" and value is not None:
             pickler.dump((level, number, content(kind, value)))
     pickler.dump(None)
     return pickling.Packed(file.getvalue(), buffers)

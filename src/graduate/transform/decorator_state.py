@@ -25,7 +25,7 @@ def decorator_places(package: PackageNames, mutators: frozenset[str]) -> Iterato
                 found = package.resolve(module, dotted(called))
                 maker = found and found[0].definitions.get(found[1])
                 if isinstance(maker, _Function):
-                    held = _closed_over(maker, set(), mutators)
+                    held = _closed_over(maker, set(), set(), mutators)
                 elif isinstance(maker, ast.ClassDef):
                     held = _kept_by_instance(maker, mutators)
                 else:
@@ -33,8 +33,10 @@ def decorator_places(package: PackageNames, mutators: frozenset[str]) -> Iterato
                 yield from (f"{dotted_home(module.home)}:{name}{place}" for place in held)
 
 
-def _closed_over(function: _Function, outer: set[str], mutators: frozenset[str]) -> Iterator[str]:
-    """What a function changes of the names around it, and the attributes that it gives to functions there."""
+def _closed_over(
+    function: _Function, outer: set[str], wrappers: set[str], mutators: frozenset[str]
+) -> Iterator[str]:
+    """What a function changes of the names around it; of `wrappers`, the functions among these, their attributes."""
     nodes = [
         node
         for statement in function.body
@@ -46,13 +48,14 @@ def _closed_over(function: _Function, outer: set[str], mutators: frozenset[str])
     own = (given | bound_names(function.body)) - rebound
     yield from (f"[{name}]" for name in rebound & outer)
     for node in nodes:
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            if isinstance(node.value, ast.Name) and node.value.id in outer - own:
-                yield f".{node.attr}"
-        elif (changed := _changed(node, mutators)) and changed in outer - own:
+        is_set = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        changed, _, attributes = (dotted(node) if is_set else _changed(node, mutators)).partition(".")
+        if changed in wrappers - own and attributes:
+            yield f".{attributes.partition('.')[0]}"
+        elif changed in outer - own:
             yield f"[{changed}]"
     for each in inner:
-        yield from _closed_over(each, outer | own, mutators)
+        yield from _closed_over(each, outer | own, (wrappers - own) | {one.name for one in inner}, mutators)
 
 
 def _kept_by_instance(made: ast.ClassDef, mutators: frozenset[str]) -> Iterator[str]:
