@@ -233,7 +233,7 @@ def _verify(case: Case, source: Path, project: Path, scratch: Path, python: str)
     )
     if done.returncode:
         told = done.stderr + done.stdout
-        raise Failed(f"verify: {_last_lines(told[told.find('first difference') :])}")
+        raise Failed(f"verify: {_last_lines(told[max(0, told.find('first difference')) :])}")
     programs = json.loads(verdict.read_text(encoding="utf-8"))["programs"]
     outcomes = {finding["outcome"] for program in programs for finding in program["findings"]}
     return "same within noise" if "same within noise" in outcomes else "same"

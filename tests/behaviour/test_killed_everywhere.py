@@ -42,6 +42,7 @@ PROGRAMS = {
     "functions_with_state": Case(9, share=3),
     "returns_and_exceptions": Case(8),
     "trainings_in_sequence": Case(5),
+    "numpy_arrays": Case(8, share=4),
     "numpy_generators": Case(3),
     "generator_that_draws": Case(18, share=7),
     "generators_and_next": Case(25),

@@ -195,6 +195,7 @@ def _put_back_array(target: Any, saved: Any) -> None:
     shape, dtype, data = saved
     if target.shape != shape:
         target.resize(shape, refcheck=False)
+    target = target.view(numpy.ndarray)  # items that are set in a masked array lose their mask
     if dtype is None:
         source = numpy.empty(len(data), dtype=object)
         source[:] = data

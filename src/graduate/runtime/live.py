@@ -199,7 +199,11 @@ def _instance_kind(value: Any) -> str | None:
 
 
 def has_attributes(kind: str | None, value: Any) -> bool:
-    """Whether a container is of a class of its own, whose instances may have attributes beside their items."""
+    """Whether a container is of a class of its own, whose instances may have attributes beside their items; a masked
+    array has its mask there."""
+    if kind == "array":
+        numpy = sys.modules["numpy"]
+        return type(value) is not numpy.ndarray and not isinstance(value, numpy.memmap)
     return kind in _CONTAINERS and type(value) not in _PLAIN
 
 
