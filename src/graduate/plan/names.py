@@ -17,7 +17,7 @@ RESERVED = frozenset(
     {
         "settings", "context", "setup", "state", "checkpoint", "Checkpoint", "LoopState", "ModuleState", "Pipeline",
         "Step", "PIPELINE", "parallel", "replayable", "resumable", "source_path", "no_file", "with_settings",
-        "display", "shell",
+        "display", "shell", "capture",
         "preprocessing", "datasets", "loaders", "architectures", "losses", "trainer", "evaluation", "metrics",
         "functions",
     }

@@ -81,6 +81,7 @@ def read_cell_magic(magic: CellMagic, gathered: Gathered) -> CellBody:
         )
         lines = (*magic.before, head.with_text(""), *magic.body)
         names = [word for word in magic.argument.split() if not word.startswith("-")]
+        gathered.helpers |= {"capture"} if names else set()
         return CellBody(lines, is_code=True, captured=names[0] if names else "", head=head)
     if name in _KEEPS_CODE:
         gathered.omit([head], head.text, f"%%{name} only measures or concerns the notebook editor")
@@ -138,14 +139,13 @@ def _literal(start: str, magic: CellMagic, end: str) -> list[Line]:
 
 def _capture(lines: list[Line], head: Line, name: str) -> list[Line]:
     """Statements with their output caught; imports and definitions stay at the top level."""
-    result = [head.with_text("import contextlib"), head.with_text("import io")]
+    result = [] if name else [head.with_text("import contextlib"), head.with_text("import io")]
+    opening = f"with capture() as {name}:" if name else "with contextlib.redirect_stdout(io.StringIO()):"
     start, was_caught = 0, False
     for first, end, is_caught in _group(parse_python(join(lines)).body):
         if is_caught and not was_caught:
-            target = f" as {name}" if name else ""
-            result.append(
-                lines[first - 1].with_text(f"with contextlib.redirect_stdout(io.StringIO()){target}:")
-            )
+            result.append(lines[first - 1].with_text(opening))
+            opening = opening.replace("capture()", f"capture({name})")
         own = lines[first - 1 : end]
         result += lines[start : first - 1] + (indent(own, "    ") if is_caught else own)
         start, was_caught = end, is_caught

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -94,6 +98,37 @@ def shell_cell(script: str, interpreter: str = "bash") -> None:
     sys.stdout.flush()
     if done.returncode:
         raise subprocess.CalledProcessError(done.returncode, interpreter, done.stdout)
+
+
+@dataclass
+class Captured:
+    """What `%%capture name` keeps: the texts that its cell wrote. Displayed values are among the printed lines."""
+
+    stdout: str = ""
+    stderr: str = ""
+    outputs: tuple[Any, ...] = ()
+
+    def show(self) -> None:
+        sys.stdout.write(self.stdout)
+        sys.stderr.write(self.stderr)
+
+    __call__ = show
+
+    def __str__(self) -> str:
+        return self.stdout
+
+
+@contextlib.contextmanager
+def capture(before: Captured | None = None) -> Iterator[Captured]:
+    """Catch what is written, beside what was caught `before`."""
+    found = before or Captured()
+    stdout, stderr = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            yield found
+    finally:
+        found.stdout += stdout.getvalue()
+        found.stderr += stderr.getvalue()
 
 
 class _Shell:

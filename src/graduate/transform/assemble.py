@@ -31,6 +31,7 @@ PROJECT_NAMES = {
     "colab_service": "utils/colab.py",
     "dbutils": "utils/databricks.py",
     "display": "utils/notebook.py",
+    "capture": "utils/notebook.py",
     "displayHTML": "utils/databricks.py",
     "show_error": "utils/notebook.py",
     "shell": "utils/notebook.py",

@@ -82,6 +82,11 @@ REWRITTEN = [
         set(),
     ),
     (
+        "%%capture out\nx = f()\nimport os\ng()",
+        ["with capture() as out:", "", "    x = f()", "import os", "with capture(out) as out:", "    g()"],
+        {"capture"},
+    ),
+    (
         "%%capture\nimport os\nx = f()\ndef g():\n    pass\nprint('''a\n  b''')",
         [
             "import contextlib",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 import pytest
 
@@ -12,6 +13,20 @@ from graduate.runtime import notebook
 def test_display_prints_text_forms_and_nothing_for_none(capsys: pytest.CaptureFixture[str]) -> None:
     notebook.display({"b": 1, "a": [1, 2]}, None, "text")
     assert capsys.readouterr().out == "{'b': 1, 'a': [1, 2]}\n'text'\n"
+
+
+def test_capture(capsys: pytest.CaptureFixture[str]) -> None:
+    with notebook.capture() as out:
+        print("one")
+    with pytest.raises(ValueError), notebook.capture(out) as same:  # noqa: PT011, PT012
+        print("two")
+        sys.stderr.write("warned")
+        raise ValueError
+    assert same is out
+    assert (out.stdout, out.stderr, str(out)) == ("one\ntwo\n", "warned", "one\ntwo\n")
+    assert capsys.readouterr().out == ""
+    out()
+    assert capsys.readouterr() == ("one\ntwo\n", "warned")
 
 
 def test_shell(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from . import databricks, figures
@@ -64,6 +67,36 @@ def shell_cell(script: str, interpreter: str = "bash") -> None:
         raise subprocess.CalledProcessError(done.returncode, interpreter)
 
 
+class Captured:
+    """What `%%capture name` keeps."""
+
+    def __init__(self) -> None:
+        self.stdout = self.stderr = ""
+        self.outputs: tuple[Any, ...] = ()
+
+    def __call__(self) -> None:
+        print(self.stdout, end="")
+        print(self.stderr, end="", file=sys.stderr)
+
+    show = __call__
+
+    def __str__(self) -> str:
+        return self.stdout
+
+
+@contextlib.contextmanager
+def capture(caught: Captured | None = None) -> Iterator[Captured]:
+    caught = caught or Captured()
+    streams, sys.stdout, sys.stderr = (sys.stdout, sys.stderr), io.StringIO(), io.StringIO()
+    own = (sys.stdout, sys.stderr)
+    try:
+        yield caught
+    finally:
+        sys.stdout, sys.stderr = streams
+        caught.stdout += own[0].getvalue()
+        caught.stderr += own[1].getvalue()
+
+
 class Shell:
     """The part of IPython's shell object that notebooks use."""
 
@@ -108,6 +141,7 @@ def names(helpers: list[str]) -> dict[str, Any]:
     known: dict[str, Any] = {
         "colab_service": ColabService,
         "dbutils": databricks.Utilities(),
+        "capture": capture,
         "display": display,
         "displayHTML": lambda *_: None,
         "show_error": show_error,
