@@ -102,6 +102,8 @@ def find_data_files(sources: Sources, *, limit_bytes: int = LIMIT_BYTES) -> tupl
 
 _LOADS_BY_PATH = re.compile(r"\b(spec_from_file_location|SourceFileLoader|run_path)\b|[\"']\*?\.py[\"']")
 """Code that loads Python files by their paths, or looks for them."""
+_FETCHED = re.compile(r"https?://[^\s\"']+/([\w.-]+\.py)[\"']")
+"""Python that is downloaded, which programs do unless it is there."""
 
 
 def _find_opened_modules(
@@ -109,6 +111,8 @@ def _find_opened_modules(
 ) -> list[OtherFile]:
     """Python that is opened as a file, like one that is run by `exec` or by a command: it is data besides what it is as
     a module, with the modules that it imports. So is code of which the names are listed.
+
+    So is Python that the code would download if it were not there.
 
     Where the command line names one in a folder, those beside it can be named too. Where code lists Python files or
     loads them by their paths, those of each folder that it names are read.
@@ -125,6 +129,9 @@ def _find_opened_modules(
     read = [path for path in by_path if any(use.mode == "read" for use in exact.get(path, ()))]
     if any(_LOADS_BY_PATH.search(module.text) for module in sources.modules):
         read += [path for path in by_path if dirname(path) and dirname(path) in exact and path not in read]
+    for module in sources.modules:
+        fetched = {posixpath.join(dirname(module.path), name) for name in _FETCHED.findall(module.text)}
+        read += [path for path in by_path if path in fetched and path not in read]
     for path in read:
         text = by_path[path].text
         read += [each for each in local.find_imports(path, text, parse(text))[0] if each not in read]

@@ -143,11 +143,12 @@ def _capture(lines: list[Line], head: Line, name: str) -> list[Line]:
     opening = f"with capture() as {name}:" if name else "with contextlib.redirect_stdout(io.StringIO()):"
     start, was_caught = 0, False
     for first, end, is_caught in _group(parse_python(join(lines)).body):
+        result += lines[start : first - 1]
         if is_caught and not was_caught:
             result.append(lines[first - 1].with_text(opening))
             opening = opening.replace("capture()", f"capture({name})")
         own = lines[first - 1 : end]
-        result += lines[start : first - 1] + (indent(own, "    ") if is_caught else own)
+        result += indent(own, "    ") if is_caught else own
         start, was_caught = end, is_caught
     return result + lines[start:]
 

@@ -162,3 +162,12 @@ def test_python_files_that_are_loaded_by_their_paths(tmp_path: Path, code: str, 
     plugin = SourceModule("plug/ins/a.py", "script", "x = 1\n")
     sources = replace(sources, modules=(*sources.modules, plugin))
     assert [file.path for file in find_data_files(sources)] == found
+
+
+def test_python_that_is_downloaded_unless_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "tools.py").write_text("x = 1\n")
+    code = "import tools, other\nfetch('https://nowhere.invalid/raw/tools.py')"
+    sources = lay_out(tmp_path, code, {})
+    beside = [SourceModule(path, "script", "x = 1\n") for path in ("tools.py", "other.py")]
+    sources = replace(sources, modules=(*sources.modules, *beside))
+    assert [file.path for file in find_data_files(sources)] == ["tools.py"]

@@ -83,7 +83,7 @@ REWRITTEN = [
     ),
     (
         "%%capture out\nx = f()\nimport os\ng()",
-        ["with capture() as out:", "", "    x = f()", "import os", "with capture(out) as out:", "    g()"],
+        ["", "with capture() as out:", "    x = f()", "import os", "with capture(out) as out:", "    g()"],
         {"capture"},
     ),
     (
