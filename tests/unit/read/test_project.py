@@ -248,6 +248,8 @@ NAMES = [
     ("match", "match_project"),
     ("json", "json_project"),
     ("torch", "torch_project"),
+    ("13_hypothesis", "hypothesis_project"),
+    ("Pandas", "pandas_project"),
     ("tests", "tests_project"),
     ("test", "project_test_project"),
     ("test_run", "project_test_run"),
