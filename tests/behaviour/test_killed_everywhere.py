@@ -46,6 +46,7 @@ PROGRAMS = {
     "numpy_generators": Case(3),
     "generator_that_draws": Case(18, share=7),
     "generators_and_next": Case(25),
+    "index_pools": Case(8, share=4),
     "iterators_and_buffers": Case(7),
     "replay_buffer": Case(17),
     "trainer_class": Case(3),

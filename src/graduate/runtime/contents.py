@@ -10,7 +10,7 @@ import pickle
 import sys
 from typing import Any
 
-from . import optional, twisters
+from . import optional, set_order, twisters
 from .live import Registry, Unlike, attributes_of, cell_of, has_attributes, passing
 from .random_state import byte_tensor
 
@@ -38,8 +38,10 @@ def content(kind: str, value: Any) -> Any:
 
 
 def _content(kind: str, value: Any) -> Any:
-    if kind in ("list", "set", "deque"):
+    if kind in ("list", "deque"):
         return list(value)
+    if kind == "set":
+        return list(value), set_order.slots_of(value)
     if kind == "dict":
         return dict(value)
     if kind == "bytearray":
@@ -105,8 +107,7 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
     elif kind == "bytearray":
         value[:] = saved
     elif kind == "set":
-        set.clear(value)
-        set.update(value, saved)
+        set_order.refill(value, *saved)
     elif kind == "deque":
         value.clear()
         value.extend(saved)

@@ -31,9 +31,9 @@ RUNTIME_MODULES = frozenset(
         "process", "progress", "random_state", "rebuild", "redaction", "resume", "retries", "row_attention",
         "row_entrances", "row_facts", "row_gradients", "row_layers", "row_loader", "row_losses",
         "row_random", "row_rules", "row_shapes", "runner", "running", "saved", "saving", "services",
-        "serving", "setting_sources", "setting_values", "signals", "snapshot", "spawned", "state", "status",
-        "step_run", "steps", "store", "sweep", "sweep_file", "sweep_report", "sweep_trial", "syntax",
-        "trial", "twisters", "upkeep", "validity", "workers", "world", "written",
+        "serving", "set_order", "setting_sources", "setting_values", "signals", "snapshot", "spawned",
+        "state", "status", "step_run", "steps", "store", "sweep", "sweep_file", "sweep_report",
+        "sweep_trial", "syntax", "trial", "twisters", "upkeep", "validity", "workers", "world", "written",
     }
 )  # fmt: skip
 """The files beside this one that are the machinery: their changes make no result stale. Others are the author's."""
