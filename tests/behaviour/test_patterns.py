@@ -10,6 +10,19 @@ from graduate.analyse import analyse
 from harness import convert, read_sources, run_original
 
 PROGRAMS: dict[str, str] = {
+    "the order of sets from step to step": """
+pool = set(range(600))
+pool -= set(range(0, 600, 7))
+for n in range(30, 590):
+    pool.discard(n)
+same = {"pool": pool, "others": [pool - {1}]}
+print(len(pool))
+# use
+print(list(pool), list(same["others"][0]))
+pool.discard(next(iter(pool)))
+# use again
+print(list(same["pool"]), same["pool"] is pool, pool.pop())
+""",
     "a program that names its own file": """
 import os
 def name():

@@ -8,7 +8,7 @@ import types
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from . import figures, pickling, random_state
+from . import figures, pickling, random_state, set_order
 from .contents import content, put_back
 from .library_state import Changes
 from .live import ITERATORS, Registry, Unlike, children_of_handle
@@ -54,6 +54,7 @@ def pack_states(blocks: list[Checkpoint], package: str) -> pickling.Packed:
         if kind != "handle" and value is not None:
             pickler.dump((level, number, content(kind, value)))
     pickler.dump(None)
+    pickler.dump(set_order.orders_of(pickling.objects_in(pickler)))
     return pickling.Packed(file.getvalue(), buffers)
 
 
@@ -70,6 +71,7 @@ def load_states(
     contents = []
     while (each := unpickler.load()) is not None:
         contents.append(each)
+    set_order.put_in_order(unpickler.load())
     for depth, number, saved in contents:
         registry = registries[depth]
         if not (entering and registry.kinds[number] in ITERATORS):

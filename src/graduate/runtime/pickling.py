@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import optional
+from . import optional, set_order
 from .rebuild import (
     Globals,
     Storage,
@@ -37,6 +37,7 @@ OUT_OF_BAND = 64 * 1024
 """Buffers of at least this many bytes are kept outside the pickle."""
 
 _IMMUTABLE = (str, bytes, int, float, complex, bool, tuple, frozenset, range, type(None), type)
+_ORDERS = "\0orders of sets"
 _PROXIES = (weakref.ProxyType, weakref.CallableProxyType)
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, property, staticmethod)
 
@@ -238,6 +239,13 @@ def unpack(data: bytes | bytearray, buffers: Iterable[Any]) -> Any:
     return pickle.loads(data, buffers=buffers)
 
 
+def unpack_group(data: bytes | bytearray, buffers: Iterable[Any]) -> dict[str, Any]:
+    """The values of the names that `pack_groups` put into one pickle."""
+    values: dict[str, Any] = dict(unpack(data, buffers))
+    set_order.put_in_order(values.pop(_ORDERS, []))
+    return values
+
+
 def pack_groups(
     values: dict[str, Any], package: str, refuse: Callable[[str, Any, BaseException], None]
 ) -> list[tuple[tuple[str, ...], Packed]]:
@@ -257,6 +265,8 @@ def pack_groups(
         except BaseException as error:
             refuse(name, value, error)
             continue
+        if orders := set_order.orders_of(objects_in(pickler)):
+            packed, pickler = _pack({name: value, _ORDERS: orders}, package, sharing)
         alone[name] = packed, pickler
         shared[name] = _mutable_parts(pickler)
     sharing.common(shared)
@@ -265,17 +275,25 @@ def pack_groups(
         if len(names) == 1 and not (shared[names[0]] & sharing.whole):
             result.append((names, alone[names[0]][0]))
         else:
-            result.append((names, _pack({name: values[name] for name in names}, package, sharing)[0]))
+            parts = (part for name in names for part in objects_in(alone[name][1]))
+            orders = set_order.orders_of({id(part): part for part in parts}.values())
+            group = {name: values[name] for name in names} | ({_ORDERS: orders} if orders else {})
+            result.append((names, _pack(group, package, sharing)[0]))
     return result
 
 
 def _mutable_parts(pickler: Pickler) -> set[int]:
     """The identities of the mutable objects that a pickle holds. Valid while the pickler lives."""
     return {
-        identity
-        for identity, (_, part) in pickler.memo.copy().items()
+        id(part)
+        for part in objects_in(pickler)
         if type(part) not in _IMMUTABLE and not isinstance(part, _CODE)
     }
+
+
+def objects_in(pickler: Any) -> list[Any]:
+    """The objects that a pickle holds. Valid while the pickler lives."""
+    return [part for _, part in pickler.memo.copy().values()]
 
 
 def _connected(shared: dict[str, set[int]]) -> list[tuple[str, ...]]:

@@ -6,7 +6,7 @@ counts upwards, one that is made of the same numbers may not. What collisions di
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 _EMPTY = set.__sizeof__(set())
@@ -48,3 +48,25 @@ def refill(target: set[Any], items: Collection[Any], slots: int) -> None:
         for each in fillers:
             set.discard(target, each)
     set.update(target, items)
+
+
+Orders = list[tuple[set[Any], int, list[Any]]]
+"""Sets, the sizes of their tables, and their items in order."""
+
+
+def orders_of(values: Iterable[Any]) -> Orders:
+    """What `put_in_order` needs for those sets among the values of which a pickle would make others."""
+    found: Orders = []
+    for value in values:
+        if type(value) is set:
+            items = list(value)
+            copy = set(items)
+            if slots_of(copy) != slots_of(value) or list(copy) != items:
+                found.append((value, slots_of(value), items))
+    return found
+
+
+def put_in_order(orders: Orders) -> None:
+    """For sets that were read from a pickle."""
+    for value, slots, items in orders:
+        refill(value, items, slots)

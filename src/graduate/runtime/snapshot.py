@@ -123,7 +123,7 @@ def load_group(objects: Objects, group: Group) -> dict[str, Any]:
     except Damaged as error:
         raise NotStored(group.names[0], f"its stored value {str(error)[:12]} is damaged or gone") from None
     try:
-        return dict(pickling.unpack(data, buffers))
+        return pickling.unpack_group(data, buffers)
     except Exception as error:
         raise NotStored(group.names[0], f"its stored value cannot be read ({_first_line(error)})") from error
 
