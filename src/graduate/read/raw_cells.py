@@ -149,16 +149,17 @@ def _load_chunks(data: bytes, path: str) -> list[RawCell]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _no_notebook(path, f"It is not UTF-8 text (byte {error.start}).", path) from error
-    # With ".md" Jupytext finds out by the header whether it is its own Markdown or MyST's.
+    is_markdown = path.endswith(MARKDOWN)  # its own or MyST's, which Jupytext finds out by the header
     try:
         with warnings.catch_warnings(
             action="ignore"
-        ):  # of cells whose language has another name than the kernel's
-            notebook = jupytext.reads(text, fmt={"extension": MARKDOWN} if path.endswith(MARKDOWN) else "Rmd")
+        ):  # that a cell's language has another name than the kernel's
+            notebook = jupytext.reads(text, fmt={"extension": MARKDOWN} if is_markdown else "Rmd")
     except Exception as error:  # jupytext raises whatever the malformed part leads to
         why = str(error).strip().split("\n")[0] or type(error).__name__
         raise _no_notebook(path, f"Jupytext cannot read it: {why}", path) from error
-    _check_language(notebook, path)
+    if is_markdown:
+        _check_language(notebook, path)
     cells = []
     for number, cell in enumerate(notebook.cells, 1):
         is_run = cell.metadata.get("eval", True) and not _NOT_EVALUATED.search(cell.source)
