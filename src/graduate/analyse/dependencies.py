@@ -15,7 +15,9 @@ from graduate.analyse.imports import Import, find_imports
 from graduate.analyse.providers import Provided, find_providers, is_public, list_installed
 from graduate.model.facts import Dependency, Hazard
 from graduate.model.source import Sources
+from graduate.syntax.file_uses import find_file_uses
 from graduate.syntax.local_imports import LIBRARIES
+from graduate.syntax.nodes import parse
 
 _NOT_INSTALLABLE = {
     "google.colab",
@@ -39,6 +41,7 @@ _NOT_INSTALLABLE = {
     ),
     *("HTMLParser", "__builtin__", "xmlrpclib", "cookielib", "thread"),
 }
+_FETCHED = re.compile(r"https?://[^\s\"']+/(\w+)\.py\b")
 # What a call needs that no import names: pattern, module that must be in use, distribution, reason.
 _IMPLIED = (
     (re.compile(r"\b(?:read_excel|to_excel|ExcelFile|ExcelWriter)\("), "pandas", "openpyxl", "Excel files"),
@@ -149,11 +152,16 @@ def _find_unknown(declared: Mapping[str, Declared], imports: Iterable[Import]) -
 
 
 def _list_own(sources: Sources) -> tuple[frozenset[str], frozenset[str]]:
-    """The packages at the root of the source folder, and the names of all its modules and folders."""
+    """The packages at the root of the source folder, and the names of all its modules and folders, also of modules
+    that the code writes or downloads when it runs."""
     paths = [PurePosixPath(module.path) for module in sources.modules if module.path.endswith(".py")]
     roots = {path.parent for path in paths if path.name == "__init__.py"}
     packages = {each.name for each in roots if each.parent.as_posix() in {".", "src", "lib"}}
     named = {part for path in paths for part in (path.stem, *path.parent.parts)}
+    for module in sources.modules:
+        named |= set(_FETCHED.findall(module.text))
+        uses = (use for use in find_file_uses(parse(module.text)) if use.mode == "write")
+        named |= {PurePosixPath(use.pattern).stem for use in uses if use.pattern.endswith(".py")}
     return frozenset(packages - LIBRARIES), frozenset(named)
 
 

@@ -93,7 +93,7 @@ def read_cell_magic(magic: CellMagic, gathered: Gathered) -> CellBody:
 
 
 def _shell(magic: CellMagic, gathered: Gathered, program: str = "") -> CellBody:
-    words = magic.argument.split()
+    words, options = _split_options(magic.argument.split())
     if magic.name == "script" and words:
         program = words.pop(0)
     elif magic.name in {"sh", "ksh", "zsh"}:
@@ -101,15 +101,35 @@ def _shell(magic: CellMagic, gathered: Gathered, program: str = "") -> CellBody:
     if "-s" in words:
         arguments = " ".join(words[words.index("-s") + 1 :])
         setting = f"{expand(f'set -- {arguments}', gathered.names)} + "
+        setting = setting.replace('" + ', '\\n" + ')
     else:
         setting = ""
-        if words:
-            gathered.omit([magic.head], magic.head.text, f"the options {' '.join(words)} are not kept")
-    if setting:
-        setting = setting.replace('" + ', '\\n" + ')
-    last = f", {quote(program)})" if program and program != "bash" else ")"
+        program = " ".join([program or "bash", *words])
+    last = f", {quote(program)}" if program and program != "bash" else ""
+    last += ", check=False)" if "--no-raise-error" in options else ")"
     gathered.helpers.add("shell_cell")
-    return CellBody((*magic.before, *_literal(f"shell_cell({setting}", magic, last)))
+    if "--out" not in options:
+        return CellBody((*magic.before, *_literal(f"shell_cell({setting}", magic, last)))
+    gathered.helpers.add("capture")
+    name, call = options["--out"], _literal(f"    shell_cell({setting}", magic, last)
+    catching = [magic.head.with_text(f"with capture() as {name}:"), *call]
+    return CellBody((*magic.before, *catching, call[-1].with_text(f"{name} = {name}.stdout")))
+
+
+def _split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """What belongs to the command, and IPython's own options with their values."""
+    command: list[str] = []
+    options: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        name, is_given, value = word.partition("=")
+        if name in {"--out", "--err", "--proc"}:
+            options[name] = value if is_given else next(rest, "")
+        elif name in {"--no-raise-error", "--bg"}:
+            options[name] = ""
+        else:
+            command.append(word)
+    return command, options
 
 
 def _write_file(magic: CellMagic, gathered: Gathered) -> CellBody:

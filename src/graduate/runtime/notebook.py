@@ -88,15 +88,16 @@ def shell_lines(command: str) -> Lines:
     return Lines(done.stdout.splitlines())
 
 
-def shell_cell(script: str, interpreter: str = "bash") -> None:
-    """Run a cell that was written in another language (`%%bash`); a failure is an error, as it was there."""
+def shell_cell(script: str, interpreter: str = "bash", *, check: bool = True) -> None:
+    """Run a cell that was written in another language (`%%bash`); a failure is an error, as it was there, unless it is
+    not to `check` it."""
     sys.stdout.flush()
     done = subprocess.run(
         interpreter.split(), input=script, stdout=subprocess.PIPE, text=True, errors="replace", check=False
     )
     sys.stdout.write(done.stdout)
     sys.stdout.flush()
-    if done.returncode:
+    if done.returncode and check:
         raise subprocess.CalledProcessError(done.returncode, interpreter, done.stdout)
 
 

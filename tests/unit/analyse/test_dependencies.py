@@ -194,6 +194,17 @@ def test_a_module_of_the_authors_that_is_not_there_is_no_dependency() -> None:
     assert [one.distribution for one in found] == ["own-extra", "PyYAML"]
 
 
+def test_modules_that_are_made_when_the_code_runs_need_nothing() -> None:
+    code = """
+from pathlib import Path
+Path("written_here.py").write_text("x = 1")
+shell("wget https://raw.example.invalid/me/repo/main/fetched_here.py")
+import written_here, fetched_here, nobody_knows_this
+"""
+    found = find_dependencies(sources(code), installed=INSTALLED)
+    assert [one.imports for one in found] == [("nobody_knows_this",)]
+
+
 def test_open_questions_are_told() -> None:
     code = "import cv2, webrtcvad, nobody_knows_this\ntry:\n    import wandb\nexcept ImportError:\n    pass"
     found = {each.imports[0]: each for each in find_dependencies(sources(code), installed=INSTALLED)}

@@ -70,6 +70,17 @@ REWRITTEN = [
         ['shell_cell("""\\', 'echo "a" \\\\\\\\', "", "ls", '""")'],
         {"shell_cell"},
     ),
+    (
+        "%%script false --no-raise-error\nx",
+        ['shell_cell("""\\', "x", '""", "false", check=False)'],
+        {"shell_cell"},
+    ),
+    ("%%script echo not run\nx", ['shell_cell("""\\', "x", '""", "echo not run")'], {"shell_cell"}),
+    (
+        "%%bash --out found\nls",
+        ["with capture() as found:", '    shell_cell("""\\', "ls", '""")', "found = found.stdout"],
+        {"shell_cell", "capture"},
+    ),
     ("%%script perl\nx", ['shell_cell("""\\', "x", '""", "perl")'], {"shell_cell"}),
     (
         '%%writefile a.py\ns = """x"""',

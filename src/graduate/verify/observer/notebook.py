@@ -59,11 +59,11 @@ def show_error(error: Exception) -> None:
     print(f"{type(error).__name__}: {error}")
 
 
-def shell_cell(script: str, interpreter: str = "bash") -> None:
+def shell_cell(script: str, interpreter: str = "bash", check: bool = True) -> None:
     sys.stdout.flush()
     done = subprocess.run(interpreter.split(), input=script.encode(), stdout=subprocess.PIPE, check=False)
     sys.stdout.write(done.stdout.decode(errors="replace"))
-    if done.returncode:
+    if done.returncode and check:
         raise subprocess.CalledProcessError(done.returncode, interpreter)
 
 
