@@ -174,6 +174,17 @@ def test_a_notebook_has_no_file(tmp_path: Path) -> None:
     assert "os.path.dirname(no_file())" in code
 
 
+def test_widgets_that_show_at_once_what_they_decorate(tmp_path: Path) -> None:
+    cells = [
+        "print('first')",
+        "from ipywidgets import interact\n@interact(x=(0, 5))\ndef show(x=2):\n    print('x', x)",
+    ]
+    stub = "def interact(**given):\n    return lambda function: function() or function\n"
+    source = write_files(tmp_path / "study", {"study.ipynb": notebook(*cells), "ipywidgets.py": stub})
+    verdict = check(source, convert(source, tmp_path))
+    assert verdict.proved, render_text(verdict)
+
+
 def test_markdown_of_jupytext(tmp_path: Path) -> None:
     header = "---\njupytext:\n  text_representation:\n    extension: .md\n    format_name: myst\n---\n"
     cells = [

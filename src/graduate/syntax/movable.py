@@ -37,6 +37,8 @@ _DRAWS = (
 )
 _READS = ("read", "load", "download", "exists", "isfile", "isdir", "listdir", "glob", "getsize")
 _STATES = frozenset({"stat", "lstat"})
+_RUNS = frozenset({"interact", "interact_manual"})
+"""Decorators that call what they decorate at once, and show it."""
 _PLACE = "its place in the program"
 _MAKES_GENERATOR = frozenset({"default_rng", "RandomState", "Generator", "Random", "SeedSequence", "PCG64"})
 
@@ -275,4 +277,4 @@ def _acts(called: str, imports: dict[str, str]) -> bool:
     name = qualify(called, imports)
     last = name.rpartition(".")[2]
     draws = name.startswith(_DRAWS) and last not in _MAKES_GENERATOR
-    return name in _ACTS or draws or last.startswith(_READS) or last in _STATES
+    return name in _ACTS or draws or last.startswith(_READS) or last in _STATES | _RUNS
