@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from . import optional, set_order, twisters
-from .live import Registry, Unlike, attributes_of, cell_of, has_attributes, passing
+from .live import Registry, Unlike, attributes_of, cell_of, data_of, has_attributes, passing
 from .random_state import byte_tensor
 
 _keras = optional.find("live_keras")
@@ -53,7 +53,7 @@ def _content(kind: str, value: Any) -> Any:
     if kind == "keras":
         return _keras.content(value)
     if kind == "function":
-        return dict(vars(value)), value.__defaults__, value.__kwdefaults__
+        return data_of(value), value.__defaults__, value.__kwdefaults__
     if kind == "modules":
         return value.read()
     if kind == "cell":
@@ -123,7 +123,8 @@ def put_back(kind: str, value: Any, saved: Any) -> None:
         _keras.put_back(value, saved)
     elif kind == "function":
         attributes, value.__defaults__, value.__kwdefaults__ = saved
-        vars(value).clear()
+        for name in data_of(value).keys() - attributes.keys():
+            delattr(value, name)
         vars(value).update(attributes)
     elif kind == "modules":
         value.write(saved)

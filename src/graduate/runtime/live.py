@@ -231,12 +231,12 @@ def _children(kind: str | None, value: Any) -> Iterator[Any]:
     elif kind == "numpy generator":
         yield getattr(value.bit_generator, "seed_seq", None)
     elif type(value) is types.FunctionType:
-        yield from value.__closure__ or ()
+        yield from (cell for cell in value.__closure__ or () if not _holds_weakly(cell))
         if kind == "function":
             yield from (
                 *(value.__defaults__ or ()),
                 *(value.__kwdefaults__ or {}).values(),
-                *vars(value).values(),
+                *data_of(value).values(),
             )
     elif kind == "handle" and type(value) is functools.partial:
         yield from (value.func, *value.args, *value.keywords.values())
@@ -248,6 +248,23 @@ def children_of_handle(value: Any) -> list[Any]:
     """What a function or partial holds, flat: what it closes over, and of the project's functions also defaults and
     attributes."""
     return list(_children(kind_of(value), value))
+
+
+def _holds_weakly(cell: Any) -> bool:
+    """Whether it is a cache of a decorator (`singledispatch`), which cannot be saved and need not be."""
+    return any(
+        isinstance(each, (weakref.WeakKeyDictionary, weakref.WeakValueDictionary)) for each in cell_of(cell)
+    )
+
+
+def data_of(function: types.FunctionType) -> dict[str, Any]:
+    """The attributes that the author's code may have put on a function, not what decorators need to work (`dispatch` of
+    `singledispatch` and its registry, `__wrapped__`)."""
+    return {
+        name: each
+        for name, each in vars(function).items()
+        if not (name.startswith("__") or callable(each) or isinstance(each, types.MappingProxyType))
+    }
 
 
 def cell_of(cell: Any) -> list[Any]:

@@ -47,20 +47,33 @@ def square(x):
     return x * x
 
 
+@functools.singledispatch
+def size(value):
+    size.asked = getattr(size, "asked", 0) + 1
+    return 1
+
+
+@size.register
+def _(value: tuple):
+    return len(value)
+
+
 def main():
     operations = {"square": functools.partial(power, n=2), "shift": lambda v: v + base, "power": power}
+    measures = {"size": size}
     pipes = [make(factor) for factor in range(3)]
     found = []
     for turn in range(9):
         name = random.choice(sorted(operations))
         found.append((name, pipes[turn % 3](operations[name](turn)), square(turn % 4)))
+        found[-1] = (*found[-1], measures["size"](found[-1]), measures["size"](turn))
         operations["shift"] = lambda v, turn=turn: v + base + turn
         if turn == 4:
             power.__defaults__ = (3, power.__defaults__[1])
     print(found)
     print(power.__defaults__, power.__kwdefaults__, power.calls)
     print([(pipe.calls(), pipe.last) for pipe in pipes], operations["shift"](0))
-    print(square.calls, square.known)
+    print(square.calls, square.known, size.asked)
 
 
 main()
